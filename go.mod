@@ -1,0 +1,3 @@
+module github.com/gorsyncd/gorsyncd
+
+go 1.26

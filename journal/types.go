@@ -1,0 +1,146 @@
+package journal
+
+import "time"
+
+// Op says what an entry asks of a remote.
+type Op uint8
+
+const (
+	OpChange Op = 1 // the path exists: make the remote's equal
+	OpRemove Op = 2 // the path is gone with all below it: remove it
+)
+
+// Flag refines an entry.
+type Flag uint8
+
+// FlagChecksum marks a change that rsync's quick check (size and mtime) may
+// not see: the path must be sent with content compared.
+const FlagChecksum Flag = 1
+
+// Entry is one difference between the tree and what the remotes were told.
+type Entry struct {
+	Seq   uint64
+	Op    Op
+	Flags Flag
+	Path  string
+	Time  time.Time // when it was journaled
+	Count uint64    // OpRemove: indexed paths that went away, at least 1
+}
+
+// Type is the kind of a file.
+type Type uint8
+
+const (
+	Gone Type = iota // does not exist; in the index: a tombstone
+	File
+	Dir
+	Symlink
+	Fifo
+	Socket
+	CharDev
+	BlockDev
+)
+
+// State is the fingerprint of a path: what lstat says, as far as replication
+// cares.
+type State struct {
+	Type  Type
+	Mode  uint32 // 12 permission bits
+	UID   uint32
+	GID   uint32
+	Size  int64  // bytes; 0 for directories
+	Mtime int64  // ns since 1970
+	Ctime int64  // ns since 1970
+	Dev   uint64 // 0 when on the source root's own device, whose number may change at each mount
+	Ino   uint64
+	Nlink uint32 // 0 for directories: their link count says nothing new
+	Rdev  uint64 // devices only
+}
+
+// Record is the index's memory of a path.
+type Record struct {
+	State
+	ObservedAt int64  // ns since 1970 when the state was read
+	LastSeq    uint64 // newest entry of the path; the head at the time for a baseline record
+	Since      uint64 // directories: records below with a smaller LastSeq do not count
+}
+
+// Observation is what was seen at a path.
+type Observation struct {
+	Path  string
+	State State // Type Gone when it does not exist
+	At    int64 // ns since 1970, read before lstat
+
+	// Confirm promises that a live watch has seen no event for the path since
+	// the recorded observation: an equal racy record becomes trusted.
+	Confirm bool
+	// Baseline writes the index without an entry: for the first scan of a
+	// source whose remotes all get a full sync afterwards anyway.
+	Baseline bool
+}
+
+// Result says what Record made of one observation.
+type Result struct {
+	Seq     uint64 // the entry's seq, 0 when there was no difference
+	Racy    bool   // the record is racy: confirm it later
+	Descend bool   // a directory that is new or another one: scan it
+}
+
+// Range is an inclusive range of seqs.
+type Range struct{ From, To uint64 }
+
+// Cursor is how far a remote has come: everything at or below Low is done, and
+// so is everything in Done (sorted, disjoint, above Low), so that batches
+// acknowledged out of order are not sent again after a crash.
+type Cursor struct {
+	Low  uint64
+	Done []Range
+}
+
+// Retry is a path that failed on a remote. It holds all that is needed to try
+// again, so the journal's entry can be truncated.
+type Retry struct {
+	Path     string
+	Seq      uint64 // newest entry it stands for
+	Op       Op
+	Flags    Flag
+	Attempts int
+	First    time.Time // first failure
+	Next     time.Time // not before
+	ErrorID  string    // stable id such as E-DEST-PERM
+	Error    string
+}
+
+// FullSync is the progress of a full sync: a reconcile of every directory in
+// index order.
+type FullSync struct {
+	Reason   string
+	Started  time.Time
+	Sub      string // only this subtree; "" for all
+	Checksum bool
+	After    string // all directories up to and including this one are done; meaningful when Begun
+	Begun    bool
+	Links    bool // directories are done; hard-link groups remain
+	Done     uint64
+	Total    uint64
+}
+
+// RemoteState is what an operator or a guard decided, and the last success.
+type RemoteState struct {
+	Paused      bool
+	PauseReason string
+	PausedUntil time.Time // zero: until resumed
+	Held        string    // reason; "" when not held
+	HeldSince   time.Time
+	Approved    uint64 // removals up to this seq pass the guard
+	LastSuccess time.Time
+	LastFull    time.Time // end of the last complete full sync
+}
+
+// RootID tells whether a source root is still the same directory.
+type RootID struct {
+	Path string
+	Dev  uint64
+	Ino  uint64
+	FSID uint64 // statfs f_fsid
+}
