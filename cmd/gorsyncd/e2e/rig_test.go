@@ -1,0 +1,381 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"gorsyncd/bench/testbed"
+)
+
+var binary string // the built gorsyncd
+
+func TestMain(m *testing.M) { os.Exit(runTests(m)) }
+
+func runTests(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "gorsyncd-e2e")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "gorsyncd")
+	args := append([]string{"build"}, buildFlags...)
+	args = append(args, "-o", binary, "gorsyncd/cmd/gorsyncd")
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build gorsyncd: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// rig is one gorsyncd with its configuration, state and socket.
+type rig struct {
+	t      *testing.T
+	dir    string
+	config string
+	socket string
+	log    string
+	proc   *testbed.Process
+}
+
+// newRig writes the configuration: state and socket of its own in front of the
+// given sources and defaults.
+func newRig(t *testing.T, yaml string) *rig {
+	t.Helper()
+	dir := t.TempDir()
+	r := &rig{t: t, dir: dir, config: filepath.Join(dir, "gorsyncd.yaml"), log: filepath.Join(dir, "log")}
+	// Socket paths are limited to 108 bytes, test directories are not.
+	sockDir, err := os.MkdirTemp("", "grs")
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(sockDir) })
+	r.socket = filepath.Join(sockDir, "s")
+	r.setConfig(yaml)
+	t.Cleanup(r.cleanup)
+	return r
+}
+
+func (r *rig) setConfig(yaml string) {
+	r.t.Helper()
+	head := fmt.Sprintf("state_dir: %s\nsocket: %s\n", r.stateDir(), r.socket)
+	must(r.t, os.WriteFile(r.config, []byte(head+yaml), 0o600))
+}
+
+func (r *rig) stateDir() string { return filepath.Join(r.dir, "state") }
+
+// cleanup stops what still runs and lets the journal be checked.
+func (r *rig) cleanup() {
+	if r.proc != nil {
+		r.stop()
+	}
+	if _, err := os.Stat(r.stateDir()); err == nil && !r.t.Failed() {
+		if out, errOut, code := r.cli("journal", "check"); code != 0 {
+			r.t.Errorf("journal check: exit %d\n%s%s", code, out, errOut)
+		}
+	}
+	if r.t.Failed() {
+		if b, err := os.ReadFile(r.log); err == nil {
+			r.t.Logf("last of the daemon's log:\n%s", tail(string(b), 8000))
+		}
+	}
+}
+
+func tail(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return "…" + s[len(s)-n:]
+}
+
+// start starts the daemon and waits until it answers.
+func (r *rig) start() {
+	r.t.Helper()
+	r.spawn()
+	r.waitFor("the daemon to answer", 30*time.Second, func() bool {
+		select {
+		case <-r.proc.Done():
+			r.t.Fatalf("gorsyncd run ended: %v", r.proc.Wait())
+		default:
+		}
+		_, ok := r.tryStatus()
+		return ok
+	})
+}
+
+func (r *rig) spawn() {
+	r.t.Helper()
+	log, err := os.OpenFile(r.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	must(r.t, err)
+	defer log.Close()
+	cmd := exec.Command(binary, "run", "--config", r.config, "--log-level", "debug")
+	cmd.Env = env()
+	cmd.Stdout, cmd.Stderr = log, log
+	r.proc, err = testbed.StartProcess(cmd)
+	must(r.t, err)
+}
+
+func env() []string { return append(os.Environ(), "GOTRACEBACK=all", "GORACE=halt_on_error=1") }
+
+// kill9 kills the daemon as a crash would.
+func (r *rig) kill9() {
+	r.t.Helper()
+	must(r.t, r.proc.Signal(syscall.SIGKILL))
+	<-r.proc.Done()
+	r.proc = nil
+}
+
+// stop ends the daemon politely and expects exit status 0.
+func (r *rig) stop() {
+	r.t.Helper()
+	if err := r.proc.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		r.t.Errorf("signal daemon: %v", err)
+	}
+	select {
+	case <-r.proc.Done():
+	case <-time.After(60 * time.Second):
+		_ = r.proc.Signal(syscall.SIGQUIT) // goroutine dump into the log
+		time.Sleep(time.Second)
+		r.t.Errorf("the daemon did not stop within 60 s of SIGTERM")
+		r.proc.Kill()
+	}
+	if err := r.proc.Wait(); err != nil {
+		r.t.Errorf("gorsyncd run: %v", err)
+	}
+	r.proc = nil
+}
+
+// cli runs a gorsyncd command against this rig.
+func (r *rig) cli(args ...string) (stdout, stderr string, code int) {
+	r.t.Helper()
+	return gorsyncd(r.t, append([]string{"--config", r.config, "--socket", r.socket}, args...)...)
+}
+
+// gorsyncd runs the binary; a command that takes over two minutes fails the test.
+func gorsyncd(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Env = env()
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		t.Fatalf("gorsyncd %v hangs", args)
+	case errors.As(err, &exit):
+		code = exit.ExitCode()
+	case err != nil:
+		t.Fatalf("gorsyncd %v: %v", args, err)
+	}
+	return out.String(), errOut.String(), code
+}
+
+// mustCLI is cli that expects success.
+func (r *rig) mustCLI(args ...string) string {
+	r.t.Helper()
+	out, errOut, code := r.cli(args...)
+	if code != 0 {
+		r.t.Fatalf("gorsyncd %v: exit %d\n%s%s", args, code, out, errOut)
+	}
+	return out
+}
+
+// flush waits until everything is on the remotes.
+func (r *rig) flush(limit time.Duration, args ...string) {
+	r.t.Helper()
+	r.mustCLI(append([]string{"flush", "--timeout", limit.String()}, args...)...)
+}
+
+// The parts of status --json that tests judge by.
+type statusDoc struct {
+	Source string `json:"source"`
+	Daemon struct {
+		Version string `json:"version"`
+	} `json:"daemon"`
+	Journal struct {
+		Entries   uint64 `json:"entries"`
+		SizeBytes int64  `json:"size_bytes"`
+		PinnedBy  string `json:"pinned_by"`
+	} `json:"journal"`
+	Sources []sourceDoc `json:"sources"`
+	Remotes []remoteDoc `json:"remotes"`
+}
+
+type sourceDoc struct {
+	Name      string   `json:"name"`
+	State     string   `json:"state"`
+	Held      string   `json:"held"`
+	Overflows uint64   `json:"overflows"`
+	Unwatched int      `json:"unwatched"`
+	Hints     []string `json:"hints"`
+}
+
+type remoteDoc struct {
+	Name       string  `json:"name"`
+	State      string  `json:"state"`
+	LagEntries uint64  `json:"lag_entries"`
+	LagSeconds float64 `json:"lag_seconds"`
+	Failing    int     `json:"failing"`
+	WireBytes  uint64  `json:"wire_bytes"`
+	Transfers  uint64  `json:"transfers"`
+	FullSync   *struct {
+		Reason string `json:"reason"`
+	} `json:"full_sync"`
+	Error *struct {
+		ID        string    `json:"id"`
+		Class     string    `json:"class"`
+		Message   string    `json:"message"`
+		Hint      string    `json:"hint"`
+		Attempts  int       `json:"attempts"`
+		NextRetry time.Time `json:"next_retry"`
+	} `json:"error"`
+}
+
+func (r *rig) tryStatus() (statusDoc, bool) {
+	r.t.Helper()
+	out, errOut, code := r.cli("status", "--json")
+	var doc statusDoc
+	if err := json.Unmarshal([]byte(out), &doc); err != nil {
+		if out != "" {
+			r.t.Fatalf("status --json (exit %d): %v\n%s%s", code, err, out, errOut)
+		}
+		return doc, false
+	}
+	return doc, doc.Source == "daemon"
+}
+
+func (r *rig) status() statusDoc {
+	r.t.Helper()
+	doc, ok := r.tryStatus()
+	if !ok {
+		r.t.Fatalf("no status from the daemon: %+v", doc)
+	}
+	return doc
+}
+
+func (d statusDoc) remote(t *testing.T, name string) remoteDoc {
+	t.Helper()
+	for _, r := range d.Remotes {
+		if r.Name == name {
+			return r
+		}
+	}
+	t.Fatalf("status lacks remote %s: %+v", name, d)
+	return remoteDoc{}
+}
+
+// waitFor polls until cond holds.
+func (r *rig) waitFor(what string, limit time.Duration, cond func() bool) {
+	r.t.Helper()
+	deadline := time.Now().Add(limit)
+	for !cond() {
+		if time.Now().After(deadline) {
+			out, _, _ := r.cli("status")
+			r.t.Fatalf("waited %s for %s\n%s", limit, what, out)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// waitState waits until a remote is in the given state.
+func (r *rig) waitState(remote, state string, limit time.Duration) remoteDoc {
+	r.t.Helper()
+	var doc remoteDoc
+	r.waitFor(remote+" to be "+state, limit, func() bool {
+		doc = r.status().remote(r.t, remote)
+		return doc.State == state
+	})
+	return doc
+}
+
+// waitSync waits until every remote is in sync.
+func (r *rig) waitSync(limit time.Duration) {
+	r.t.Helper()
+	r.waitFor("all remotes to be in sync", limit, func() bool {
+		for _, rem := range r.status().Remotes {
+			if rem.State != "in_sync" {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// seed returns the test's seed and prints it; GORSYNCD_SEED replays one.
+func seed(t *testing.T) uint64 {
+	t.Helper()
+	s := rand.Uint64()
+	if v := os.Getenv("GORSYNCD_SEED"); v != "" {
+		var err error
+		s, err = strconv.ParseUint(v, 10, 64)
+		must(t, err)
+	}
+	t.Logf("seed: GORSYNCD_SEED=%d", s)
+	return s
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	must(t, os.WriteFile(path, []byte(content), 0o644))
+}
+
+func mkdir(t *testing.T, elem ...string) string {
+	t.Helper()
+	dir := filepath.Join(elem...)
+	must(t, os.MkdirAll(dir, 0o755))
+	return dir
+}
+
+// oneRemote is the configuration of one source called src with one remote
+// called r, with extra lines for the top level.
+func oneRemote(src, target, extra string) string {
+	return fmt.Sprintf("sources:\n  - path: %q\n    name: src\n    remotes:\n      - {name: r, target: %q}\n%s\n", src, target, extra)
+}
+
+func contains(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, p := range parts {
+		if !strings.Contains(text, p) {
+			t.Errorf("%q is missing in:\n%s", p, text)
+		}
+	}
+}
+
+// startCommand starts the binary; it dies with the test.
+func startCommand(t *testing.T, args ...string) *testbed.Process {
+	t.Helper()
+	cmd := exec.Command(binary, args...)
+	cmd.Env = env()
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	p, err := testbed.StartProcess(cmd)
+	must(t, err)
+	t.Cleanup(func() {
+		p.Kill()
+		if t.Failed() {
+			t.Logf("output of gorsyncd %v:\n%s", args, tail(out.String(), 8000))
+		}
+	})
+	return p
+}
