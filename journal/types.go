@@ -135,6 +135,7 @@ type RemoteState struct {
 	Approved    uint64 // removals up to this seq pass the guard
 	LastSuccess time.Time
 	LastFull    time.Time // end of the last complete full sync
+	Target      string    // address it was last replicated to: another one needs a full sync
 }
 
 // RootID tells whether a source root is still the same directory.
