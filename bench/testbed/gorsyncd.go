@@ -1,0 +1,112 @@
+package testbed
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// Gorsyncd is a daemon started from a built binary, for the demonstration and
+// the benchmarks.
+type Gorsyncd struct {
+	Binary string
+	Config string // configuration file
+	Log    string // what the daemon prints
+
+	proc *Process
+}
+
+// NewGorsyncd writes the configuration into dir: a state directory and a
+// socket of its own in front of the given YAML.
+func NewGorsyncd(binary, dir, yaml string) (*Gorsyncd, error) {
+	bin, err := filepath.Abs(binary)
+	if err != nil {
+		return nil, err
+	}
+	g := &Gorsyncd{Binary: bin, Config: filepath.Join(dir, "gorsyncd.yaml"), Log: filepath.Join(dir, "gorsyncd.log")}
+	head := fmt.Sprintf("state_dir: %s/state\nsocket: %s/socket\n", dir, dir)
+	if err := os.WriteFile(g.Config, []byte(head+yaml), 0o600); err != nil {
+		return nil, fmt.Errorf("write configuration: %w", err)
+	}
+	return g, nil
+}
+
+// Start starts the daemon and waits until it answers.
+func (g *Gorsyncd) Start() error {
+	log, err := os.OpenFile(g.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("open log: %w", err)
+	}
+	defer log.Close()
+	cmd := exec.Command(g.Binary, "run", "-c", g.Config)
+	cmd.Stdout, cmd.Stderr = log, log
+	if g.proc, err = StartProcess(cmd); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+		if _, err := os.Stat(filepath.Join(filepath.Dir(g.Config), "socket")); err == nil {
+			if _, code, err := g.Run("config", "show"); err == nil && code == 0 {
+				return nil
+			}
+		}
+		select {
+		case <-g.proc.Done():
+			return fmt.Errorf("gorsyncd ended: %w (see %s)", g.proc.Wait(), g.Log)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return fmt.Errorf("gorsyncd does not answer (see %s)", g.Log)
+}
+
+// Run runs a command of the binary with this configuration and returns what it
+// printed, stderr included, and its exit status.
+func (g *Gorsyncd) Run(args ...string) (string, int, error) {
+	cmd := exec.Command(g.Binary, append([]string{"-c", g.Config}, args...)...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return out.String(), exit.ExitCode(), nil
+	}
+	return out.String(), 0, err
+}
+
+// Flush waits until every change made so far is on every remote.
+func (g *Gorsyncd) Flush(limit time.Duration) error {
+	out, code, err := g.Run("flush", "--timeout", limit.String())
+	if err == nil && code != 0 {
+		err = fmt.Errorf("flush: exit status %d\n%s", code, out)
+	}
+	return err
+}
+
+// Pid is the daemon's process id.
+func (g *Gorsyncd) Pid() int { return g.proc.Pid() }
+
+// Kill9 kills the daemon as a crash would.
+func (g *Gorsyncd) Kill9() error {
+	if err := g.proc.Signal(syscall.SIGKILL); err != nil {
+		return err
+	}
+	<-g.proc.Done()
+	return nil
+}
+
+// Stop ends the daemon politely, or by force after a minute. Idempotent.
+func (g *Gorsyncd) Stop() {
+	if g.proc == nil {
+		return
+	}
+	_ = g.proc.Signal(syscall.SIGTERM) // already gone is what we want
+	select {
+	case <-g.proc.Done():
+	case <-time.After(time.Minute):
+	}
+	g.proc.Kill()
+}
