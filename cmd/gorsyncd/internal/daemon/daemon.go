@@ -1,0 +1,148 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"gorsyncd/cmd/gorsyncd/internal/config"
+	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/journal"
+)
+
+// drainLimit is how long transfers under way may take after Drain.
+const drainLimit = 10 * time.Second
+
+// Options of Run.
+type Options struct {
+	Config  *config.Config
+	Reload  func() (*config.Config, error) // reads the configuration again
+	Logger  *slog.Logger
+	Version string
+	Drain   <-chan struct{}  // closed to stop politely
+	Signals <-chan os.Signal // each one received reloads; nil for none
+}
+
+// Daemon is a running gorsyncd. Its exported methods are the control API.
+type Daemon struct {
+	opts    Options
+	log     *slog.Logger
+	started time.Time
+	journal *journal.Journal
+	failed  chan error // the first failure that must end the process
+
+	hard, soft context.Context // set once by serve: lives of dispatchers and of trees
+
+	reloading sync.Mutex // one reload at a time
+
+	mu         sync.RWMutex
+	cfg        *config.Config // guarded by mu
+	units      []*unit        // guarded by mu; in the order of the configuration
+	lastReload reloadResult   // guarded by mu
+}
+
+type reloadResult struct {
+	at  time.Time
+	err error
+}
+
+// Run serves the configuration until Drain is closed, ctx ends, or the journal
+// fails. A journal in use by another process is an error that wraps
+// journal.ErrLocked.
+func Run(ctx context.Context, o Options) error {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	d := &Daemon{opts: o, log: o.Logger, started: time.Now(), cfg: o.Config, failed: make(chan error, 1)}
+	if err := d.open(); err != nil {
+		return err
+	}
+	err := d.serve(ctx)
+	if cerr := d.journal.Close(); cerr != nil && err == nil {
+		err = fmt.Errorf("close journal: %w", cerr)
+	}
+	return err
+}
+
+func (d *Daemon) open() error {
+	for _, dir := range []string{d.cfg.StateDir, d.fenceDir("")} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("make state directory: %w", err)
+		}
+	}
+	var err error
+	d.journal, err = openJournal(d.cfg, d.log)
+	return err
+}
+
+func (d *Daemon) fenceDir(source string) string {
+	return filepath.Join(d.cfg.StateDir, "fence", source)
+}
+
+// serve runs everything and takes it down again in phases: intake first, then
+// transfers with a deadline, then whatever is left.
+func (d *Daemon) serve(ctx context.Context) error {
+	hard, cut := context.WithCancel(ctx)
+	defer cut()
+	soft, stopIntake := context.WithCancel(hard)
+	defer stopIntake()
+
+	server, err := control.Listen(d.cfg.Socket, d, d.log)
+	if err != nil {
+		return err
+	}
+	if err := d.startUnits(hard, soft); err != nil {
+		_ = server.Close() // nothing was served yet
+		return err
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { d.upkeep(soft) })
+	wg.Go(func() { d.reloadOnSignal(soft) })
+	wg.Go(func() {
+		if err := server.Serve(); err != nil {
+			d.log.Error("control socket ended", "error", err)
+		}
+	})
+	d.log.Info("gorsyncd is running", "version", d.opts.Version, "sources", len(d.cfg.Sources), "remotes", len(d.cfg.RemoteNames()))
+
+	err = d.wait(ctx)
+	stopIntake()
+	d.drainUnits(ctx, drainLimit)
+	cut()
+	d.stopUnits()
+	if cerr := server.Close(); cerr != nil && err == nil {
+		err = fmt.Errorf("close control socket: %w", cerr)
+	}
+	wg.Wait()
+	return err
+}
+
+// wait returns nil when asked to stop, and the reason when the journal failed.
+func (d *Daemon) wait(ctx context.Context) error {
+	select {
+	case <-d.opts.Drain:
+		d.log.Info("stopping: transfers under way may end", "limit_seconds", drainLimit.Seconds())
+		return nil
+	case <-ctx.Done():
+		return nil
+	case err := <-d.failed:
+		d.log.Error("the journal failed; ending so that the next start can recover it", "error", err)
+		return err
+	}
+}
+
+// fail ends the process for the first reason given; later ones are its echo.
+func (d *Daemon) fail(err error) {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return
+	}
+	select {
+	case d.failed <- err:
+	default:
+	}
+}

@@ -1,0 +1,27 @@
+// Package daemon wires gorsyncd together: one journal, one watch.Tree per
+// source, one replicate.Dispatcher per remote, the control socket, and the
+// rounds of upkeep between them.
+//
+// # Usage
+//
+//	err := daemon.Run(ctx, daemon.Options{Config: c, Reload: load, Drain: drain})
+//
+// Run blocks. Closing Drain stops it politely: trees stop, transfers under way
+// end, the rest waits in the journal for the next start. Ending ctx cuts
+// transfers off; that costs nothing but their repetition.
+//
+// # Properties
+//
+//   - A remote's trouble, a missing source or a full sync never ends Run. Only
+//     a failed journal does, because nothing after it would be durable; the
+//     service manager starts the process again and the journal is reopened.
+//   - A journal that is lost or damaged is set aside under a name that says so,
+//     never deleted; a fresh one is started, the trees are scanned anew and every
+//     remote gets a full sync.
+//   - A remote that is no longer configured loses its cursor, since it would
+//     pin the journal for ever; configured again, it starts with a full sync. A
+//     remote whose target has changed gets one, too: the new place need not have
+//     what the old one had.
+//   - Reload changes only what differs. A configuration that is not valid
+//     changes nothing.
+package daemon

@@ -1,0 +1,41 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"gorsyncd/cmd/gorsyncd/internal/config"
+	"gorsyncd/journal"
+)
+
+// openJournal opens the journal, or sets a lost or damaged one aside and starts
+// a fresh one. Every source of a fresh journal is scanned anew and every remote
+// full-synced, so nothing is lost but the history.
+func openJournal(c *config.Config, log *slog.Logger) (*journal.Journal, error) {
+	o := journal.Options{Dir: c.JournalDir(), Retain: c.Journal.Retain, Logger: log}
+	j, err := journal.Open(o)
+	if err == nil {
+		return j, nil
+	}
+	if !isDamage(err) {
+		return nil, fmt.Errorf("open journal %s: %w", o.Dir, err)
+	}
+	aside, aerr := journal.SetAside(o.Dir, time.Now())
+	if aerr != nil {
+		return nil, fmt.Errorf("set the damaged journal aside: %w (damage: %w)", aerr, err)
+	}
+	log.Error("journal lost: every source is scanned anew and every remote gets a full sync",
+		"error", err, "kept_in", aside)
+	if j, err = journal.Open(o); err != nil {
+		return nil, fmt.Errorf("open a fresh journal in %s: %w", o.Dir, err)
+	}
+	return j, nil
+}
+
+func isDamage(err error) bool {
+	var lost *journal.LostError
+	var corrupt *journal.CorruptError
+	return errors.As(err, &lost) || errors.As(err, &corrupt)
+}

@@ -1,0 +1,216 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"gorsyncd/cmd/gorsyncd/internal/config"
+	"gorsyncd/journal"
+	"gorsyncd/replicate"
+	"gorsyncd/watch"
+)
+
+// unit is one source at work: its tree and the dispatchers of its remotes.
+type unit struct {
+	cfg  config.Source
+	src  *journal.Source
+	tree *watch.Tree
+
+	cancel context.CancelFunc // ends the tree
+	done   chan struct{}      // closed when the tree has ended
+
+	remotes []*remote // guarded by Daemon.mu
+}
+
+// remote is one dispatcher at work.
+type remote struct {
+	cfg    config.Remote
+	name   string // source/remote
+	store  *journal.Remote
+	disp   *replicate.Dispatcher
+	cancel context.CancelFunc // cuts it off
+	done   chan struct{}      // closed when it has ended
+}
+
+// startUnits starts every configured source. Trees live until soft ends,
+// dispatchers until hard does.
+func (d *Daemon) startUnits(hard, soft context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.hard, d.soft = hard, soft
+	for _, sc := range d.cfg.Sources {
+		u, err := d.startUnit(sc)
+		if err != nil {
+			return err
+		}
+		d.units = append(d.units, u)
+	}
+	return nil
+}
+
+// startUnit starts a source with all its remotes.
+func (d *Daemon) startUnit(sc config.Source) (*unit, error) {
+	src, err := d.journal.Source(sc.Name)
+	if err != nil {
+		return nil, fmt.Errorf("open source %s in the journal: %w", sc.Name, err)
+	}
+	if err := d.dropStrangers(src, sc); err != nil {
+		return nil, err
+	}
+	fence := d.fenceDir(sc.Name)
+	if err := os.MkdirAll(fence, 0o700); err != nil {
+		return nil, fmt.Errorf("make fence directory: %w", err)
+	}
+	tree, err := watch.New(treeOptions(sc, src, fence, d.log))
+	if err != nil {
+		return nil, fmt.Errorf("source %s: %w", sc.Name, err)
+	}
+	u := &unit{cfg: sc, src: src, tree: tree, done: make(chan struct{})}
+	ctx, cancel := context.WithCancel(d.soft)
+	u.cancel = cancel
+	// Remotes first: a remote is new at the head before the first scan, so that
+	// no entry falls between its full sync and its cursor.
+	for _, rc := range sc.Remotes {
+		r, err := d.startRemote(u, rc)
+		if err != nil {
+			cancel()
+			u.stopRemotes()
+			return nil, err
+		}
+		u.remotes = append(u.remotes, r)
+	}
+	go func() {
+		defer close(u.done)
+		d.fail(tree.Run(ctx))
+	}()
+	return u, nil
+}
+
+// dropStrangers forgets remotes that are no longer configured.
+func (d *Daemon) dropStrangers(src *journal.Source, sc config.Source) error {
+	for _, name := range src.Remotes() {
+		if slices.ContainsFunc(sc.Remotes, func(r config.Remote) bool { return r.Name == name }) {
+			continue
+		}
+		d.log.Warn("remote is no longer configured: its cursor is dropped", "remote", sc.Name+"/"+name)
+		if err := src.DropRemote(d.soft, name); err != nil {
+			return fmt.Errorf("drop remote %s/%s: %w", sc.Name, name, err)
+		}
+	}
+	return nil
+}
+
+// startRemote starts one dispatcher of a unit.
+func (d *Daemon) startRemote(u *unit, rc config.Remote) (*remote, error) {
+	name := u.cfg.FullName(rc)
+	store, err := u.src.Remote(rc.Name)
+	if err != nil {
+		return nil, fmt.Errorf("open remote %s in the journal: %w", name, err)
+	}
+	if err := d.prepareRemote(store, name, rc); err != nil {
+		return nil, err
+	}
+	disp, err := replicate.New(dispatcherOptions(u, rc, store, d.cfg.StateDir, d.log))
+	if err != nil {
+		return nil, fmt.Errorf("remote %s: %w", name, err)
+	}
+	ctx, cancel := context.WithCancel(d.hard)
+	r := &remote{cfg: rc, name: name, store: store, disp: disp, cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(r.done)
+		d.fail(disp.Run(ctx))
+	}()
+	return r, nil
+}
+
+// prepareRemote decides, before the dispatcher owns the remote's records,
+// whether it starts with a full sync.
+func (d *Daemon) prepareRemote(store *journal.Remote, name string, rc config.Remote) error {
+	state, full := store.State(), store.FullSync()
+	target := rc.Target.String()
+	up := journal.Update{}
+	switch {
+	case state.Target != "" && state.Target != target:
+		d.log.Info("target changed: full sync", "remote", name, "target", target)
+		up.FullSync = &journal.FullSync{Reason: "target changed", Started: time.Now()}
+	case full == nil && rc.FullSync.OnStart == config.Always:
+		up.FullSync = &journal.FullSync{Reason: "full_sync.on_start: always", Started: time.Now()}
+	case full != nil && rc.FullSync.OnStart == config.Never:
+		up.EndFullSync = true
+	}
+	if state.Target != target {
+		state.Target = target
+		up.State = &state
+	}
+	if up.FullSync == nil && !up.EndFullSync && up.State == nil {
+		return nil
+	}
+	if err := store.Commit(d.hard, up); err != nil {
+		return fmt.Errorf("prepare remote %s: %w", name, err)
+	}
+	return nil
+}
+
+// stop ends the unit at once: tree first, then its dispatchers.
+func (u *unit) stop() {
+	u.cancel()
+	u.stopRemotes()
+	<-u.done
+}
+
+func (u *unit) stopRemotes() {
+	for _, r := range u.remotes {
+		r.cancel()
+	}
+	for _, r := range u.remotes {
+		<-r.done
+	}
+}
+
+// stopGently lets transfers under way end, for at most limit.
+func (r *remote) stopGently(limit time.Duration) {
+	r.disp.Drain()
+	select {
+	case <-r.done:
+	case <-time.After(limit):
+	}
+	r.cancel()
+	<-r.done
+}
+
+// drainUnits waits until no transfer is under way any more, or the limit or
+// ctx ends.
+func (d *Daemon) drainUnits(ctx context.Context, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for _, u := range d.units {
+		for _, r := range u.remotes {
+			r.disp.Drain()
+		}
+	}
+	for _, u := range d.units {
+		for _, r := range u.remotes {
+			select {
+			case <-r.done:
+			case <-ctx.Done():
+				d.log.Warn("cutting off a transfer; it is repeated at the next start", "remote", r.name)
+			}
+		}
+	}
+}
+
+func (d *Daemon) stopUnits() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, u := range d.units {
+		wg.Go(u.stop)
+	}
+	wg.Wait()
+}

@@ -1,0 +1,95 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	cron "github.com/netresearch/go-cron"
+
+	"gorsyncd/replicate"
+)
+
+// upkeepEvery is the pause between two rounds of upkeep.
+const upkeepEvery = 2 * time.Second
+
+// upkeep runs rounds until ctx ends.
+func (d *Daemon) upkeep(ctx context.Context) {
+	tick := time.NewTicker(upkeepEvery)
+	defer tick.Stop()
+	last := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			d.upkeepRound(ctx, last, now)
+			last = now
+		}
+	}
+}
+
+// upkeepRound truncates the journal, enforces its size, and starts the full
+// syncs that fell due in (last, now].
+func (d *Daemon) upkeepRound(ctx context.Context, last, now time.Time) {
+	if err := d.journal.Maintain(ctx); err != nil {
+		d.fail(d.journal.Err())
+		if ctx.Err() == nil {
+			d.log.Error("journal upkeep failed", "error", err)
+		}
+		return
+	}
+	d.limitJournal(ctx)
+	for _, r := range d.allRemotes() {
+		if due(r.cfg.FullSync.Schedule, last, now) {
+			d.log.Info("scheduled full sync", "remote", r.name)
+			req := replicate.FullSyncRequest{Reason: "schedule " + r.cfg.FullSync.Schedule}
+			if err := r.disp.FullSync(ctx, req); err != nil && ctx.Err() == nil {
+				d.log.Error("scheduled full sync could not be journaled", "remote", r.name, "error", err)
+			}
+		}
+	}
+}
+
+// due tells whether the schedule fires in (last, now]. The configuration has
+// checked that it parses.
+func due(schedule string, last, now time.Time) bool {
+	if schedule == "" {
+		return false
+	}
+	s, err := cron.ParseStandard(schedule)
+	if err != nil {
+		return false
+	}
+	next := s.Next(last)
+	return !next.IsZero() && !next.After(now)
+}
+
+// limitJournal frees a journal that is past its limit: the remote that pins
+// most of it gives up its place and gets a full sync instead. Like a
+// replication slot with a size limit: the disk never fills.
+func (d *Daemon) limitJournal(ctx context.Context) {
+	limit := int64(d.config().Journal.MaxSize)
+	st := d.journal.Stats()
+	if limit <= 0 || st.DiskBytes <= limit {
+		return
+	}
+	var worst *remote
+	var most uint64
+	for _, r := range d.allRemotes() {
+		s := r.disp.Status()
+		if s.FullSync == nil && s.LagEntries > most {
+			worst, most = r, s.LagEntries
+		}
+	}
+	if worst == nil || most < minPinned {
+		return // the index itself is that large: entries are not what fills it
+	}
+	d.log.Error("the journal is past journal.max_size: the remote furthest behind gets a full sync instead of its backlog",
+		"remote", worst.name, "size_bytes", st.DiskBytes, "max_bytes", limit, "entries", most)
+	if err := worst.disp.RequireFullSync(ctx, "journal.max_size reached"); err != nil && ctx.Err() == nil {
+		d.log.Error("could not release the journal", "remote", worst.name, "error", err)
+	}
+}
+
+// minPinned is the backlog below which giving it up would free next to nothing.
+const minPinned = 10_000
