@@ -1,0 +1,121 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gorsyncd/cmd/gorsyncd/internal/names"
+)
+
+// Pos is a place in a configuration. Line 0 means that there is no line: a
+// default, or the command line, as File says.
+type Pos struct {
+	File      string
+	Line, Col int
+}
+
+func (p Pos) String() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col)
+}
+
+// Error is one thing wrong with a configuration.
+type Error struct {
+	Pos     Pos
+	Message string
+	Excerpt string // the line, safe to print, secrets masked; "" when there is none
+}
+
+// Error returns the place, the message and the line below them.
+func (e *Error) Error() string {
+	s := e.Pos.String() + ": " + e.Message
+	if e.Excerpt != "" {
+		s += fmt.Sprintf("\n%6d | %s", e.Pos.Line, e.Excerpt)
+	}
+	return s
+}
+
+// Errors is everything wrong with one configuration, in file order. It is
+// the error type of Load, Parse and FromArgs for faulty content.
+type Errors struct{ List []*Error }
+
+func (e *Errors) Error() string {
+	parts := make([]string, 0, len(e.List))
+	for _, one := range e.List {
+		parts = append(parts, one.Error())
+	}
+	return strings.Join(parts, "\n")
+}
+
+// Unwrap makes each error reachable by errors.As.
+func (e *Errors) Unwrap() []error {
+	out := make([]error, 0, len(e.List))
+	for _, one := range e.List {
+		out = append(out, one)
+	}
+	return out
+}
+
+// maxErrors ends the collection: past it a list helps nobody.
+const maxErrors = 200
+
+// reporter collects errors. The same message at the same place counts once,
+// because a bad default shows at every remote that inherits it.
+type reporter struct {
+	lines []string
+	list  []*Error
+	seen  map[Error]bool
+}
+
+func newReporter(data []byte) *reporter {
+	return &reporter{lines: strings.Split(string(data), "\n"), seen: map[Error]bool{}}
+}
+
+func (r *reporter) add(pos Pos, format string, args ...any) {
+	e := Error{Pos: pos, Message: names.Printable(mask(fmt.Sprintf(format, args...)))}
+	if pos.Line > 0 && pos.Line <= len(r.lines) {
+		e.Excerpt = excerpt(r.lines[pos.Line-1])
+	}
+	if r.seen[e] || len(r.list) >= maxErrors {
+		return
+	}
+	r.seen[e] = true
+	r.list = append(r.list, &e)
+}
+
+// err returns the sorted errors, or nil.
+func (r *reporter) err() error {
+	if len(r.list) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(r.list, func(a, b *Error) int {
+		return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col))
+	})
+	return &Errors{List: r.list}
+}
+
+var (
+	secretValue  = regexp.MustCompile(`(?i)((?:pass(?:wd|word|phrase)?|secret|token)["']?\s*[:=]\s*)\S.*`)
+	secretTarget = regexp.MustCompile(`([^\s/@:"']+:)[^@\s/:][^@\s/]*@`)
+)
+
+// mask hides what looks like a password in text that will be printed.
+// password_file and its like do not match: the name must end before the colon.
+func mask(s string) string {
+	return secretTarget.ReplaceAllString(secretValue.ReplaceAllString(s, "${1}***"), "${1}***@")
+}
+
+func excerpt(line string) string {
+	const widest = 160
+	line = strings.ReplaceAll(strings.TrimRight(line, " \t\r"), "\t", "    ")
+	out := []rune(names.Printable(mask(line)))
+	if len(out) > widest {
+		return string(out[:widest]) + "…"
+	}
+	return string(out)
+}

@@ -1,0 +1,118 @@
+package config
+
+import (
+	"strings"
+	"time"
+
+	yaml "go.yaml.in/yaml/v4"
+)
+
+// field is one key that may stand in defaults, on a source or on a remote.
+type field struct {
+	path       string // dotted: rsync.timeout
+	def        string // the default, as YAML
+	sourceOnly bool   // a property of the tree: its remotes cannot differ in it
+	parse      func(p *parser, n *yaml.Node) (any, bool)
+	set        func(*Settings, any)
+	get        func(*Settings) any
+}
+
+// leaf ties a key to its place in Settings.
+func leaf[T any](path, def string, parse parseFunc[T], at func(*Settings) *T) field {
+	return field{
+		path:  path,
+		def:   def,
+		parse: func(p *parser, n *yaml.Node) (any, bool) { return parse(p, path, n) },
+		set:   func(s *Settings, v any) { *at(s) = v.(T) },
+		get:   func(s *Settings) any { return *at(s) },
+	}
+}
+
+func onSource(f field) field {
+	f.sourceOnly = true
+	return f
+}
+
+const (
+	day     = 24 * time.Hour
+	maxSize = Size(1) << 60
+)
+
+// fields is the one table of all settings: what a key is called, what it may
+// hold, what it is without being set. docs/config.md is checked against it.
+var fields = []field{
+	leaf("password_file", `""`, scalar(absPath), func(s *Settings) *string { return &s.PasswordFile }),
+	leaf("ssh.port", "0", integer(0, 65535), func(s *Settings) *int { return &s.SSH.Port }),
+	leaf("ssh.identity_file", `""`, scalar(absPath), func(s *Settings) *string { return &s.SSH.IdentityFile }),
+	leaf("ssh.config_file", `""`, scalar(absPath), func(s *Settings) *string { return &s.SSH.ConfigFile }),
+	leaf("ssh.known_hosts", `""`, scalar(absPath), func(s *Settings) *string { return &s.SSH.KnownHosts }),
+	leaf("ssh.options", "[]", items(checkSSHOption), func(s *Settings) *[]Item { return &s.SSH.Options }),
+	leaf("workers", "4", integer(1, 64), func(s *Settings) *int { return &s.Workers }),
+	leaf("batch.files", "1000", integer(1, 100_000), func(s *Settings) *int { return &s.Batch.Files }),
+	leaf("batch.bytes", "256M", size(1, maxSize), func(s *Settings) *Size { return &s.Batch.Bytes }),
+	onSource(leaf("settle", "2ms", duration(0, time.Hour), func(s *Settings) *time.Duration { return &s.Settle })),
+	onSource(leaf("settle_max", "1s", duration(0, day), func(s *Settings) *time.Duration { return &s.SettleMax })),
+	leaf("delete", "tracked", enum(DeleteNone, DeleteTracked, DeleteAll), func(s *Settings) *Delete { return &s.Delete }),
+	leaf("rsync.path", "rsync", scalar(program), func(s *Settings) *string { return &s.Rsync.Path }),
+	leaf("rsync.args", "[]", items(checkRsyncArg), func(s *Settings) *[]Item { return &s.Rsync.Args }),
+	leaf("rsync.timeout", "60s", duration(time.Second, day), func(s *Settings) *time.Duration { return &s.Rsync.Timeout }),
+	leaf("rsync.connect_timeout", "10s", duration(time.Second, time.Hour), func(s *Settings) *time.Duration { return &s.Rsync.ConnectTimeout }),
+	leaf("rsync.compress", "false", scalar(boolean), func(s *Settings) *bool { return &s.Rsync.Compress }),
+	leaf("bwlimit", "0", size(0, maxSize), func(s *Settings) *Size { return &s.BWLimit }),
+	leaf("retry.initial", "1s", duration(10*time.Millisecond, day), func(s *Settings) *time.Duration { return &s.Retry.Initial }),
+	leaf("retry.max", "5m", duration(10*time.Millisecond, 7*day), func(s *Settings) *time.Duration { return &s.Retry.Max }),
+	leaf("retry.jitter", "0.5", scalar(fraction), func(s *Settings) *float64 { return &s.Retry.Jitter }),
+	leaf("full_sync.on_start", "if_needed", enum(IfNeeded, Always, Never), func(s *Settings) *OnStart { return &s.FullSync.OnStart }),
+	leaf("full_sync.schedule", `""`, cronSpec, func(s *Settings) *string { return &s.FullSync.Schedule }),
+	leaf("guard.max_delete", "1000", integer[uint64](0, 1<<62), func(s *Settings) *uint64 { return &s.Guard.MaxDelete }),
+	onSource(leaf("guard.empty_source", "true", scalar(boolean), func(s *Settings) *bool { return &s.Guard.EmptySource })),
+	onSource(leaf("guard.same_filesystem", "true", scalar(boolean), func(s *Settings) *bool { return &s.Guard.SameFilesystem })),
+	leaf("filter", "[]", items(checkRule), func(s *Settings) *[]Item { return &s.Rules }),
+	leaf("exclude", "[]", items(checkExclude), func(s *Settings) *[]Item { return &s.Exclude }),
+}
+
+// groups maps each first key to the fields below it; a field without a dot is
+// alone in its group.
+var groups, groupNames = groupFields()
+
+func groupFields() (map[string][]field, []string) {
+	m, order := map[string][]field{}, []string{}
+	for _, f := range fields {
+		head, _, _ := strings.Cut(f.path, ".")
+		if m[head] == nil {
+			order = append(order, head)
+		}
+		m[head] = append(m[head], f)
+	}
+	return m, order
+}
+
+// level is the settings written at one place: defaults, a source or a remote.
+type level map[string]setting
+
+type setting struct {
+	value any
+	pos   Pos
+}
+
+// setting reads one first-level key of a place into lv.
+func (p *parser) setting(lv level, key string, v *yaml.Node) {
+	fs := groups[key]
+	if fs[0].path == key {
+		p.leaf(lv, fs[0], v)
+		return
+	}
+	known, byName := []string{}, map[string]field{}
+	for _, f := range fs {
+		_, tail, _ := strings.Cut(f.path, ".")
+		known = append(known, tail)
+		byName[tail] = f
+	}
+	p.mapping(v, key, known, func(tail string, _, vv *yaml.Node) { p.leaf(lv, byName[tail], vv) })
+}
+
+func (p *parser) leaf(lv level, f field, v *yaml.Node) {
+	if value, ok := f.parse(p, v); ok {
+		lv[f.path] = setting{value: value, pos: p.pos(v)}
+	}
+}

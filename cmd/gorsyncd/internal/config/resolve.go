@@ -1,0 +1,54 @@
+package config
+
+import yaml "go.yaml.in/yaml/v4"
+
+// defaultPos is the place of a value nobody wrote.
+var defaultPos = Pos{File: "default"}
+
+// builtin holds the default of every field.
+var builtin = parseDefaults()
+
+func parseDefaults() level {
+	lv := level{}
+	p := &parser{file: defaultPos.File, rep: newReporter(nil)}
+	for _, f := range fields {
+		if n := p.document([]byte(f.def)); n != nil {
+			if v, ok := f.parse(p, n); ok {
+				lv[f.path] = setting{value: v, pos: defaultPos}
+			}
+		}
+	}
+	if err := p.rep.err(); err != nil {
+		panic("config: a built-in default is not valid: " + err.Error())
+	}
+	return lv
+}
+
+// resolve merges levels, nearest first, leaf by leaf, on top of the built-in
+// defaults. It returns where each value came from by field path.
+func resolve(levels ...level) (Settings, map[string]Pos) {
+	var s Settings
+	origins := make(map[string]Pos, len(fields))
+	for _, f := range fields {
+		st := nearest(f.path, levels)
+		f.set(&s, st.value)
+		origins[f.path] = st.pos
+	}
+	return s, origins
+}
+
+func nearest(path string, levels []level) setting {
+	for _, lv := range levels {
+		if st, ok := lv[path]; ok {
+			return st
+		}
+	}
+	return builtin[path]
+}
+
+// decodeSettings is for a mapping that holds nothing but settings.
+func (p *parser) decodeSettings(n *yaml.Node, what string) level {
+	lv := level{}
+	p.mapping(n, what, groupNames, func(key string, _, v *yaml.Node) { p.setting(lv, key, v) })
+	return lv
+}

@@ -1,0 +1,107 @@
+package config
+
+import "time"
+
+// Settings are the keys that may stand in defaults, on a source or on a
+// remote. The YAML key of each is in fields.go, with its default.
+type Settings struct {
+	PasswordFile string // "" for none; always "" unless the target is an rsync daemon
+	SSH          SSH
+	Workers      int // rsync processes at once, per remote
+	Batch        Batch
+	Settle       time.Duration // a path is sent this long after its last event…
+	SettleMax    time.Duration // …but at the latest this long after its first
+	Delete       Delete
+	Rsync        Rsync
+	BWLimit      Size // bytes per second and rsync process; 0 for no limit
+	Retry        Retry
+	FullSync     FullSync
+	Guard        Guard
+	Rules        []Item // key filter: rsync rules, first match wins
+	Exclude      []Item // key exclude: patterns, tried after Rules
+}
+
+// SSH holds what differs from ssh's own configuration; zero values leave it.
+type SSH struct {
+	Port         int
+	IdentityFile string
+	ConfigFile   string
+	KnownHosts   string
+	Options      []Item // each as for ssh -o
+}
+
+// Batch limits one rsync run.
+type Batch struct {
+	Files int
+	Bytes Size
+}
+
+// Delete says which files are removed on a remote.
+type Delete string
+
+const (
+	DeleteNone    Delete = "none"    // nothing
+	DeleteTracked Delete = "tracked" // what the source is known to have lost
+	DeleteAll     Delete = "all"     // also what the source never had, in reconciles
+)
+
+// Rsync says how rsync is run.
+type Rsync struct {
+	Path           string // program name or absolute path
+	Args           []Item // added to gorsyncd's own
+	Timeout        time.Duration
+	ConnectTimeout time.Duration
+	Compress       bool
+}
+
+// Retry is the exponential back-off of a path or a remote.
+type Retry struct {
+	Initial, Max time.Duration
+	Jitter       float64 // 0 to 1, the share of a delay that is random
+}
+
+// OnStart says when a start asks for a full sync.
+type OnStart string
+
+const (
+	IfNeeded OnStart = "if_needed" // new remote, lost journal
+	Always   OnStart = "always"
+	Never    OnStart = "never"
+)
+
+// FullSync says when every directory is reconciled.
+type FullSync struct {
+	OnStart  OnStart
+	Schedule string // for cron.ParseStandard; "" for never
+}
+
+// Guard holds a remote or a source instead of replicating a disaster.
+type Guard struct {
+	MaxDelete      uint64 // removals at once; 0 for no limit
+	EmptySource    bool
+	SameFilesystem bool
+}
+
+// Item is one element of a list with the place it came from.
+type Item struct {
+	Text string
+	Pos  Pos
+}
+
+// Texts returns the items without their places.
+func Texts(items []Item) []string {
+	out := make([]string, 0, len(items))
+	for _, it := range items {
+		out = append(out, it.Text)
+	}
+	return out
+}
+
+// BWLimitArg is the value for rsync's --bwlimit, which counts in KiB, or ""
+// for no limit.
+func (s Settings) BWLimitArg() string {
+	if s.BWLimit <= 0 {
+		return ""
+	}
+	return kib(s.BWLimit)
+}

@@ -1,0 +1,177 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	yaml "go.yaml.in/yaml/v4"
+)
+
+// Show renders c as YAML with every value resolved and, behind each, the file
+// and line it came from. Reading the result gives the same configuration.
+func (c *Config) Show() (string, error) {
+	root := mappingNode()
+	c.put(root, "state_dir", str(c.StateDir), "state_dir")
+	sock := mappingNode()
+	c.put(sock, "path", str(c.Socket.Path), "socket.path")
+	if c.Socket.Group != "" {
+		c.put(sock, "group", str(c.Socket.Group), "socket.group")
+	}
+	c.put(sock, "mode", str(fmt.Sprintf("%#o", uint32(c.Socket.Mode))), "socket.mode")
+	add(root, "socket", sock, "")
+	jour := mappingNode()
+	c.put(jour, "retain", value(c.Journal.Retain), "journal.retain")
+	c.put(jour, "max_size", value(c.Journal.MaxSize), "journal.max_size")
+	add(root, "journal", jour, "")
+	log := mappingNode()
+	c.put(log, "level", str(c.Log.Level), "log.level")
+	c.put(log, "format", str(c.Log.Format), "log.format")
+	add(root, "log", log, "")
+	sources := &yaml.Node{Kind: yaml.SequenceNode}
+	for _, s := range c.Sources {
+		sources.Content = append(sources.Content, s.node())
+	}
+	add(root, "sources", sources, "")
+	var out bytes.Buffer
+	if err := dump(&out, root); err != nil {
+		return "", fmt.Errorf("render configuration: %w", err)
+	}
+	return out.String(), nil
+}
+
+func dump(out *bytes.Buffer, n *yaml.Node) error {
+	d, err := yaml.NewDumper(out, yaml.WithIndent(2), yaml.WithLineWidth(-1))
+	if err != nil {
+		return err
+	}
+	if err := d.Dump(n); err != nil {
+		return err
+	}
+	return d.Close()
+}
+
+func (c *Config) put(m *yaml.Node, key string, v *yaml.Node, from string) {
+	add(m, key, v, comment(c.origins[from]))
+}
+
+func (s Source) node() *yaml.Node {
+	m := mappingNode()
+	add(m, "name", str(s.Name), comment(s.origins["name"]))
+	add(m, "path", str(s.Path), comment(s.origins["path"]))
+	addSettings(m, s.settings, s.origins, func(f field) bool { return f.sourceOnly || f.path == "filter" || f.path == "exclude" })
+	remotes := &yaml.Node{Kind: yaml.SequenceNode}
+	for _, r := range s.Remotes {
+		rm := mappingNode()
+		add(rm, "name", str(r.Name), comment(r.origins["name"]))
+		add(rm, "target", str(r.Target.String()), comment(r.origins["target"]))
+		addSettings(rm, r.Settings, r.origins, func(f field) bool { return r.shows(s, f) })
+		remotes.Content = append(remotes.Content, rm)
+	}
+	add(m, "remotes", remotes, "")
+	return m
+}
+
+// shows leaves out what is shown at the source, and what the target has no
+// use for and would therefore be refused.
+func (r Remote) shows(s Source, f field) bool {
+	head, _, _ := strings.Cut(f.path, ".")
+	switch head {
+	case "filter", "exclude":
+		return r.origins[f.path] != s.origins[f.path]
+	case "ssh", "password_file":
+		return !unset(f.get(&r.Settings))
+	}
+	return !f.sourceOnly
+}
+
+func unset(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return v == ""
+	case int:
+		return v == 0
+	case []Item:
+		return len(v) == 0
+	}
+	return false
+}
+
+func addSettings(m *yaml.Node, s Settings, from map[string]Pos, show func(field) bool) {
+	for _, name := range groupNames {
+		into := m
+		for _, f := range groups[name] {
+			if !show(f) {
+				continue
+			}
+			key := f.path
+			if _, tail, ok := strings.Cut(f.path, "."); ok {
+				if into == m {
+					into = mappingNode()
+					add(m, name, into, "")
+				}
+				key = tail
+			}
+			add(into, key, value(f.get(&s)), comment(from[f.path]))
+		}
+	}
+}
+
+func mappingNode() *yaml.Node { return &yaml.Node{Kind: yaml.MappingNode} }
+
+func add(m *yaml.Node, key string, v *yaml.Node, note string) {
+	if v.Kind == yaml.ScalarNode || v.Style == yaml.FlowStyle {
+		v.LineComment = note
+	}
+	m.Content = append(m.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: key}, v)
+}
+
+// comment is the base name and line: the file itself is named once, above.
+func comment(p Pos) string {
+	if p.File == "" {
+		return ""
+	}
+	p.File = filepath.Base(p.File)
+	return "# " + origin(p)
+}
+
+func str(s string) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
+	if s == "" {
+		n.Style = yaml.DoubleQuotedStyle
+	}
+	return n
+}
+
+func plain(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Value: s} }
+
+// value spells v as the file would.
+func value(v any) *yaml.Node {
+	switch v := v.(type) {
+	case time.Duration:
+		return plain(formatDuration(v))
+	case bool:
+		return plain(strconv.FormatBool(v))
+	case float64:
+		return plain(strconv.FormatFloat(v, 'g', -1, 64))
+	case []Item:
+		n := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
+		for _, it := range v {
+			n.Content = append(n.Content, str(it.Text))
+		}
+		return n
+	case string:
+		return str(v)
+	case Delete:
+		return str(string(v))
+	case OnStart:
+		return str(string(v))
+	case fs.FileMode:
+		return str(fmt.Sprintf("%#o", uint32(v)))
+	}
+	return plain(fmt.Sprint(v)) // Size, int, uint64
+}

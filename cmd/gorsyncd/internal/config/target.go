@@ -1,0 +1,74 @@
+package config
+
+import (
+	"path"
+	"strings"
+
+	"gorsyncd/replicate"
+)
+
+// parseTarget fills in r from the target's text.
+func parseTarget(r *Remote, rr rawRemote, rep *reporter) {
+	if hasPassword(rr.target.Text) {
+		rep.add(rr.target.Pos, "target: a password must not stand in a target: put it into a file of its own and set password_file")
+		return
+	}
+	if scheme, _, ok := strings.Cut(rr.target.Text, "://"); ok && !strings.EqualFold(scheme, "rsync") && !strings.Contains(scheme, "/") {
+		rep.add(rr.target.Pos, "target: %q: the only scheme is rsync://", rr.target.Text)
+		return
+	}
+	t, err := replicate.ParseTarget(rr.target.Text)
+	if err != nil {
+		rep.add(rr.target.Pos, "target: %s", strings.TrimPrefix(err.Error(), replicate.ErrTarget.Error()+": "))
+		return
+	}
+	r.Target = t
+	fitSettings(r, rr.settings, rep)
+	if r.Name != "" {
+		return
+	}
+	r.Name, r.origins["name"] = defaultName(t), defaultPos
+	if r.Name == "" {
+		rep.add(rr.target.Pos, "no name can be made from %q: write {name: …, target: …}", rr.target.Text)
+	}
+}
+
+// defaultName is the host, or the last element of a local target.
+func defaultName(t replicate.Target) string {
+	if t.Kind == replicate.Local {
+		return sanitise(path.Base(t.Path))
+	}
+	return sanitise(t.Host)
+}
+
+// hasPassword finds user:password@host, with or without a scheme, so that it
+// can be refused before anything repeats it.
+func hasPassword(s string) bool {
+	if i := strings.Index(s, "://"); i >= 0 {
+		s = s[i+3:]
+	}
+	authority, _, _ := strings.Cut(s, "/")
+	at := strings.LastIndexByte(authority, '@')
+	colon := strings.IndexByte(authority, ':')
+	return colon >= 0 && colon < at && !strings.HasPrefix(authority[colon:], "::")
+}
+
+// fitSettings drops inherited settings that the target cannot use and refuses
+// those written on the remote itself.
+func fitSettings(r *Remote, own level, rep *reporter) {
+	refuse := func(prefix, why string) {
+		for _, f := range fields {
+			if st, ok := own[f.path]; ok && (f.path == prefix || strings.HasPrefix(f.path, prefix+".")) {
+				rep.add(st.pos, "%s: %s", f.path, why)
+			}
+		}
+	}
+	if r.Target.Kind != replicate.Daemon {
+		refuse("password_file", "only an rsync daemon (host::module, rsync://host/module) asks for a password")
+		r.PasswordFile = ""
+	}
+	if r.Target.Kind != replicate.Shell {
+		refuse("ssh", "the target is not reached by ssh (host:/path)")
+		r.SSH = SSH{Options: []Item{}}
+	}
+}
