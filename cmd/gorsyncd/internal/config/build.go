@@ -105,7 +105,7 @@ func buildSource(rs rawSource, defaults level, rep *reporter) Source {
 	}
 	s.settings, s.origins = resolve(rs.settings, defaults)
 	s.Settle, s.SettleMax = s.settings.Settle, s.settings.SettleMax
-	s.EmptySource, s.SameFilesystem = s.settings.Guard.EmptySource, s.settings.Guard.SameFilesystem
+	s.Guard = Guard{EmptySource: s.settings.Guard.EmptySource, SameFilesystem: s.settings.Guard.SameFilesystem}
 	s.origins["name"], s.origins["path"] = rs.name.Pos, rs.path.Pos
 	checkSettings(s.settings, s.origins, rep)
 	own := rules(s.settings)

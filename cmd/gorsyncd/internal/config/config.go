@@ -45,8 +45,7 @@ type Source struct {
 	Name              string
 	Path              string // absolute, clean
 	Settle, SettleMax time.Duration
-	EmptySource       bool          // guard: hold when the tree is suddenly empty
-	SameFilesystem    bool          // guard: hold when another file system is at its root
+	Guard             Guard         // of the tree: EmptySource and SameFilesystem
 	Filter            *watch.Filter // what is watched; never nil
 	Remotes           []Remote      // at least one
 
