@@ -1,0 +1,140 @@
+package control
+
+import (
+	"context"
+	"time"
+
+	"gorsyncd/cmd/gorsyncd/internal/names"
+	"gorsyncd/cmd/gorsyncd/internal/status"
+	"gorsyncd/journal"
+	"gorsyncd/watch"
+)
+
+// API is what the daemon does for its users. Every method may be called
+// concurrently with every other and returns soon after ctx ends. Errors that
+// should reach the user with a code of their own are an *Error; a
+// *config.Errors, journal.ErrLocked, context.DeadlineExceeded and
+// os.ErrPermission are recognised, anything else is "internal".
+//
+// Names in requests are names or globs of remotes, see Select.
+type API interface {
+	Viewer
+	Operator
+	JournalReader
+}
+
+// Viewer answers questions and changes nothing.
+type Viewer interface {
+	Status(ctx context.Context) (status.Status, error)
+	// Explain says what becomes of one absolute path. A path outside of every
+	// source is an *Error with CodeNotFound.
+	Explain(ctx context.Context, path string) (Explanation, error)
+	// ConfigShow is the running configuration, as config.Config.Show gives it.
+	ConfigShow(ctx context.Context) (string, error)
+}
+
+// Operator does what an operator asks for.
+type Operator interface {
+	// Flush returns nil when every change made before the call is on the
+	// chosen remotes, and an *Error with CodeNotInSync that names what is in
+	// the way when ctx ends first. It calls progress from one goroutine, at
+	// least when a remote's remaining count changes, and not after returning.
+	Flush(ctx context.Context, r FlushRequest, progress func(FlushProgress)) error
+	// Sync asks for a full sync of each chosen remote and returns when that is
+	// durably noted, or does the dry run and calls line for each difference.
+	Sync(ctx context.Context, r SyncRequest, line func(SyncProgress)) error
+	// The others return the full names of the remotes they acted on.
+	Retry(ctx context.Context, r RetryRequest) ([]string, error)
+	Pause(ctx context.Context, r PauseRequest) ([]string, error)
+	Resume(ctx context.Context, names []string) ([]string, error)
+	Approve(ctx context.Context, names []string) ([]string, error)
+	// Reload reads the configuration again; one line per change.
+	Reload(ctx context.Context) ([]string, error)
+}
+
+// JournalReader gives insight into the journal.
+type JournalReader interface {
+	// Inspect calls row for each entry in order; an error of row ends it and
+	// is returned.
+	Inspect(ctx context.Context, q journal.Query, row func(journal.Row) error) error
+	JournalStats(ctx context.Context) (journal.Stats, error)
+	JournalCheck(ctx context.Context) (journal.Report, error)
+}
+
+// FlushRequest says what to wait for.
+type FlushRequest struct {
+	Paths   []names.Path  `json:"paths"`   // absolute; none: everything
+	Remotes []string      `json:"remotes"` // names or globs; none: all that have the paths
+	Timeout time.Duration `json:"timeout"` // nanoseconds; 0: the server's limit
+}
+
+// FlushProgress is the state of one remote while a flush waits.
+type FlushProgress struct {
+	Remote string `json:"remote"` // full name
+	Seq    uint64 `json:"seq"`    // the fence: waiting for this entry of the source
+	Left   uint64 `json:"left"`   // entries still to be delivered
+	Done   bool   `json:"done"`
+}
+
+// SyncRequest asks for a full sync.
+type SyncRequest struct {
+	Names    []string   `json:"names"` // none: all remotes
+	Sub      names.Path `json:"sub"`   // below the source; "" for all of it; absolute paths are accepted
+	Checksum bool       `json:"checksum"`
+	DryRun   bool       `json:"dry_run"`
+}
+
+// SyncProgress is one remote that was told to sync, or one difference that a
+// dry run has found on it.
+type SyncProgress struct {
+	Remote string `json:"remote"`
+	Line   string `json:"line,omitempty"` // itemized, dry run only; made printable on its way out
+}
+
+// RetryRequest skips the back-off of remotes or of single paths.
+type RetryRequest struct {
+	Names []string     `json:"names"` // none: all remotes
+	Paths []names.Path `json:"paths"` // absolute; none: all that failed
+}
+
+// PauseRequest stops remotes; events stay journaled.
+type PauseRequest struct {
+	Names  []string      `json:"names"` // at least one
+	For    time.Duration `json:"for"`   // nanoseconds; 0: until resumed
+	Reason string        `json:"reason"`
+}
+
+// Explanation is what becomes of a path.
+type Explanation struct {
+	names.Path               // absolute
+	Source     string        `json:"source"`
+	Exists     bool          `json:"exists"`
+	Type       string        `json:"type"` // file, directory, symlink, …; "" when it does not exist
+	SizeBytes  int64         `json:"size_bytes"`
+	Modified   *time.Time    `json:"modified"`
+	Filter     watch.Verdict `json:"filter"`
+	Watched    bool          `json:"watched"`
+	WatchNote  string        `json:"watch_note,omitempty"` // why not, or until when
+	Entry      *EntryInfo    `json:"entry"`                // newest journal entry; nil when none is kept
+	Remotes    []RemotePath  `json:"remotes"`
+}
+
+// EntryInfo is a journal entry without its path.
+type EntryInfo struct {
+	Seq  uint64    `json:"seq"`
+	Op   string    `json:"op"` // change, remove
+	Time time.Time `json:"time"`
+}
+
+// RemotePath is the state of a path on one remote. For an excluded path there
+// are none.
+type RemotePath struct {
+	Remote    string     `json:"remote"`             // full name
+	State     string     `json:"state"`              // delivered, queued, in_flight, failing, full_sync, held, paused, excluded
+	Position  uint64     `json:"position,omitempty"` // queued: entries before it, plus one
+	Note      string     `json:"note,omitempty"`     // text for people
+	ErrorID   string     `json:"error_id,omitempty"`
+	Message   string     `json:"message,omitempty"`
+	Attempts  int        `json:"attempts,omitempty"`
+	NextRetry *time.Time `json:"next_retry,omitempty"`
+}

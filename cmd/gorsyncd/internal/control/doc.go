@@ -1,0 +1,45 @@
+// Package control is how the command line talks to the running daemon: JSON
+// over HTTP on a unix socket.
+//
+// # Usage
+//
+//	s, err := control.Listen(cfg.Socket, api, logger)  // daemon
+//	go s.Serve()
+//	…
+//	s.Close()
+//
+//	c := control.New(cfg.Socket.Path)                  // command line
+//	st, err := c.Status(ctx)
+//
+// # Properties
+//
+//   - One document per request, or JSON lines for flush, sync and inspect: any
+//     number of progress lines, then one last line that says how it ended. A
+//     stream that breaks off without it is an error of the client's.
+//   - An error is {"error":{"code","message","hint"}}; the code decides the
+//     exit status and is the same in every form of output (Error).
+//   - No request waits for ever. The server bounds each by the timeout in the
+//     request or by its own; the client additionally by its context, and by
+//     the silence it accepts on a stream.
+//   - Whoever may open the socket may do everything. Its mode and group are the
+//     only access control; the socket has no TCP side.
+//   - A path is "path", with "path_b64" beside it when it is not UTF-8.
+//
+// # Endpoints
+//
+// All are below /api/v1 and exist for a long time; unknown fields in answers
+// are to be ignored, unknown fields in requests are refused.
+//
+//	GET  /status                     status.Status
+//	GET  /explain?path=|path_b64=    Explanation
+//	GET  /config                     {"config": text with origins}
+//	GET  /journal/stats              JournalStats
+//	GET  /journal/entries?…          stream of Row
+//	POST /journal/check              journal report
+//	POST /flush                      stream of FlushProgress
+//	POST /sync                       stream of SyncProgress
+//	POST /retry, /pause, /resume, /approve   {"affected": [names]}
+//	POST /reload                     {"changes": [lines]}
+//
+// curl --unix-socket /run/gorsyncd/gorsyncd.sock http://x/api/v1/status works.
+package control

@@ -1,0 +1,47 @@
+package control
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Select returns those of all that a pattern matches, in the order of all.
+// A pattern is a full name, a source's name (all its remotes), or a glob such
+// as www/* or */nas. No pattern selects everything; a pattern that matches
+// nothing is an *Error with CodeUsage.
+func Select(patterns, all []string) ([]string, error) {
+	if len(patterns) == 0 {
+		return slices.Clone(all), nil
+	}
+	chosen := map[string]bool{}
+	for _, p := range patterns {
+		glob := p
+		if !strings.Contains(p, "/") {
+			glob = p + "/*"
+		}
+		found := false
+		for _, name := range all {
+			ok, err := path.Match(glob, name)
+			if err != nil {
+				return nil, &Error{Code: CodeUsage, Message: fmt.Sprintf("%q is not a name or a pattern", p), Err: err}
+			}
+			if ok {
+				found, chosen[name] = true, true
+			}
+		}
+		if !found {
+			return nil, &Error{Code: CodeUsage, Message: fmt.Sprintf("no remote is called %q", p), Hint: known(all)}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(n string) bool { return !chosen[n] }), nil
+}
+
+func known(all []string) string {
+	const most = 8
+	if len(all) <= most {
+		return "known are " + strings.Join(all, ", ")
+	}
+	return fmt.Sprintf("known are %s and %d more: gorsyncd status", strings.Join(all[:most], ", "), len(all)-most)
+}

@@ -1,0 +1,97 @@
+// Package status is what gorsyncd says about itself: one plain struct that the
+// daemon, the JSON output, the table and the tests share, and the table made
+// from it.
+//
+// Every configured source and remote is always present, whatever state it is
+// in. Values are in base units, named in their keys; nothing is humanised
+// before Text does it.
+package status
+
+import (
+	"time"
+
+	"gorsyncd/replicate"
+	"gorsyncd/watch"
+)
+
+// Version of the JSON document. Fields may be added under the same version.
+const Version = 1
+
+// Where a Status comes from.
+const (
+	FromDaemon  = "daemon"
+	FromJournal = "journal" // the daemon is not running
+)
+
+// Status is the state of one gorsyncd.
+type Status struct {
+	V       int                `json:"v"`
+	Time    time.Time          `json:"time"`   // UTC
+	From    string             `json:"source"` // FromDaemon or FromJournal
+	Note    string             `json:"note,omitempty"`
+	Daemon  *Daemon            `json:"daemon"` // nil when it is not running
+	Journal Journal            `json:"journal"`
+	Sources []Source           `json:"sources"`
+	Remotes []replicate.Status `json:"remotes"`
+}
+
+// Daemon is the running process.
+type Daemon struct {
+	Version         string     `json:"version"`
+	PID             int        `json:"pid"`
+	UptimeSeconds   float64    `json:"uptime_seconds"`
+	ConfigFile      string     `json:"config_file"` // "" when made from arguments
+	LastReload      *time.Time `json:"last_reload"`
+	LastReloadError string     `json:"last_reload_error,omitempty"`
+}
+
+// Journal is the size of the journal, over all sources.
+type Journal struct {
+	HeadSeq     uint64     `json:"head_seq"` // sum of the sources' heads: entries ever written
+	Entries     uint64     `json:"entries"`  // present now
+	SizeBytes   int64      `json:"size_bytes"`
+	MaxBytes    int64      `json:"max_bytes"`
+	PinnedBy    string     `json:"pinned_by"`    // full name of the remote that holds most; "" for none
+	OldestEntry *time.Time `json:"oldest_entry"` // nil when empty
+}
+
+// Source is one watched tree.
+type Source struct {
+	Name string `json:"name"`
+	watch.Status
+}
+
+// New returns an empty Status of the moment now whose lists are present.
+func New(now time.Time, from string) Status {
+	return Status{V: Version, Time: now.UTC(), From: from, Sources: []Source{}, Remotes: []replicate.Status{}}
+}
+
+// Exit codes of a status, ordered by how much they want a person.
+const (
+	ExitOK      = 0 // every remote is in sync
+	ExitBehind  = 3 // something is on its way, waiting or paused
+	ExitProblem = 4 // at least one remote is failing or held, or a source is
+)
+
+// held is the state word of a source that a guard has stopped.
+const held = "held"
+
+// ExitCode judges s.
+func (s Status) ExitCode() int {
+	code := ExitOK
+	for _, src := range s.Sources {
+		if src.State == held {
+			return ExitProblem
+		}
+	}
+	for _, r := range s.Remotes {
+		switch r.State {
+		case replicate.InSync:
+		case replicate.Failing, replicate.Held:
+			return ExitProblem
+		default:
+			code = ExitBehind
+		}
+	}
+	return code
+}
