@@ -1,0 +1,283 @@
+package replicate
+
+import (
+	"iter"
+	"strings"
+
+	"gorsyncd/journal"
+)
+
+// limits bound one batch.
+type limits struct {
+	files int
+	bytes int64
+	big   int64 // regular files above this size travel alone
+}
+
+// planner forms batches. It is pure: what the tree, the filter and the index
+// say comes in through functions.
+type planner struct {
+	limits   limits
+	noDelete bool
+	look     func(path string) Seen
+	siblings func(dev, ino uint64) ([]string, error)
+	excluded func(path string, isDir bool) bool
+}
+
+// plan is what one round of planning decided.
+type plan struct {
+	batch  *Batch    // nil when nothing can start now
+	done   []*Item   // nothing to send: acknowledge
+	failed []failure // could not be looked at
+}
+
+type failure struct {
+	item *Item
+	out  Outcome
+}
+
+// unit is what one item asks of a batch.
+type unit struct {
+	lane    Lane
+	content bool
+	removes bool
+	paths   []string
+	parents []string // to be listed and stamped
+	restamp []string // left dirty
+	locks   []Lock
+	needs   []Lock // must be free at the start but are not held
+	bytes   int64
+}
+
+// next forms the next batch from the items in order. The first item that can
+// start decides the lane; later ones of the same lane join while they fit and
+// their locks are free. An item that has to wait keeps its place: nothing
+// behind it may take what it waits for. big tells whether a big file may start.
+func (p *planner) next(queue iter.Seq[*Item], held *Locks, big bool) plan {
+	r := round{planner: p, held: held, big: big, blocked: map[string]bool{}, listed: map[string]bool{}}
+	for it := range queue {
+		if r.full {
+			break
+		}
+		if it.state == itemQueued {
+			r.consider(it)
+		}
+	}
+	if r.batch != nil {
+		r.plan.batch = r.batch
+		r.batch.Locks = dedupe(r.batch.Locks)
+	}
+	return r.plan
+}
+
+// round is one call of next.
+type round struct {
+	*planner
+	plan
+	held     *Locks
+	reserved Locks           // of items that wait
+	blocked  map[string]bool // parents of items that wait: a cheap first check
+	listed   map[string]bool // paths and parents of the batch
+	big      bool
+	full     bool
+}
+
+func (r *round) consider(it *Item) {
+	parent, _ := parentOf(it.Path)
+	if it.Path != "" && r.blocked[parent] || !r.mayJoin(laneOf(it.Path), it.Flags&journal.FlagChecksum != 0) {
+		return
+	}
+	if r.batch != nil && it.alone {
+		return
+	}
+	u, verdict := r.unit(it)
+	switch {
+	case verdict.ID != "":
+		r.failed = append(r.failed, failure{it, verdict})
+		return
+	case u == nil:
+		r.done = append(r.done, it)
+		return
+	}
+	switch {
+	case r.batch != nil && (u.lane != r.batch.Lane || u.content != r.batch.Content):
+		return
+	case u.lane == LaneBig && !r.big:
+		return
+	case r.conflicts(u):
+		r.reserved.AddAll(u.locks)
+		r.reserved.AddAll(u.needs)
+		r.blocked[parent] = true
+		return
+	case r.batch != nil && (len(r.batch.Paths)+len(u.paths) > r.limits.files || r.batch.Bytes+u.bytes > r.limits.bytes):
+		r.full = true
+		return
+	}
+	r.add(it, u)
+	r.full = u.lane == LaneBig || u.lane == LaneRoot || it.alone || len(r.batch.Paths) >= r.limits.files
+}
+
+// mayJoin is what can be told without looking at the path: content comparison
+// is dropped for what is no regular file, so only the reverse is final.
+func (r *round) mayJoin(lane Lane, content bool) bool {
+	b := r.batch
+	return b == nil || b.Lane == lane && (content || !b.Content)
+}
+
+func (r *round) conflicts(u *unit) bool {
+	return r.held.ConflictsAny(u.locks) || r.held.ConflictsAny(u.needs) ||
+		r.reserved.ConflictsAny(u.locks) || r.reserved.ConflictsAny(u.needs)
+}
+
+func (r *round) add(it *Item, u *unit) {
+	if r.batch == nil {
+		r.batch = &Batch{Lane: u.lane, Content: u.content}
+	}
+	b := r.batch
+	b.Items = append(b.Items, it)
+	for _, p := range u.paths {
+		if !r.listed["p"+p] {
+			r.listed["p"+p] = true
+			b.Paths = append(b.Paths, p)
+		}
+	}
+	for _, p := range u.parents {
+		if !r.listed["d"+p] {
+			r.listed["d"+p] = true
+			b.Parents = append(b.Parents, p)
+		}
+	}
+	for _, p := range u.restamp {
+		if !r.listed["r"+p] {
+			r.listed["r"+p] = true
+			b.Restamp = append(b.Restamp, p)
+		}
+	}
+	b.Removes = b.Removes || u.removes
+	b.Bytes += u.bytes
+	b.Locks = append(b.Locks, u.locks...)
+}
+
+// unit looks at an item's path. A nil unit without a verdict means that there
+// is nothing to send.
+func (p *planner) unit(it *Item) (*unit, Outcome) {
+	seen := p.look(it.Path)
+	it.Size = seen.Size
+	if p.excluded != nil && it.Path != "" && p.excluded(it.Path, seen.Presence == IsDir) {
+		return nil, Outcome{}
+	}
+	content := it.Flags&journal.FlagChecksum != 0
+	switch seen.Presence {
+	case Unknown:
+		return nil, sourceOutcome(seen.Err)
+	case Covered:
+		return nil, Outcome{}
+	case Missing:
+		if it.Op != journal.OpRemove || p.noDelete || it.Path == "" {
+			return nil, Outcome{}
+		}
+		return p.small(it.Path, Lock{ScopeTree, it.Path}, true), Outcome{}
+	case IsDir:
+		if it.Path == "" {
+			return &unit{lane: LaneRoot, paths: []string{""}, locks: []Lock{{ScopeDir, ""}}}, Outcome{}
+		}
+		return p.small(it.Path, Lock{ScopeDir, it.Path}, false), Outcome{}
+	case IsFile:
+		paths, err := p.links(it.Path, seen)
+		if err != nil {
+			return nil, sourceOutcome(err)
+		}
+		return p.file(paths, seen, content), Outcome{}
+	default:
+		return p.small(it.Path, Lock{ScopeTree, it.Path}, false), Outcome{}
+	}
+}
+
+// small is the unit of a path without content.
+func (p *planner) small(path string, own Lock, removes bool) *unit {
+	u := &unit{lane: laneOf(path), removes: removes, paths: []string{path}, locks: []Lock{own}}
+	u.addParent(path)
+	return u
+}
+
+// file is the unit of a regular file with all its names.
+func (p *planner) file(paths []string, seen Seen, content bool) *unit {
+	u := &unit{lane: LaneTop, content: content, paths: paths, bytes: seen.Size}
+	for _, path := range paths {
+		u.locks = append(u.locks, Lock{ScopeTree, path})
+		if strings.Contains(path, "/") {
+			u.lane = LaneList
+		}
+	}
+	if seen.Size > p.limits.big {
+		u.lane = LaneBig
+	}
+	for _, path := range paths {
+		u.addParent(path)
+	}
+	return u
+}
+
+// addParent claims the parent and has it stamped: by being listed in the same
+// run, by being implied (top lane), or in a run of its own afterwards.
+func (u *unit) addParent(path string) {
+	parent, _ := parentOf(path)
+	lock := Lock{ScopeDir, parent}
+	switch {
+	case u.lane == LaneBig:
+		u.needs = append(u.needs, lock)
+		u.restamp = append(u.restamp, parent)
+		return
+	case u.lane == LaneList && parent == "":
+		// "./" in a list means the root with its children, so the root cannot
+		// be listed; it is not implied in this lane either.
+		u.restamp = append(u.restamp, parent)
+	case u.lane == LaneList:
+		u.parents = append(u.parents, parent)
+	}
+	u.locks = append(u.locks, lock)
+}
+
+// links returns the path with the other names of the same inode that are still
+// names of it: separate runs would send the content once for each of them.
+func (p *planner) links(path string, seen Seen) ([]string, error) {
+	paths := []string{path}
+	if seen.Nlink < 2 || p.siblings == nil {
+		return paths, nil
+	}
+	names, err := p.siblings(seen.Dev, seen.Ino)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range names {
+		if n == path || p.excluded != nil && p.excluded(n, false) {
+			continue
+		}
+		if s := p.look(n); s.Presence == IsFile && s.Dev == seen.Dev && s.Ino == seen.Ino {
+			paths = append(paths, n)
+		}
+	}
+	return paths, nil
+}
+
+func laneOf(path string) Lane {
+	switch {
+	case path == "":
+		return LaneRoot
+	case strings.Contains(path, "/"):
+		return LaneList
+	}
+	return LaneTop
+}
+
+func dedupe(ks []Lock) []Lock {
+	seen := make(map[Lock]bool, len(ks))
+	out := ks[:0]
+	for _, k := range ks {
+		if !seen[k] {
+			seen[k] = true
+			out = append(out, k)
+		}
+	}
+	return out
+}

@@ -1,0 +1,231 @@
+package replicate
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+	"syscall"
+)
+
+// Class says what an outcome means for what comes next.
+type Class string
+
+const (
+	ClassOK        Class = "ok"
+	ClassEntry     Class = "entry"     // some paths failed: a verify pass tells which
+	ClassTransient Class = "transient" // the remote as a whole; heals by itself
+	ClassConfig    Class = "config"    // the remote as a whole; needs a person
+	ClassHeld      Class = "held"      // a guard stopped it
+	ClassCanceled  Class = "canceled"  // we stopped it
+)
+
+// Outcome is what a run of rsync came to.
+type Outcome struct {
+	ID      string // stable, such as E-AUTH; "" for ok and canceled
+	Class   Class
+	Message string // rsync's own words, one line
+	Hint    string // what a person can do; "" when nothing
+}
+
+// rule names one failure. Exit codes alone do not classify: rsync uses 5 for
+// a busy server as well as for a wrong password, and 12 for an ssh that could
+// not log in as well as for a lost connection. A rule matches when the code is
+// one of its codes and the text, if any, is in stderr. No codes means any that
+// does not leave the connection's work to single paths (0, 23, 24): there
+// stderr is full of file names, which may say anything.
+type rule struct {
+	codes []int
+	text  string
+	id    string
+	class Class
+	hint  string
+}
+
+// The texts are rsync's and ssh's under LC_ALL=C; the tests provoke them.
+// First match wins.
+var rules = []rule{
+	{nil, "auth failed on module", "E-AUTH", ClassConfig, "check the user and password_file against auth users and the secrets file of the server (both files need mode 600)"},
+	{nil, "Unknown module", "E-MODULE", ClassConfig, "list the server's modules with: rsync HOST::"},
+	{nil, "access denied to", "E-DENIED", ClassConfig, "allow this machine with hosts allow on the server"},
+	{nil, "max connections", "E-BUSY", ClassTransient, "lower workers, or raise max connections of the module"},
+	{nil, "module is read only", "E-READONLY", ClassConfig, "set read only = false for the module"},
+	{nil, "module is write only", "E-READONLY", ClassConfig, "set write only = false for the module"},
+	{nil, "could not open password file", "E-PASSFILE", ClassConfig, "create the password_file, readable only by its owner (chmod 600)"},
+	{nil, "password file must not be other-accessible", "E-PASSFILE", ClassConfig, "chmod 600 the password_file"},
+	{nil, "password file must be owned by root", "E-PASSFILE", ClassConfig, "chown root the password_file"},
+	{nil, "--password-file", "E-PASSFILE", ClassConfig, "password_file is for rsync daemons only"},
+	{nil, "The server is configured to refuse", "E-REFUSED", ClassConfig, "take the named option out of refuse options on the server, or out of rsync.args"},
+	{nil, "refusing to delete", "E-REFUSED", ClassConfig, "take delete out of refuse options on the server, or set delete: none"},
+	{[]int{5}, "chdir failed", "E-MODPATH", ClassConfig, "the directory of the module is missing on the server: create or mount it"},
+	{[]int{5}, "chroot failed", "E-MODPATH", ClassConfig, "the directory of the module is missing on the server: create or mount it"},
+	{[]int{3, 10, 11, 23}, "change_dir", "E-MODPATH", ClassConfig, "the destination directory is missing or cannot be entered: create or mount it"},
+	{[]int{11}, "mkdir", "E-MODPATH", ClassConfig, "the parent of the destination directory is missing: create or mount it"},
+	{[]int{11, 12, 23}, "No space left on device (28)", "E-NOSPACE", ClassTransient, "free space on the remote"},
+	{[]int{11, 12, 23}, "Disk quota exceeded (122)", "E-NOSPACE", ClassTransient, "raise the quota on the remote, or free space there"},
+	{nil, "REMOTE HOST IDENTIFICATION HAS CHANGED", "E-HOSTKEY", ClassConfig, "the server's key changed: if that is expected, replace it in known_hosts"},
+	{nil, "Host key verification failed", "E-HOSTKEY", ClassConfig, "add the server's key to known_hosts (ssh-keyscan HOST, after checking the fingerprint)"},
+	{nil, "Permission denied (publickey", "E-SSH-AUTH", ClassConfig, "put our public key into authorized_keys on the server; set ssh.identity_file"},
+	{nil, "Permission denied (password", "E-SSH-AUTH", ClassConfig, "use a key: passwords cannot be typed here"},
+	{nil, "Permission denied (keyboard", "E-SSH-AUTH", ClassConfig, "use a key: passwords cannot be typed here"},
+	{nil, "Too many authentication failures", "E-SSH-AUTH", ClassConfig, "set ssh.identity_file and the ssh option IdentitiesOnly=yes"},
+	{nil, "rsync: command not found", "E-REMOTE-RSYNC", ClassConfig, "install rsync on the server"},
+	{nil, "rsync: not found", "E-REMOTE-RSYNC", ClassConfig, "install rsync on the server"},
+	{nil, "remote command not found", "E-REMOTE-RSYNC", ClassConfig, "install rsync on the server"},
+	{[]int{14}, "Failed to exec", "E-SSH", ClassConfig, "install an ssh client"},
+	{nil, "Name or service not known", "E-DNS", ClassTransient, "check the host name and the resolver"},
+	{nil, "Temporary failure in name resolution", "E-DNS", ClassTransient, "check the resolver"},
+	{nil, "No address associated with hostname", "E-DNS", ClassTransient, "check the host name"},
+	{nil, "Could not resolve hostname", "E-DNS", ClassTransient, "check the host name and the resolver"},
+	{nil, "Connection refused", "E-CONNECT", ClassTransient, "is the server running, and is this its port?"},
+	{nil, "No route to host", "E-CONNECT", ClassTransient, ""},
+	{nil, "Network is unreachable", "E-CONNECT", ClassTransient, ""},
+	{nil, "Connection timed out", "E-CONNECT", ClassTransient, ""},
+	{[]int{2}, "invalid file mode", "E-RSYNC-343", ClassConfig, "rsync 3.4.3 on the server aborts removals (RsyncProject/rsync#910): upgrade it to 3.4.4 or later"},
+	{[]int{2}, "is your shell clean", "E-SHELL", ClassConfig, "the login shell of the server prints something: make it silent for non-interactive sessions"},
+	{[]int{2}, "protocol version mismatch", "E-SHELL", ClassConfig, "the login shell of the server prints something, or its rsync is too old"},
+	{[]int{30, 35}, "", "E-TIMEOUT", ClassTransient, ""},
+	{[]int{25}, "", "G-MAXDELETE", ClassHeld, "look at what would be deleted, then approve the remote"},
+	{[]int{0, 24}, "", "", ClassOK, ""},
+	{[]int{10}, "", "E-CONNECT", ClassTransient, ""},
+	{[]int{255}, "", "E-SSH", ClassTransient, ""},
+	{[]int{5}, "", "E-START", ClassTransient, ""},
+	{[]int{12}, "ssh: ", "E-SSH", ClassTransient, ""},
+	{[]int{12}, "", "E-PROTOCOL", ClassTransient, "the connection broke; the server's log may say why"},
+	{[]int{14}, "", "E-IPC", ClassTransient, ""},
+	{[]int{16, 19, 20, -1}, "", "E-KILLED", ClassTransient, "something killed rsync"},
+	{[]int{22}, "", "E-MEMORY", ClassTransient, "rsync ran out of memory; lower batch files"},
+	{[]int{4}, "", "E-REFUSED", ClassConfig, "the server refuses an option; see its refuse options"},
+	{[]int{1}, "", "E-USAGE", ClassConfig, "check rsync.args; rsync did not accept the command line"},
+	{[]int{2}, "", "E-PROTOCOL", ClassConfig, "the two rsyncs do not understand each other: upgrade the older one"},
+	{[]int{6, 13, 15, 21, 3}, "", "E-RSYNC", ClassTransient, ""},
+	{[]int{126, 127}, "", "E-EXEC", ClassConfig, "install rsync, or set rsync.path"},
+	{[]int{23}, "", "E-PARTIAL", ClassEntry, ""},
+	{[]int{11}, "", "E-DEST-IO", ClassEntry, ""},
+}
+
+// Classify says what a run with this exit code and this text on stderr came
+// to. Codes below 0 mean that a signal ended it. Code 24 (source files
+// vanished) is ok: what vanished has a new entry of its own.
+func Classify(code int, stderr string) Outcome {
+	for _, r := range rules {
+		if !r.matches(code, stderr) {
+			continue
+		}
+		o := Outcome{ID: r.id, Class: r.class, Hint: r.hint}
+		if o.Class != ClassOK {
+			o.Message = tellingLine(stderr, r.text)
+		}
+		if o.Class == ClassEntry {
+			o = entryOutcome(o, o.Message)
+		}
+		return o
+	}
+	return Outcome{ID: "E-RSYNC", Class: ClassTransient, Message: tellingLine(stderr, "")}
+}
+
+func (r rule) matches(code int, stderr string) bool {
+	if r.text != "" && !strings.Contains(stderr, r.text) {
+		return false
+	}
+	if len(r.codes) == 0 {
+		return code != 0 && code != 23 && code != 24
+	}
+	for _, c := range r.codes {
+		if c == code || c == -1 && code < 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// entryOutcome refines the failure of a path by rsync's words about it.
+func entryOutcome(o Outcome, line string) Outcome {
+	o.Class = ClassEntry
+	o.Message = line
+	denied := strings.Contains(line, "Permission denied") || strings.Contains(line, "Operation not permitted")
+	switch {
+	case denied && strings.Contains(line, "[sender]"):
+		o.ID, o.Hint = "E-SRC-PERM", "let the daemon's user read the path"
+	case denied:
+		o.ID, o.Hint = "E-DEST-PERM", "check owner, mode and attributes (lsattr) on the remote"
+	case strings.Contains(line, "Read-only file system"):
+		o.ID, o.Hint = "E-DEST-ROFS", "mount the remote's file system writable"
+	case strings.Contains(line, "File too large"):
+		o.ID, o.Hint = "E-DEST-TOOBIG", "the remote's file system or limits do not take a file of this size"
+	case strings.Contains(line, "Operation not supported"):
+		o.ID, o.Hint = "E-DEST-UNSUPPORTED", "the remote's file system lacks xattrs or ACLs: take -A and -X out of rsync.args for it"
+	case strings.Contains(line, "File name too long"):
+		o.ID, o.Hint = "E-DEST-NAME", "the remote's file system does not take this name"
+	case strings.Contains(line, "No space left on device (28)"), strings.Contains(line, "Disk quota exceeded (122)"):
+		o.ID, o.Hint = "E-NOSPACE", "free space on the remote"
+	}
+	return o
+}
+
+// sourceOutcome is the failure of a path that could not be looked at here.
+func sourceOutcome(err error) Outcome {
+	o := Outcome{ID: "E-SRC-IO", Class: ClassEntry, Message: err.Error()}
+	if errors.Is(err, fs.ErrPermission) {
+		o.ID, o.Hint = "E-SRC-PERM", "let the daemon's user read the path"
+	}
+	if errors.Is(err, syscall.ENAMETOOLONG) {
+		o.ID, o.Hint = "E-SRC-NAME", "the path is longer than the system allows to name at once"
+	}
+	return o
+}
+
+// tellingLine picks the line of stderr that says most: the one with the given
+// text, else rsync's first complaint, else the first line at all.
+func tellingLine(stderr, text string) string {
+	first, complaint := "", ""
+	for line := range strings.Lines(stderr) {
+		line = tidy(line)
+		switch {
+		case line == "" || strings.HasPrefix(line, "@@@"):
+			continue
+		case text != "" && strings.Contains(line, text):
+			return line
+		case complaint == "" && (strings.HasPrefix(line, "rsync: ") || strings.HasPrefix(line, "ssh: ") || strings.Contains(line, "ERROR:")):
+			complaint = line
+		case first == "":
+			first = line
+		}
+	}
+	if complaint != "" {
+		return complaint
+	}
+	return first
+}
+
+// tidy cuts what only a developer of rsync wants to know.
+func tidy(line string) string {
+	line = strings.TrimSpace(line)
+	if i := strings.LastIndex(line, ") at "); i >= 0 && strings.Contains(line[i:], ".c(") {
+		line = line[:i+1]
+	}
+	const most = 400
+	if len(line) > most {
+		line = line[:most] + "…"
+	}
+	return line
+}
+
+// reasonFor finds what rsync said about one path: a line with its last element
+// as a name of its own or of rsync's temporary file (.NAME.XXXXXX).
+func reasonFor(path, stderr string, fallback Outcome) Outcome {
+	base := path[strings.LastIndexByte(path, '/')+1:]
+	if base == "" {
+		return fallback
+	}
+	for line := range strings.Lines(stderr) {
+		if !strings.HasPrefix(line, "rsync: ") {
+			continue
+		}
+		for _, mark := range []string{"/" + base + "\"", "\"" + base + "\"", "/." + base + ".", "(" + base + ")", "/" + base + ")"} {
+			if strings.Contains(line, mark) {
+				return entryOutcome(Outcome{ID: fallback.ID}, tidy(line))
+			}
+		}
+	}
+	return fallback
+}

@@ -1,0 +1,147 @@
+package replicate
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"time"
+)
+
+// liveShare is how many live batches in a row may pass a full sync that waits.
+const liveShare = 4
+
+// dispatch starts batches while there is work that may start and a worker is
+// free.
+func (d *Dispatcher) dispatch(ctx context.Context, now time.Time) error {
+	var look *look
+	for d.maySend(now) {
+		if look == nil {
+			var err error
+			if look, err = newLook(d.o.Root); err != nil {
+				d.sourceLost(err, now)
+				return nil
+			}
+		}
+		b, err := d.nextBatch(look, now)
+		if err != nil {
+			return err
+		}
+		if b == nil {
+			return nil
+		}
+		d.start(ctx, b, now)
+	}
+	return nil
+}
+
+// maySend tells whether a batch may start now. After a failure of the whole
+// remote a single one probes.
+func (d *Dispatcher) maySend(now time.Time) bool {
+	switch {
+	case d.draining.Load(), d.state.Paused, d.state.Held != "", len(d.flights) >= d.o.Workers:
+		return false
+	case d.breaker.open():
+		return len(d.flights) == 0 && !now.Before(d.breaker.until)
+	}
+	return d.queue.len() > 0 || d.retries.len() > 0 || d.fullReady()
+}
+
+// sourceLost backs off when the source root cannot be looked at: nothing can
+// be said about any path.
+func (d *Dispatcher) sourceLost(err error, now time.Time) {
+	d.fail(now, now, Outcome{ID: "E-SOURCE", Class: ClassTransient, Message: err.Error(), Hint: "mount or restore the source root"}, -1)
+}
+
+// nextBatch chooses between the retry set, live changes and the full sync. At
+// most one batch is made of the retry set at a time, so that failing paths do
+// not take the workers from the others; live changes overtake a full sync, but
+// do not starve it.
+func (d *Dispatcher) nextBatch(l *look, now time.Time) (*Batch, error) {
+	if d.retryFlights() == 0 {
+		if due := d.retries.due(now); len(due) > 0 {
+			if b := d.plan(l, slices.Values(due), d.o.BatchFiles, now, true); b != nil {
+				return b, nil
+			}
+		}
+	}
+	if d.liveRuns >= liveShare {
+		if b, err := d.nextChunk(l, now); b != nil || err != nil {
+			return b, err
+		}
+	}
+	if d.queue.len() > 0 {
+		if b := d.plan(l, d.queue.all(), d.maxFiles, now, false); b != nil {
+			if d.fullReady() {
+				d.liveRuns++
+			}
+			return b, nil
+		}
+	}
+	return d.nextChunk(l, now)
+}
+
+func (d *Dispatcher) retryFlights() int {
+	n := 0
+	for _, b := range d.flights {
+		if b.Retry {
+			n++
+		}
+	}
+	return n
+}
+
+// plan runs one planning round and files what needs no sending.
+func (d *Dispatcher) plan(l *look, items iter.Seq[*Item], files int, now time.Time, retry bool) *Batch {
+	p := planner{
+		limits:   limits{files: files, bytes: d.o.BatchBytes, big: d.o.BigFile},
+		noDelete: d.o.Delete == DeleteNone, look: l.at, siblings: d.o.Tree.Siblings, excluded: d.o.Excluded,
+	}
+	pl := p.next(items, &d.locks, d.bigAllowed())
+	for _, it := range pl.done {
+		d.ackItem(it, retry, now)
+	}
+	for _, f := range pl.failed {
+		d.failItem(f.item, f.out, retry, now)
+	}
+	if pl.batch != nil {
+		pl.batch.Retry = retry
+	}
+	return pl.batch
+}
+
+// bigAllowed keeps one worker free for everything that is not big.
+func (d *Dispatcher) bigAllowed() bool {
+	n := 0
+	for _, b := range d.flights {
+		if b.Lane == LaneBig {
+			n++
+		}
+	}
+	return n < max(1, d.o.Workers-1)
+}
+
+// start hands a batch to a worker.
+func (d *Dispatcher) start(ctx context.Context, b *Batch, now time.Time) {
+	d.batches++
+	b.ID, b.Started = d.batches, now
+	for _, it := range b.Items {
+		if b.Retry {
+			it.state = itemInFlight
+		} else {
+			d.queue.take(it, itemInFlight)
+		}
+	}
+	d.locks.AddAll(b.Locks)
+	d.flights[b.ID] = b
+	go func() { d.reports <- d.work(ctx, b) }()
+}
+
+// work carries one batch, and looks again when only a part of it arrived.
+func (d *Dispatcher) work(ctx context.Context, b *Batch) report {
+	rep := report{batch: b, res: d.tr.Run(ctx, b, Send)}
+	if c := rep.res.Outcome; c.Class == ClassEntry || c.ID == "E-NOSPACE" {
+		v := d.tr.Run(ctx, b, Verify)
+		rep.verify = &v
+	}
+	return rep
+}

@@ -1,0 +1,224 @@
+package replicate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"gorsyncd/journal"
+)
+
+// tick is the slow beat behind every wake-up: a lost one costs a second.
+const tick = time.Second
+
+// finishTime is how long the last acknowledgements may take once Run is to end.
+const finishTime = 5 * time.Second
+
+// ErrStopped is returned by calls on a Dispatcher whose Run has ended.
+var ErrStopped = errors.New("remote is not running")
+
+// Dispatcher keeps one remote equal to its source. Run owns all state; every
+// other method may be called from any goroutine.
+type Dispatcher struct {
+	o   Options
+	log *slog.Logger
+	tr  transport
+
+	calls    chan func()
+	started  chan struct{} // closed when Run has loaded its state
+	stopped  chan struct{} // closed when Run has ended
+	drain    chan struct{}
+	draining atomic.Bool
+	running  atomic.Bool
+	last     atomic.Pointer[Status]
+
+	// All below belongs to the goroutine of Run.
+	state     journal.RemoteState
+	ledger    ledger
+	queue     *queue
+	retries   *retrySet
+	locks     Locks
+	guard     *guard
+	breaker   breaker
+	full      *fullSync // nil when none is needed
+	flights   map[uint64]*Batch
+	reports   chan report
+	update    changes
+	commits   chan error
+	waiters   []*waiter
+	again     bool // something came up that needs no event to go on
+	maxFiles  int  // shrinks when batches run out of space, grows with success
+	liveRuns  int  // live batches started since the last chunk
+	batches   uint64
+	stats     counters
+	completed cursorState
+}
+
+// report is what a worker brings back.
+type report struct {
+	batch *Batch
+	res   Result
+	// verify is what a second look found still different; nil when there was
+	// none. It did not change anything.
+	verify *Result
+}
+
+// New checks the options. Nothing is started or read before Run.
+func New(o Options) (*Dispatcher, error) {
+	o.setDefaults()
+	if err := o.validate(); err != nil {
+		return nil, fmt.Errorf("remote %s/%s: %w", o.Source, o.Name, err)
+	}
+	d := &Dispatcher{
+		o: o, log: o.Logger.With("source", o.Source, "remote", o.Name), tr: o.transport,
+		calls: make(chan func()), started: make(chan struct{}), stopped: make(chan struct{}), drain: make(chan struct{}),
+		flights: map[uint64]*Batch{}, reports: make(chan report, o.Workers), commits: make(chan error, 1),
+		queue: newQueue(), guard: newGuard(o.MaxDelete), maxFiles: o.BatchFiles,
+	}
+	if d.tr == nil {
+		d.tr = &rsyncTransport{o: &d.o}
+	}
+	return d, nil
+}
+
+// Run replicates until ctx ends (it returns ctx's error, having killed what
+// was under way), until Drain (nil), or until the journal fails (its error).
+// It may be called once.
+func (d *Dispatcher) Run(ctx context.Context) error {
+	if !d.running.CompareAndSwap(false, true) {
+		return errors.New("run remote: called twice")
+	}
+	defer close(d.stopped)
+	if err := d.load(); err != nil {
+		return fmt.Errorf("load remote %s/%s: %w", d.o.Source, d.o.Name, err)
+	}
+	close(d.started)
+	work, cut := context.WithCancel(ctx)
+	err := d.loop(ctx, work)
+	cut()
+	err = errors.Join(err, d.finish())
+	d.snapshot()
+	d.tr.Close()
+	return err
+}
+
+func (d *Dispatcher) load() error {
+	recs, err := d.o.Store.Retries()
+	if err != nil {
+		return err
+	}
+	d.retries = newRetrySet(recs)
+	d.state = d.o.Store.State()
+	cur := d.o.Store.Cursor()
+	d.ledger.read = cur.Low
+	d.completed.load(cur)
+	if fs := d.o.Store.FullSync(); fs != nil {
+		d.full = newFullSync(*fs)
+	}
+	return nil
+}
+
+func (d *Dispatcher) loop(ctx, work context.Context) error {
+	timer := time.NewTimer(tick)
+	defer timer.Stop()
+	ready, drain := d.o.Ready, (<-chan struct{})(d.drain)
+	for {
+		changed := d.o.Feed.Changed()
+		now := time.Now()
+		if err := d.intake(now); err != nil {
+			return err
+		}
+		if err := d.dispatch(work, now); err != nil {
+			return err
+		}
+		d.commit(ctx)
+		d.answerWaiters()
+		if d.draining.Load() && len(d.flights) == 0 {
+			return nil
+		}
+		timer.Reset(d.untilNext(now))
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-drain:
+			drain = nil
+		case <-ready:
+			ready = nil
+		case <-changed:
+		case <-timer.C:
+		case fn := <-d.calls:
+			fn()
+		case rep := <-d.reports:
+			d.settle(rep, time.Now())
+		case err := <-d.commits:
+			if err := d.committed(err); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// finish waits for what is under way and writes down what it came to.
+func (d *Dispatcher) finish() error {
+	for len(d.flights) > 0 {
+		d.settle(<-d.reports, time.Now())
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), finishTime)
+	defer cancel()
+	for d.update.busy || d.update.dirty() {
+		d.commit(ctx)
+		if err := d.committed(<-d.commits); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// untilNext is the time to the next thing that happens by itself.
+func (d *Dispatcher) untilNext(now time.Time) time.Duration {
+	if d.again || d.ledger.open < window && d.ledger.read < d.o.Feed.Head() {
+		d.again = false
+		return 0
+	}
+	wait := tick
+	sooner := func(t time.Time) {
+		if left := t.Sub(now); left > 0 && left < wait {
+			wait = left
+		}
+	}
+	if d.breaker.open() {
+		sooner(d.breaker.until)
+	}
+	if next, ok := d.retries.next(); ok {
+		sooner(next)
+	}
+	if d.state.Paused && !d.state.PausedUntil.IsZero() {
+		sooner(d.state.PausedUntil)
+	}
+	return wait
+}
+
+// Drain stops the start of new work; Run returns when what is under way has
+// ended. Idempotent.
+func (d *Dispatcher) Drain() {
+	if d.draining.CompareAndSwap(false, true) {
+		close(d.drain)
+	}
+}
+
+// do runs fn in the goroutine of Run. Before Run has begun it waits.
+func (d *Dispatcher) do(ctx context.Context, fn func()) error {
+	done := make(chan struct{})
+	select {
+	case d.calls <- func() { fn(); close(done) }:
+	case <-d.stopped:
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	<-done
+	return nil
+}

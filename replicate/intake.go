@@ -1,0 +1,97 @@
+package replicate
+
+import (
+	"fmt"
+	"time"
+
+	"gorsyncd/journal"
+)
+
+// readStep is how many entries are read at a time.
+const readStep = 1000
+
+// intake reads forward from the cursor while the window has room.
+func (d *Dispatcher) intake(now time.Time) error {
+	d.resumeWhenDue(now)
+	for d.ledger.open < window {
+		head := d.o.Feed.Head()
+		if d.ledger.read >= head {
+			return nil
+		}
+		limit := min(readStep, window-d.ledger.open)
+		entries, err := d.o.Feed.Entries(d.ledger.read+1, limit)
+		if err != nil {
+			return fmt.Errorf("read journal of %s: %w", d.o.Source, err)
+		}
+		for _, e := range entries {
+			d.take(e, now)
+		}
+		if len(entries) < limit && d.ledger.read < head {
+			// What is missing up to the head was superseded: had it been
+			// present before the read, the read would have returned it.
+			d.ledger.read = head
+			d.update.cursor = true
+		}
+	}
+	return nil
+}
+
+// take files one entry: with its path's retry record, with the item that
+// already waits for the path, or as a new item.
+func (d *Dispatcher) take(e journal.Entry, now time.Time) {
+	d.update.cursor = true
+	if has(d.completed.cursor, e.Seq) {
+		d.ledger.read = e.Seq
+		return
+	}
+	d.ledger.add(e.Seq)
+	if e.Op == journal.OpRemove && d.o.Delete != DeleteNone && e.Seq > d.state.Approved &&
+		d.guard.add(e.Time, e.Seq, e.Count) {
+		d.hold(maxDeleteReason(d.guard.sum, d.guard.max), now)
+	}
+	if r := d.retries.get(e.Path); r != nil {
+		d.absorb(r, e)
+		return
+	}
+	if it := d.queue.get(e.Path); it != nil {
+		d.collapse(it, e)
+		return
+	}
+	d.queue.push(&Item{Path: e.Path, Seq: e.Seq, Op: e.Op, Flags: e.Flags, Count: e.Count, Time: e.Time})
+}
+
+// collapse makes a waiting item stand for a newer entry of its path. It keeps
+// its place, and what was asked of it before is still asked.
+func (d *Dispatcher) collapse(it *Item, e journal.Entry) {
+	d.ledger.ack(it.Seq)
+	if it.Op == journal.OpRemove && e.Op == journal.OpChange {
+		d.guard.forget(it.Seq)
+	}
+	it.Seq, it.Op, it.Count = e.Seq, e.Op, e.Count
+	it.Flags |= e.Flags
+}
+
+// absorb adds an entry to the retry record of its path: the path goes on
+// waiting for its own time, however often it changes.
+func (d *Dispatcher) absorb(r *retryEntry, e journal.Entry) {
+	d.ledger.ack(e.Seq)
+	rec := r.Retry
+	rec.Seq, rec.Op = e.Seq, e.Op
+	rec.Flags |= e.Flags
+	if r.item.state == itemInFlight {
+		r.again = true
+	}
+	d.keepRetry(rec)
+}
+
+// keepRetry writes a retry record to memory and to the next commit.
+func (d *Dispatcher) keepRetry(rec journal.Retry) *retryEntry {
+	d.update.putRetry(rec)
+	return d.retries.put(rec)
+}
+
+// dropRetry forgets the retry record of a path.
+func (d *Dispatcher) dropRetry(path string) {
+	d.retries.remove(path)
+	d.update.delRetry(path)
+}

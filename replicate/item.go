@@ -1,0 +1,78 @@
+package replicate
+
+import (
+	"time"
+
+	"gorsyncd/journal"
+)
+
+// Item is one path that a remote has yet to be made equal at.
+type Item struct {
+	Path  string
+	Seq   uint64 // newest entry it stands for; 0 when it comes from a full sync
+	Op    journal.Op
+	Flags journal.Flag
+	Count uint64    // removals: paths that went away
+	Time  time.Time // when it was journaled
+	Size  int64     // bytes of a regular file at the last look; 0 before
+	alone bool      // it has aborted a whole batch before
+
+	link  *fullSync // whose last phase queued it, or nil
+	state itemState
+}
+
+type itemState uint8
+
+const (
+	itemQueued itemState = iota
+	itemInFlight
+	itemDropped
+)
+
+// Lane is a kind of batch: what may travel together in one rsync run.
+type Lane uint8
+
+const (
+	LaneList      Lane = iota + 1 // changes and removals below subdirectories
+	LaneTop                       // changes and removals directly below the root
+	LaneRoot                      // the attributes of the root
+	LaneBig                       // one big file (with its hard links)
+	LaneReconcile                 // whole directories, one level each
+)
+
+var laneNames = [...]string{"", "list", "top", "root", "big", "reconcile"}
+
+func (l Lane) String() string { return laneNames[l] }
+
+// Batch is the work of one rsync run.
+type Batch struct {
+	ID        uint64
+	Lane      Lane
+	Content   bool     // compare content: list lanes rewrite (--ignore-times), reconcile uses --checksum
+	Removes   bool     // paths that are gone are in Paths and are to be removed
+	Retry     bool     // made of the retry set
+	Paths     []string // relative, in the order to list them; reconcile: directories
+	Parents   []string // directories listed only to be stamped
+	Restamp   []string // directories the run leaves with a wrong mtime: stamp them afterwards
+	Items     []*Item  // what success acknowledges
+	Bytes     int64    // of the regular files
+	Locks     []Lock
+	Started   time.Time
+	chunk     *chunk // of a full sync, or nil
+	maxDelete uint64 // reconcile with deletion: stop at so many; 0 = no limit
+}
+
+// Kind is the lane as shown to people: content comparison has its own name.
+func (b *Batch) Kind() string {
+	if b.Content && b.Lane != LaneReconcile {
+		return "checksum"
+	}
+	return b.Lane.String()
+}
+
+func join(dir, name string) string {
+	if dir == "" {
+		return name
+	}
+	return dir + "/" + name
+}

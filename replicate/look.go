@@ -1,0 +1,91 @@
+package replicate
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// Presence is what a look at a path found.
+type Presence uint8
+
+const (
+	Missing Presence = iota // not there, but its parent is
+	Covered                 // its parent is missing, or something above is no directory
+	IsDir                   // a directory
+	IsFile                  // a regular file
+	IsOther                 // a symlink, fifo, socket or device
+	Unknown                 // could not be told: Seen.Err
+)
+
+// Seen is the present state of a path as far as batches care.
+type Seen struct {
+	Presence Presence
+	Size     int64  // regular files
+	Dev, Ino uint64 // Dev as the journal has it: 0 on the root's own device
+	Nlink    uint64 // regular files
+	Err      error
+}
+
+// look looks at paths below a root without following any symlink on the way:
+// a path below a symlink is Covered, whatever the link leads to. Parents are
+// remembered, so a look is good for one planning round only.
+type look struct {
+	root    string
+	rootDev uint64
+	dirs    map[string]Presence
+}
+
+func newLook(root string) (*look, error) {
+	fi, err := os.Lstat(root)
+	if err != nil {
+		return nil, err
+	}
+	return &look{root: root, rootDev: fi.Sys().(*syscall.Stat_t).Dev, dirs: map[string]Presence{"": IsDir}}, nil
+}
+
+func (l *look) at(path string) Seen {
+	if parent, ok := parentOf(path); ok {
+		switch l.dir(parent) {
+		case IsDir:
+		case Unknown:
+			return Seen{Presence: Unknown, Err: l.lstat(parent).Err}
+		default:
+			return Seen{Presence: Covered}
+		}
+	}
+	return l.lstat(path)
+}
+
+// dir says what is at an ancestor, having looked at all above it first.
+func (l *look) dir(path string) Presence {
+	if p, ok := l.dirs[path]; ok {
+		return p
+	}
+	p := l.at(path).Presence
+	l.dirs[path] = p
+	return p
+}
+
+func (l *look) lstat(path string) Seen {
+	fi, err := os.Lstat(l.root + "/" + path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return Seen{Presence: Missing}
+	case err != nil:
+		return Seen{Presence: Unknown, Err: err}
+	}
+	st := fi.Sys().(*syscall.Stat_t)
+	s := Seen{Presence: IsOther, Ino: st.Ino}
+	if st.Dev != l.rootDev {
+		s.Dev = st.Dev
+	}
+	switch {
+	case fi.IsDir():
+		s.Presence = IsDir
+	case fi.Mode().IsRegular():
+		s.Presence, s.Size, s.Nlink = IsFile, fi.Size(), uint64(st.Nlink)
+	}
+	return s
+}

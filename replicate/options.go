@@ -1,0 +1,197 @@
+package replicate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"gorsyncd/journal"
+)
+
+// Feed is the journal's side of one source that a remote reads from.
+// *journal.Source implements it.
+type Feed interface {
+	Head() uint64
+	// Changed is closed at the next new entry; it is fetched before reading.
+	Changed() <-chan struct{}
+	// Entries returns at most limit entries with seq >= from, in order.
+	Entries(from uint64, limit int) ([]journal.Entry, error)
+}
+
+// Tree is the index of the source. *journal.Source implements it.
+type Tree interface {
+	// Dirs lists directories in index order, strictly after `after` if begun.
+	Dirs(after string, begun bool, limit int) ([]string, error)
+	CountDirs(sub string) (uint64, error)
+	// Siblings are the live names of a hard-linked inode.
+	Siblings(dev, ino uint64) ([]string, error)
+	LinkGroups(fn func(paths []string) error) error
+}
+
+// Store is the durable state of one remote. *journal.Remote implements it. An
+// error of Commit ends Run: it is the journal's trouble, not the remote's.
+type Store interface {
+	Cursor() journal.Cursor
+	Retries() ([]journal.Retry, error)
+	FullSync() *journal.FullSync
+	State() journal.RemoteState
+	Commit(ctx context.Context, u journal.Update) error
+}
+
+// rooted is what a Tree may also tell: which directory the source root was
+// when its index was made. A root that is another one is not replicated.
+type rooted interface {
+	Root() (journal.RootID, bool)
+}
+
+// DeleteMode says which removals a remote follows.
+type DeleteMode uint8
+
+const (
+	DeleteTracked DeleteMode = iota // what the source is known to have had and lost
+	DeleteNone                      // nothing
+	DeleteAll                       // also, in a full sync, what the source never had
+)
+
+// Defaults of Options.
+const (
+	DefaultWorkers    = 2
+	DefaultBatchFiles = 1000
+	DefaultBatchBytes = 64 << 20
+	DefaultBigFile    = 64 << 20
+	DefaultInitial    = time.Second
+	DefaultMax        = 5 * time.Minute
+	DefaultJitter     = 0.2
+	DefaultTimeout    = 60 * time.Second
+	DefaultConnect    = 10 * time.Second
+
+	// window is how many entries of the journal are held in memory.
+	window = 20000
+	// chunkDirs is how many directories one reconcile covers.
+	chunkDirs = 20
+)
+
+// Options of a Dispatcher.
+type Options struct {
+	Source, Name string // the remote is shown as Source/Name
+	Root         string // absolute path of the source root
+	Target       Target
+	Feed         Feed
+	Tree         Tree
+	Store        Store
+
+	// Excluded tells whether the filter leaves a path out; nil excludes
+	// nothing. FilterArgs are rsync arguments that mean the same.
+	Excluded   func(path string, isDir bool) bool
+	FilterArgs []string
+
+	Workers    int   // rsync processes at once
+	BatchFiles int   // paths per batch
+	BatchBytes int64 // bytes per batch
+	BigFile    int64 // regular files above this size travel alone
+
+	Delete    DeleteMode
+	MaxDelete uint64 // removals journaled within a minute that hold the remote; 0 = no guard
+
+	Rsync RsyncOptions
+	Retry RetryOptions
+
+	// Ready is closed when the source's first scan is journaled: until then
+	// no full sync starts. nil means ready.
+	Ready  <-chan struct{}
+	Logger *slog.Logger // nil is silent
+
+	transport transport // tests replace rsync
+}
+
+// RsyncOptions shape the rsync command line.
+type RsyncOptions struct {
+	Path           string        // "" for rsync in PATH
+	Args           []string      // the user's own, such as -A or -X
+	Timeout        time.Duration // without any traffic
+	ConnectTimeout time.Duration
+	Compress       bool
+	BWLimit        string // as rsync's --bwlimit
+	PasswordFile   string // daemons only
+	SSH            SSHOptions
+}
+
+// SSHOptions shape the ssh command line.
+type SSHOptions struct {
+	Port         int // 0 for ssh's own choice
+	IdentityFile string
+	ConfigFile   string
+	KnownHosts   string
+	Options      []string // each a KEY=VALUE as for ssh -o
+	// ControlDir is a private directory for the sockets of shared
+	// connections; "" or a path too long for a socket shares none.
+	ControlDir string
+}
+
+// RetryOptions are the back-off of paths and of the whole remote.
+type RetryOptions struct {
+	Initial, Max time.Duration
+	Jitter       float64 // 0 to 1: part of the delay that is random, both ways
+}
+
+func (o *Options) setDefaults() {
+	def := func(p *int, v int) {
+		if *p <= 0 {
+			*p = v
+		}
+	}
+	def(&o.Workers, DefaultWorkers)
+	def(&o.BatchFiles, DefaultBatchFiles)
+	for p, v := range map[*int64]int64{&o.BatchBytes: DefaultBatchBytes, &o.BigFile: DefaultBigFile} {
+		if *p <= 0 {
+			*p = v
+		}
+	}
+	for p, v := range map[*time.Duration]time.Duration{
+		&o.Rsync.Timeout: DefaultTimeout, &o.Rsync.ConnectTimeout: DefaultConnect,
+		&o.Retry.Initial: DefaultInitial, &o.Retry.Max: DefaultMax,
+	} {
+		if *p <= 0 {
+			*p = v
+		}
+	}
+	o.Retry.Max = max(o.Retry.Max, o.Retry.Initial)
+	if o.Rsync.Path == "" {
+		o.Rsync.Path = "rsync"
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+func (o *Options) validate() error {
+	switch {
+	case o.Feed == nil || o.Tree == nil || o.Store == nil:
+		return errors.New("feed, tree and store are required")
+	case !filepath.IsAbs(o.Root):
+		return fmt.Errorf("source root %q is not absolute", o.Root)
+	case o.Target.Kind == 0:
+		return fmt.Errorf("%w: none given", ErrTarget)
+	case o.Target.Kind == Local && overlap(filepath.Clean(o.Root), o.Target.Path):
+		return fmt.Errorf("target %s and source %s overlap", o.Target.Path, o.Root)
+	case o.Retry.Jitter < 0 || o.Retry.Jitter > 1:
+		return fmt.Errorf("retry jitter %v is not within 0 and 1", o.Retry.Jitter)
+	}
+	return checkArgs(o.Rsync.Args)
+}
+
+// overlap compares real paths where they exist, so that a symlink hides nothing.
+func overlap(a, b string) bool {
+	real := func(p string) string {
+		if r, err := filepath.EvalSymlinks(p); err == nil {
+			return strings.Trim(r, "/")
+		}
+		return strings.Trim(p, "/")
+	}
+	a, b = real(a), real(b)
+	return a == b || isBelow(a, b) || isBelow(b, a)
+}

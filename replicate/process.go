@@ -1,0 +1,127 @@
+package replicate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	// killGrace is how long a cancelled process may clean up (rsync removes
+	// its temporary file) before it is killed.
+	killGrace = 2 * time.Second
+	// pipeGrace is how long output is awaited once the process has ended. An
+	// ssh that stays behind to share its connection keeps stderr open.
+	pipeGrace = 200 * time.Millisecond
+)
+
+// process is one child to run.
+type process struct {
+	argv   []string
+	env    []string
+	dir    string
+	stdin  []byte
+	stdout io.Writer
+}
+
+// exited says how a child ended.
+type exited struct {
+	code     int    // exit code; negative: minus the signal that ended it
+	stderr   string // beginning and end, bounded
+	err      error  // it could not be started
+	canceled bool   // because ctx ended
+}
+
+// run starts the child in a process group of its own and waits for it. When
+// ctx ends, the whole group gets SIGTERM and, after a grace, SIGKILL. The
+// child also dies when this process is killed: the kernel sends the
+// parent-death signal when the *thread* that started it ends (prctl(2)), hence
+// the locked thread.
+func (p process) run(ctx context.Context) exited {
+	if ctx.Err() != nil {
+		return exited{canceled: true, code: 20}
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var stderr capture
+	cmd := exec.Command(p.argv[0], p.argv[1:]...)
+	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = p.env, p.dir, p.stdout, &stderr
+	cmd.Stdin = bytes.NewReader(p.stdin)
+	cmd.WaitDelay = pipeGrace
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		return exited{err: err, code: 127}
+	}
+	stop := killOnDone(ctx, cmd.Process.Pid)
+	err := cmd.Wait()
+	killed := stop()
+	e := exited{stderr: stderr.String(), canceled: killed}
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
+		e.err = err
+	}
+	if ws, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		e.code = -int(ws.Signal())
+	} else {
+		e.code = cmd.ProcessState.ExitCode()
+	}
+	return e
+}
+
+// killOnDone kills the group when ctx ends. The returned function ends the
+// watch and tells whether it had to kill.
+func killOnDone(ctx context.Context, pgid int) (stop func() bool) {
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	killed := false
+	wg.Go(func() {
+		select {
+		case <-done:
+			return
+		case <-ctx.Done():
+		}
+		killed = true
+		// ESRCH means that it has ended already, which is what is wanted.
+		_ = syscall.Kill(-pgid, syscall.SIGTERM)
+		grace := time.NewTimer(killGrace)
+		defer grace.Stop()
+		select {
+		case <-done:
+		case <-grace.C:
+		}
+		_ = syscall.Kill(-pgid, syscall.SIGKILL)
+	})
+	return func() bool {
+		close(done)
+		wg.Wait()
+		return killed
+	}
+}
+
+// rsyncEnv is our environment without what would change rsync's meaning.
+func rsyncEnv() []string {
+	drop := map[string]bool{
+		"LC_ALL": true, "LANG": true, "LANGUAGE": true, "RSYNC_RSH": true, "RSYNC_PARTIAL_DIR": true,
+		"RSYNC_OLD_ARGS": true, "RSYNC_PROTECT_ARGS": true, "RSYNC_ICONV": true, "RSYNC_CONNECT_PROG": true,
+		"CVSIGNORE": true,
+	}
+	var env []string
+	for _, kv := range os.Environ() {
+		for i := range len(kv) {
+			if kv[i] == '=' {
+				if !drop[kv[:i]] {
+					env = append(env, kv)
+				}
+				break
+			}
+		}
+	}
+	return append(env, "LC_ALL=C")
+}

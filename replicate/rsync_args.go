@@ -1,0 +1,240 @@
+package replicate
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Mode is what a run of rsync is for.
+type Mode uint8
+
+const (
+	Send   Mode = iota
+	Verify      // print what is still different, change nothing
+)
+
+// partialDir holds the beginnings of big files that were cut, on the remote.
+const partialDir = ".gorsyncd-partial"
+
+// argv is the command line for a batch, program first. No shell reads it. The
+// list of paths goes to stdin.
+func (o *Options) argv(b *Batch, mode Mode) []string {
+	r := &o.Rsync
+	a := []string{
+		r.Path,
+		// No -r: a directory is sent without what is in it, unless named "dir/".
+		"-lptgoDH", "--numeric-ids",
+		// Times are compared to the nanosecond: a rewrite of the same size
+		// within the same second would never be sent otherwise.
+		"--modify-window=-1",
+		"--from0", "--files-from=-",
+		// A directory that became a file, or is gone, is removed with what is in it.
+		"--force",
+		// File names are data on the other side, too.
+		"-s",
+		// High bytes of names are printed as they are.
+		"-8",
+		"--stats", "--no-human-readable", "--out-format=%i|%n",
+		"--timeout=" + seconds(r.Timeout),
+	}
+	switch o.Target.Kind {
+	case Daemon:
+		a = append(a, "--contimeout="+seconds(r.ConnectTimeout),
+			// Small runs wait 40 ms for a delayed ACK otherwise.
+			"--sockopts=TCP_NODELAY")
+		if r.PasswordFile != "" {
+			a = append(a, "--password-file="+r.PasswordFile)
+		}
+	case Shell:
+		a = append(a, "-e", o.sshCommand())
+	}
+	if r.Compress {
+		a = append(a, "-z")
+	}
+	if r.BWLimit != "" {
+		a = append(a, "--bwlimit="+r.BWLimit)
+	}
+	if mode == Verify {
+		a = append(a, "-n")
+	}
+	a = append(a, r.Args...)
+	a = append(a, o.laneArgs(b, mode)...)
+	return append(a, "--", "./", o.Target.address())
+}
+
+// laneArgs are the arguments that make a lane.
+func (o *Options) laneArgs(b *Batch, mode Mode) []string {
+	var a []string
+	missing := "--ignore-missing-args"
+	if b.Removes {
+		missing = "--delete-missing-args"
+	}
+	a = append(a, missing)
+	switch b.Lane {
+	case LaneTop:
+		// "./x" implies the root, which stamps it.
+	case LaneRoot:
+		return append(a, "--exclude=*")
+	case LaneReconcile:
+		return append(a, o.reconcileArgs(b)...)
+	case LaneBig:
+		a = append(a, "--no-implied-dirs", "--partial-dir="+partialDir)
+	default:
+		// Without this rsync would also stamp every directory above, with
+		// attributes that another run may have replaced meanwhile.
+		a = append(a, "--no-implied-dirs")
+	}
+	switch {
+	case b.Content && mode == Verify:
+		a = append(a, "--checksum")
+	case b.Content:
+		// Stronger than --checksum: a name that only the remote has for the
+		// file keeps the old content.
+		a = append(a, "--ignore-times")
+	}
+	return a
+}
+
+func (o *Options) reconcileArgs(b *Batch) []string {
+	var a []string
+	if !(len(b.Paths) == 1 && b.Paths[0] == "") {
+		a = append(a, "--no-implied-dirs")
+	}
+	if o.Delete == DeleteAll {
+		a = append(a, "--delete", "--filter=P "+partialDir+"/")
+		if b.maxDelete > 0 {
+			a = append(a, "--max-delete="+strconv.FormatUint(b.maxDelete, 10))
+		}
+	}
+	if b.Content {
+		a = append(a, "--checksum")
+	}
+	return append(a, o.FilterArgs...)
+}
+
+// list is what goes to rsync's stdin: NUL-separated names. The leading "./"
+// keeps '#' and ';' from starting a comment and '-' from starting an option.
+func (b *Batch) list() []byte {
+	var out []byte
+	add := func(p, suffix string) {
+		out = append(out, "./"...)
+		out = append(out, p...)
+		if p != "" {
+			out = append(out, suffix...)
+		}
+		out = append(out, 0)
+	}
+	for _, p := range b.Paths {
+		if b.Lane == LaneReconcile {
+			add(p, "/")
+		} else {
+			add(p, "")
+		}
+	}
+	for _, p := range b.Parents {
+		add(p, "")
+	}
+	return out
+}
+
+// sshCommand is the value of -e. rsync splits it at spaces itself and knows
+// quotes, in which a doubled quote stands for one; no shell sees it.
+func (o *Options) sshCommand() string {
+	s := &o.Rsync.SSH
+	secs := max(1, int(o.Rsync.Timeout/time.Second)/3)
+	args := []string{"ssh",
+		"-o", "BatchMode=yes",
+		"-o", "ConnectTimeout=" + seconds(o.Rsync.ConnectTimeout),
+		"-o", "ServerAliveInterval=" + strconv.Itoa(secs),
+		"-o", "ServerAliveCountMax=3",
+	}
+	if p := o.controlPath(); p != "" {
+		args = append(args, "-o", "ControlMaster=auto", "-o", "ControlPath="+p, "-o", "ControlPersist=60")
+	}
+	if s.ConfigFile != "" {
+		args = append(args, "-F", s.ConfigFile)
+	}
+	if s.Port != 0 {
+		args = append(args, "-p", strconv.Itoa(s.Port))
+	}
+	if s.IdentityFile != "" {
+		args = append(args, "-i", s.IdentityFile)
+	}
+	if s.KnownHosts != "" {
+		args = append(args, "-o", "UserKnownHostsFile="+quoteSSH(s.KnownHosts))
+	}
+	for _, opt := range s.Options {
+		args = append(args, "-o", opt)
+	}
+	for i, a := range args {
+		args[i] = quoteRSH(a)
+	}
+	return strings.Join(args, " ")
+}
+
+// controlPath is where ssh puts the socket of a shared connection, "" for no
+// sharing. ssh adds 40 characters for %C and, while connecting, 17 more; a
+// socket's path has room for 107.
+func (o *Options) controlPath() string {
+	dir := o.Rsync.SSH.ControlDir
+	if dir == "" || len(dir)+1+40+17 > 107 || strings.ContainsAny(dir, "%\" \t") {
+		return ""
+	}
+	return dir + "/%C"
+}
+
+// quoteRSH makes one word of rsync's -e.
+func quoteRSH(s string) string {
+	if s != "" && !strings.ContainsAny(s, " '\"") {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", "''") + "'"
+}
+
+// quoteSSH makes one value of an ssh option that is a list of files.
+func quoteSSH(s string) string {
+	if !strings.ContainsAny(s, " \t") {
+		return s
+	}
+	return `"` + s + `"`
+}
+
+func seconds(d time.Duration) string {
+	return strconv.Itoa(max(1, int((d+time.Second-1)/time.Second)))
+}
+
+// ownArgs are rsync options that would make a run lie about what it did, or
+// change what the list means.
+var ownArgs = []string{
+	"-n", "--dry-run", "--list-only", "--files-from", "--from0", "--out-format", "--log-format", "--stats", "-q", "--quiet",
+	"-r", "--recursive", "-a", "--archive", "-R", "--relative", "--no-relative", "--no-R", "--no-dirs", "--no-d",
+	"-u", "--update", "--existing", "--ignore-existing", "--ignore-non-existing", "--remove-source-files",
+	"--delete", "--del", "--delete-before", "--delete-during", "--delete-delay", "--delete-after", "--delete-excluded",
+	"--delete-missing-args", "--ignore-missing-args", "--max-delete", "--files-from", "-s", "--no-s", "--daemon", "--server", "--sender",
+	"-e", "--rsh", "--implied-dirs", "--modify-window", "-@", "--force", "--no-force", "--only-write-batch", "--read-batch", "--size-only",
+	"--temp-dir", "-T", "--partial-dir", "--out-format", "-i", "--itemize-changes", "--human-readable", "-h", "--8-bit-output",
+}
+
+func checkArgs(args []string) error {
+	for _, a := range args {
+		name, _, _ := strings.Cut(a, "=")
+		for _, own := range ownArgs {
+			if name == own {
+				return fmt.Errorf("rsync argument %s is set by gorsyncd itself", a)
+			}
+		}
+		if a == "--" || !strings.HasPrefix(a, "-") {
+			return fmt.Errorf("rsync argument %q is no option; write options with a value as --name=value", a)
+		}
+		if bundle := a; len(bundle) > 2 && bundle[1] != '-' && strings.ContainsAny(bundle[1:2], "AXUNSzyWHlptgoDESKLkcxv") {
+			for _, c := range bundle[1:] {
+				if strings.ContainsRune("nRraqusehiT", c) {
+					return fmt.Errorf("rsync argument %s: -%c is set by gorsyncd itself", a, c)
+				}
+			}
+		}
+	}
+	return nil
+}

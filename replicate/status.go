@@ -1,0 +1,272 @@
+package replicate
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"gorsyncd/journal"
+)
+
+// State is what a remote is doing, in one word that is the same everywhere.
+type State string
+
+const (
+	StateStarting State = "starting"
+	StateFullSync State = "full_sync"
+	StateInSync   State = "in_sync"
+	StateSyncing  State = "syncing"
+	StateRetrying State = "retrying" // will heal itself
+	StateFailing  State = "failing"  // needs a person
+	StateHeld     State = "held"
+	StatePaused   State = "paused"
+)
+
+// failingAfter is how many attempts make a failing path one for a person.
+const failingAfter = 5
+
+// Status is a remote as seen at one moment. Its JSON form is part of the
+// program's interface: base units are in the names, lists are never null.
+type Status struct {
+	Name   string `json:"name"` // source/remote
+	Source string `json:"sync"`
+	Remote string `json:"remote"`
+	Target string `json:"target"`
+	State  State  `json:"state"`
+
+	CursorSeq  uint64  `json:"cursor_seq"`
+	HeadSeq    uint64  `json:"head_seq"`
+	LagEntries uint64  `json:"lag_entries"`
+	LagSeconds float64 `json:"lag_seconds"` // age of the oldest entry that is not there yet
+	LagBytes   int64   `json:"lag_bytes"`   // as far as sizes are known
+
+	InFlight    []BatchStatus   `json:"in_flight"`
+	Rate        float64         `json:"rate_bytes_per_second"` // on the wire, lately
+	LastSuccess *time.Time      `json:"last_success"`
+	LastFull    *time.Time      `json:"last_full_sync"`
+	Failing     int             `json:"failing"` // paths in the retry set that have failed
+	Paused      *PauseStatus    `json:"paused"`
+	Held        *HeldStatus     `json:"held"`
+	FullSync    *FullSyncStatus `json:"full_sync"`
+	Error       *StatusError    `json:"error"`
+
+	Transfers uint64 `json:"transfers"` // rsync runs since start
+	Files     uint64 `json:"files"`
+	Bytes     int64  `json:"bytes"` // of files, at their full size
+	WireBytes int64  `json:"wire_bytes"`
+	Deleted   uint64 `json:"deleted"`
+	Retries   uint64 `json:"retries"` // failed attempts of paths
+}
+
+// BatchStatus is one rsync under way.
+type BatchStatus struct {
+	ID      uint64    `json:"id"`
+	Kind    string    `json:"kind"`
+	Paths   int       `json:"paths"`
+	Bytes   int64     `json:"bytes"`
+	Started time.Time `json:"started"`
+	Sample  string    `json:"sample"` // one of the paths
+}
+
+// PauseStatus is a pause.
+type PauseStatus struct {
+	Reason string     `json:"reason"`
+	Until  *time.Time `json:"until"`
+}
+
+// HeldStatus is a hold.
+type HeldStatus struct {
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
+}
+
+// FullSyncStatus is the progress of a full sync, in directories.
+type FullSyncStatus struct {
+	Reason   string    `json:"reason"`
+	Path     string    `json:"path"`
+	Started  time.Time `json:"started"`
+	Checksum bool      `json:"checksum"`
+	Waiting  bool      `json:"waiting"` // for the first scan of the source
+	Links    bool      `json:"links"`   // only hard links are left
+	Done     uint64    `json:"done"`
+	Total    uint64    `json:"total"`
+}
+
+// StatusError is the trouble of a remote, or of the path that failed most.
+type StatusError struct {
+	ID        string     `json:"id"`
+	Class     Class      `json:"class"`
+	RsyncExit int        `json:"rsync_exit"`
+	Message   string     `json:"message"`
+	Hint      string     `json:"hint"`
+	Path      string     `json:"path,omitempty"` // class entry
+	Attempts  int        `json:"attempts"`
+	NextRetry *time.Time `json:"next_retry"`
+}
+
+// Status returns the present state. It never waits long: a remote whose source
+// hangs answers with what it last said.
+func (d *Dispatcher) Status() Status {
+	select {
+	case <-d.started:
+	default:
+		return d.atRest()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := d.do(ctx, func() { d.snapshot() }); err != nil {
+		if s := d.last.Load(); s != nil {
+			return *s
+		}
+		return d.atRest()
+	}
+	return *d.last.Load()
+}
+
+// atRest is the status before Run, from what is stored.
+func (d *Dispatcher) atRest() Status {
+	s := d.base(StateStarting)
+	s.CursorSeq = d.o.Store.Cursor().Low
+	s.LagEntries = s.HeadSeq - min(s.CursorSeq, s.HeadSeq)
+	s.decided(d.o.Store.State())
+	if f := d.o.Store.FullSync(); f != nil {
+		s.FullSync = fullStatus(*f, true)
+	}
+	return s
+}
+
+func (d *Dispatcher) base(state State) Status {
+	return Status{Name: d.o.Source + "/" + d.o.Name, Source: d.o.Source, Remote: d.o.Name, Target: d.o.Target.String(),
+		State: state, HeadSeq: d.o.Feed.Head(), InFlight: []BatchStatus{}}
+}
+
+// decided fills in what persons and guards decided, and the last success.
+func (s *Status) decided(st journal.RemoteState) {
+	s.LastSuccess, s.LastFull = timePtr(st.LastSuccess), timePtr(st.LastFull)
+	if st.Paused {
+		s.Paused = &PauseStatus{Reason: st.PauseReason, Until: timePtr(st.PausedUntil)}
+	}
+	if st.Held != "" {
+		s.Held = &HeldStatus{Reason: st.Held, Since: st.HeldSince}
+	}
+}
+
+func fullStatus(f journal.FullSync, waiting bool) *FullSyncStatus {
+	return &FullSyncStatus{Reason: f.Reason, Path: f.Sub, Started: f.Started, Checksum: f.Checksum,
+		Waiting: waiting, Links: f.Links, Done: f.Done, Total: f.Total}
+}
+
+func (d *Dispatcher) snapshot() {
+	s := d.status()
+	d.last.Store(&s)
+}
+
+func (d *Dispatcher) status() Status {
+	now := time.Now()
+	s := d.base(d.word())
+	s.CursorSeq, s.LagEntries = d.completed.cursor.Low, uint64(d.ledger.open)+s.HeadSeq-min(s.HeadSeq, d.ledger.read)
+	var oldest time.Time
+	for it := range d.unacked() {
+		s.LagBytes += it.Size
+		if !it.Time.IsZero() && (oldest.IsZero() || it.Time.Before(oldest)) {
+			oldest = it.Time
+		}
+	}
+	if !oldest.IsZero() {
+		s.LagSeconds = max(0, now.Sub(oldest).Seconds())
+	}
+	for _, b := range d.flights {
+		s.InFlight = append(s.InFlight, b.status())
+	}
+	slices.SortFunc(s.InFlight, func(a, b BatchStatus) int { return int(a.ID) - int(b.ID) })
+	s.Rate = d.stats.rate(now)
+	s.decided(d.state)
+	if d.full != nil {
+		s.FullSync = fullStatus(d.full.rec, !d.fullReady())
+	}
+	s.Failing, s.Error = d.trouble()
+	s.Transfers, s.Files, s.Deleted, s.Retries = d.stats.transfers, d.stats.files, d.stats.deleted, d.stats.retries
+	s.Bytes, s.WireBytes = d.stats.bytes, d.stats.wire
+	return s
+}
+
+// word sums the state up.
+func (d *Dispatcher) word() State {
+	failing, most := 0, 0
+	for _, e := range d.retries.byPath {
+		if e.Attempts > 0 {
+			failing++
+			most = max(most, e.Attempts)
+		}
+	}
+	switch {
+	case d.state.Paused:
+		return StatePaused
+	case d.state.Held != "":
+		return StateHeld
+	case d.breaker.open() && d.breaker.out.Class == ClassConfig:
+		return StateFailing
+	case d.breaker.open():
+		return StateRetrying
+	case d.full != nil && !d.fullReady():
+		return StateStarting
+	case d.full != nil:
+		return StateFullSync
+	case most >= failingAfter:
+		return StateFailing
+	case failing > 0:
+		return StateRetrying
+	case d.ledger.open > 0 || d.retries.len() > 0 || len(d.flights) > 0 || d.ledger.read < d.o.Feed.Head():
+		return StateSyncing
+	}
+	return StateInSync
+}
+
+// trouble counts the failing paths and picks the error to show: the remote's
+// own, else that of the path with most attempts.
+func (d *Dispatcher) trouble() (failing int, show *StatusError) {
+	var worst *retryEntry
+	for _, e := range d.retries.byPath {
+		if e.Attempts == 0 {
+			continue
+		}
+		failing++
+		if worst == nil || e.Attempts > worst.Attempts || e.Attempts == worst.Attempts && strings.Compare(e.Path, worst.Path) < 0 {
+			worst = e
+		}
+	}
+	switch b := d.breaker; {
+	case b.open():
+		show = &StatusError{ID: b.out.ID, Class: b.out.Class, RsyncExit: b.exit, Message: b.out.Message, Hint: b.out.Hint,
+			Attempts: b.attempts, NextRetry: timePtr(b.until)}
+	case worst != nil:
+		hint := entryOutcome(Outcome{}, worst.Error).Hint
+		show = &StatusError{ID: worst.ErrorID, Class: ClassEntry, RsyncExit: 23, Message: worst.Error, Hint: hint, Path: worst.Path,
+			Attempts: worst.Attempts, NextRetry: timePtr(worst.Next)}
+	}
+	return failing, show
+}
+
+func (b *Batch) status() BatchStatus {
+	s := BatchStatus{ID: b.ID, Kind: b.Kind(), Paths: len(b.Paths), Bytes: b.Bytes, Started: b.Started}
+	if len(b.Paths) > 0 {
+		s.Sample = b.Paths[0]
+	}
+	return s
+}
+
+func timePtr(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func levelFor(attempts int) slog.Level {
+	if attempts&(attempts-1) == 0 {
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
+}
