@@ -63,6 +63,9 @@ type Record struct {
 	ObservedAt int64  // ns since 1970 when the state was read
 	LastSeq    uint64 // newest entry of the path; the head at the time for a baseline record
 	Since      uint64 // directories: records below with a smaller LastSeq do not count
+
+	baseline bool   // LastSeq is no entry of this path
+	below    uint64 // tombstones: indexed paths that went away with this one
 }
 
 // Observation is what was seen at a path.

@@ -1,0 +1,61 @@
+package journal
+
+import "time"
+
+// racyWindow is more than two ticks of the coarsest kernel clock (HZ=100)
+// that time stamps are taken from.
+const racyWindow = int64(20 * time.Millisecond)
+
+// normal clears what a fingerprint does not cover.
+func (s State) normal() State {
+	if s.Type == Dir {
+		s.Size, s.Nlink = 0, 0
+	}
+	if s.Type != CharDev && s.Type != BlockDev {
+		s.Rdev = 0
+	}
+	return s
+}
+
+// Same tells whether the observation has the fingerprint of the record. It
+// does not ask whether the record is racy.
+func Same(r Record, o Observation) bool {
+	if r.Type == Gone || o.State.Type == Gone {
+		return r.Type == o.State.Type
+	}
+	return r.State.normal() == o.State.normal()
+}
+
+// Racy tells whether the path may have changed after it was observed without
+// a trace in its time stamps. An mtime in the future was set by hand and says
+// nothing; the ctime then decides alone.
+func (r Record) Racy() bool {
+	if r.Type == Gone {
+		return false
+	}
+	age := r.ObservedAt - r.Mtime
+	return r.ObservedAt-r.Ctime < racyWindow || age >= 0 && age < racyWindow
+}
+
+// linked tells whether the path has an inode key.
+func (s State) linked() bool { return s.Type != Gone && s.Type != Dir && s.Nlink > 1 }
+
+// sameInode tells whether two states are of one file.
+func (s State) sameInode(o State) bool { return s.Dev == o.Dev && s.Ino == o.Ino }
+
+// needsChecksum tells whether a remote that has the recorded state, or an
+// earlier one, could take the observed file for unchanged because size and
+// mtime are equal.
+func needsChecksum(old Record, o Observation) bool {
+	s := o.State
+	if s.Type != File || old.Type != File && old.Type != Gone {
+		return false
+	}
+	if s.Size == old.Size && s.Mtime == old.Mtime {
+		return old.Type == Gone || old.Racy() || !s.sameInode(old.State) ||
+			s.Ctime != old.Ctime && s.Mode == old.Mode && s.UID == old.UID && s.GID == old.GID && s.Nlink == old.Nlink
+	}
+	// An mtime set back to before the last look may be one that the remote
+	// has: it need not have been told of the state in between.
+	return s.Mtime != old.Mtime && s.Mtime < old.ObservedAt
+}

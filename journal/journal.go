@@ -1,0 +1,181 @@
+package journal
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+)
+
+// Journal is an open journal. All methods may be called concurrently.
+type Journal struct {
+	dir       string
+	log       *slog.Logger
+	retain    time.Duration
+	db        *badger.DB
+	epoch     string // set once while opening
+	readOnly  bool
+	temporary string // directory to remove on Close
+	now       func() time.Time
+
+	// gate is held for reading while a call uses the database; Close takes it
+	// for writing. It is never taken twice by one call, and never held while
+	// a caller's function runs.
+	gate   sync.RWMutex
+	closed bool // guarded by gate
+
+	requests      chan *request
+	committerDone chan struct{}
+	commitTxn     func(*badger.Txn) error // replaced by tests
+	commits       atomic.Uint64           // transactions begun
+	failure       atomic.Pointer[error]
+
+	// Only the committer uses these.
+	minFree     uint64
+	roomChecked time.Time
+	roomErr     error
+
+	checkpointing sync.Mutex // held while the side file is written
+	side          *sideFile  // what it holds; guarded by checkpointing
+
+	mu      sync.Mutex
+	sources map[string]*Source // guarded by mu
+
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// enter must succeed before the database is used; leave follows it.
+func (j *Journal) enter() error {
+	j.gate.RLock()
+	err := j.Err()
+	if j.closed {
+		err = ErrClosed
+	}
+	if err != nil {
+		j.gate.RUnlock()
+	}
+	return err
+}
+
+func (j *Journal) leave() { j.gate.RUnlock() }
+
+// view runs fn with a read transaction, which must not outlast it.
+func (j *Journal) view(fn func(*badger.Txn) error) error {
+	if err := j.enter(); err != nil {
+		return err
+	}
+	defer j.leave()
+	txn := j.db.NewTransaction(false)
+	defer txn.Discard()
+	return fn(txn)
+}
+
+// Err returns the reason why the journal failed, nil while it works.
+func (j *Journal) Err() error {
+	if p := j.failure.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// Dir is the directory that the journal was opened in; for OpenOffline
+// possibly a temporary copy.
+func (j *Journal) Dir() string { return j.dir }
+
+// Source returns the source of that name, [a-z0-9._-]+, and creates it on
+// first use.
+func (j *Journal) Source(name string) (*Source, error) {
+	if !validName(name) {
+		return nil, fmt.Errorf("invalid source name %.100q", name)
+	}
+	if err := j.enter(); err != nil {
+		return nil, err
+	}
+	defer j.leave()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if s := j.sources[name]; s != nil {
+		return s, nil
+	}
+	if j.readOnly {
+		return nil, fmt.Errorf("source %s: %w", name, ErrNotFound)
+	}
+	s := newSource(j, name, header{Baseline: true})
+	key := sourceKey(name)
+	if err := j.submit(context.Background(), []op{{key, s.h.encode(key)}}); err != nil {
+		return nil, fmt.Errorf("create source %s: %w", name, err)
+	}
+	j.sources[name] = s
+	return s, nil
+}
+
+// Sources returns the names of all sources, sorted.
+func (j *Journal) Sources() []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Sorted(maps.Keys(j.sources))
+}
+
+// all returns the sources sorted by name.
+func (j *Journal) all() []*Source {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	list := make([]*Source, 0, len(j.sources))
+	for _, name := range slices.Sorted(maps.Keys(j.sources)) {
+		list = append(list, j.sources[name])
+	}
+	return list
+}
+
+// Close waits for calls under way, writes the checkpoint and closes the
+// database. Later calls return ErrClosed; a second Close returns the first
+// result.
+func (j *Journal) Close() error {
+	j.closeOnce.Do(func() { j.closeErr = j.close() })
+	return j.closeErr
+}
+
+func (j *Journal) close() error {
+	j.gate.Lock()
+	j.closed = true
+	j.gate.Unlock()
+	if j.requests != nil {
+		close(j.requests)
+		<-j.committerDone
+	}
+	if j.temporary != "" {
+		defer os.RemoveAll(j.temporary)
+	}
+	if j.Err() != nil {
+		// Badger repeats a failing flush forever; the process is to end
+		// anyway and the next Open recovers.
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if err := j.db.Close(); err != nil {
+				j.log.Warn("close failed journal", "error", err)
+			}
+		}()
+		select {
+		case <-done:
+		case <-time.After(3 * time.Second):
+		}
+		return nil
+	}
+	var err error
+	if !j.readOnly {
+		err = j.checkpoint()
+	}
+	if cerr := j.db.Close(); cerr != nil && err == nil {
+		err = fmt.Errorf("close journal: %w", cerr)
+	}
+	return err
+}

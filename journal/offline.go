@@ -1,0 +1,135 @@
+package journal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// OpenOffline opens a journal for inspection while no daemon runs, and says
+// how: "read-only", or "copy" when the journal was not closed cleanly, which
+// Badger cannot read in place; Close then removes the copy. It returns
+// ErrLocked when a process has the journal open. Lost data is no error here:
+// Check reports it. Whatever would change the journal returns ErrReadOnly.
+func OpenOffline(dir string) (*Journal, string, error) {
+	dir = filepath.Clean(dir)
+	side, err := readSide(dir)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := precheck(dir, side != nil); err != nil {
+		return nil, "", err
+	}
+	if _, err := os.Stat(filepath.Join(dir, "MANIFEST")); err != nil {
+		return nil, "", fmt.Errorf("open journal: %w", err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	how := "read-only"
+	db, err := openBadger(dir, log, true)
+	temporary := ""
+	if err != nil && !errors.Is(err, ErrLocked) {
+		how = "copy"
+		if temporary, err = copyLocked(dir); err != nil {
+			return nil, "", err
+		}
+		db, err = openBadger(temporary, log, false)
+	}
+	if err != nil {
+		if temporary != "" {
+			os.RemoveAll(temporary)
+		}
+		return nil, "", err
+	}
+	j := newJournal(dir, log, db)
+	j.readOnly, j.temporary, j.side = true, temporary, side
+	if fresh, err := j.load(); err != nil || fresh {
+		j.Close()
+		if err == nil {
+			err = &LostError{Dir: dir, What: "the database is empty"}
+		}
+		return nil, "", err
+	}
+	return j, how, nil
+}
+
+// copyLocked copies the database to a temporary directory while no daemon can
+// start on it.
+func copyLocked(dir string) (string, error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return "", fmt.Errorf("copy journal: %w", err)
+	}
+	defer d.Close() // ends the lock
+	if err := syscall.Flock(int(d.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err != nil {
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = ErrLocked
+		}
+		return "", fmt.Errorf("copy journal %s: %w", dir, err)
+	}
+	temporary, err := os.MkdirTemp("", "gorsyncd-journal-")
+	if err != nil {
+		return "", fmt.Errorf("copy journal: %w", err)
+	}
+	if err := copyFiles(dir, temporary); err != nil {
+		os.RemoveAll(temporary)
+		return "", fmt.Errorf("copy journal: %w", err)
+	}
+	return temporary, nil
+}
+
+func copyFiles(from, to string) error {
+	names, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if !n.Type().IsRegular() || n.Name() == "LOCK" {
+			continue
+		}
+		err := copySparse(filepath.Join(from, n.Name()), filepath.Join(to, n.Name()))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// copySparse leaves out blocks of zeros: Badger's files are mostly holes.
+func copySparse(from, to string) error {
+	src, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	dst, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	buf, zero := make([]byte, 64<<10), make([]byte, 64<<10)
+	for off := int64(0); ; {
+		n, rerr := io.ReadFull(src, buf)
+		if !bytes.Equal(buf[:n], zero[:n]) {
+			_, err = dst.WriteAt(buf[:n], off)
+		}
+		off += int64(n)
+		if rerr != nil || err != nil {
+			if err == nil && rerr != io.EOF && rerr != io.ErrUnexpectedEOF {
+				err = rerr
+			}
+			if err == nil {
+				err = dst.Truncate(off)
+			}
+			break
+		}
+	}
+	if cerr := dst.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}

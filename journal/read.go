@@ -1,0 +1,169 @@
+package journal
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/dgraph-io/badger/v4"
+)
+
+// pageSize bounds how much is read in one read transaction: one that is held
+// long keeps Badger from dropping what was deleted.
+const pageSize = 1000
+
+// Entries returns at most limit entries with seq >= from in order.
+func (s *Source) Entries(from uint64, limit int) ([]Entry, error) {
+	var list []Entry
+	head := s.Head() // what is committed but not yet taken over waits for the next call
+	err := s.j.view(func(txn *badger.Txn) error {
+		it := scan(txn, prefix(kindEntry, s.name))
+		defer it.Close()
+		for it.Seek(entryKey(s.name, from)); it.Valid() && len(list) < limit; it.Next() {
+			e, err := itemEntry(s.j, it.Item())
+			if err != nil || e.Seq > head {
+				return err
+			}
+			list = append(list, e)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read entries of source %s: %w", s.name, err)
+	}
+	return list, nil
+}
+
+func itemEntry(j *Journal, item *badger.Item) (e Entry, err error) {
+	err = item.Value(func(val []byte) error {
+		if e, err = decodeEntry(item.Key(), val); err != nil {
+			return j.corrupt(item.Key(), err)
+		}
+		return nil
+	})
+	return e, err
+}
+
+// child is one result of Children.
+type child struct {
+	name    string
+	record  Record
+	trusted bool
+}
+
+// Children calls fn for each record directly in dir, in byte order of the
+// names, without tombstones. A record is not trusted when it does not count:
+// dir is gone or came back since, and the path must be observed anew. What is
+// recorded while fn runs may or may not be seen. An error of fn ends it and is
+// returned as it is.
+func (s *Source) Children(dir string, fn func(name string, r Record, trusted bool) error) error {
+	for after, begun := "", false; ; begun = true {
+		page, err := s.children(dir, after, begun)
+		if err != nil {
+			return fmt.Errorf("list %.200q of source %s: %w", dir, s.name, err)
+		}
+		for _, c := range page {
+			if c.record.Type == Gone {
+				continue
+			}
+			if err := fn(c.name, c.record, c.trusted); err != nil {
+				return err
+			}
+		}
+		if len(page) < pageSize {
+			return nil
+		}
+		after = page[len(page)-1].name
+	}
+}
+
+// children reads one page, with tombstones, behind a name.
+func (s *Source) children(dir, after string, begun bool) ([]child, error) {
+	var page []child
+	err := s.j.view(func(txn *badger.Txn) error {
+		st, err := s.standing(txn, dir)
+		if err != nil {
+			return err
+		}
+		below := belowKey(s.name, dir)
+		it := scan(txn, below)
+		defer it.Close()
+		if begun {
+			it.Seek(afterTree(append(bytes.Clone(below), after...)))
+		} else {
+			it.Seek(belowFirst(below, dir))
+		}
+		for it.Valid() && len(page) < pageSize {
+			item := it.Item()
+			name := item.Key()[len(below):]
+			if i := bytes.IndexByte(name, 0); i >= 0 {
+				// Inside a child that was just read: on to the one behind it.
+				it.Seek(afterTree(item.Key()[:len(below)+i]))
+				continue
+			}
+			r, err := itemRecord(s.j, item)
+			if err != nil {
+				return err
+			}
+			page = append(page, child{string(name), r, st.trusts(r)})
+			it.Next()
+		}
+		return nil
+	})
+	return page, err
+}
+
+// Lookup returns the record of a path, false when it has none that counts.
+func (s *Source) Lookup(path string) (Record, bool, error) {
+	var r Record
+	var ok bool
+	err := s.j.view(func(txn *badger.Txn) (err error) {
+		r, ok, err = s.trusted(txn, path)
+		return err
+	})
+	if err != nil {
+		return Record{}, false, fmt.Errorf("look up %.200q in source %s: %w", path, s.name, err)
+	}
+	return r, ok, nil
+}
+
+// Latest returns the newest entry of a path that is still present. It is
+// quick for a path in the index; the entry of one removed long ago is searched
+// for among those that all remotes have.
+func (s *Source) Latest(path string) (Entry, bool, error) {
+	var e Entry
+	var ok bool
+	err := s.j.view(func(txn *badger.Txn) error {
+		r, known, err := lookup(s.j, txn, indexKey(s.name, path), decodeRecord)
+		if err != nil {
+			return err
+		}
+		if known && !r.baseline {
+			e, ok, err = lookup(s.j, txn, entryKey(s.name, r.LastSeq), decodeEntry)
+			if ok = ok && e.Path == path; ok || err != nil {
+				return err
+			}
+		}
+		e, ok, err = s.searchBack(txn, path)
+		return err
+	})
+	if err != nil || !ok {
+		return Entry{}, false, err
+	}
+	return e, true, nil
+}
+
+// searchBack looks through the entries that are swept, newest first: only
+// their paths may have lost their index record.
+func (s *Source) searchBack(txn *badger.Txn, path string) (Entry, bool, error) {
+	o := badger.DefaultIteratorOptions
+	o.PrefetchValues, o.Reverse, o.Prefix = false, true, prefix(kindEntry, s.name)
+	it := txn.NewIterator(o)
+	defer it.Close()
+	for it.Seek(entryKey(s.name, s.header().Swept)); it.Valid(); it.Next() {
+		e, err := itemEntry(s.j, it.Item())
+		if err != nil || e.Path == path {
+			return e, err == nil, err
+		}
+	}
+	return Entry{}, false, nil
+}

@@ -1,0 +1,326 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/dgraph-io/badger/v4"
+)
+
+// errDropped is returned by a handle whose remote was dropped.
+var errDropped = errors.New("remote was dropped")
+
+// Remote is what the journal keeps of one destination of a source: how far it
+// has come, what failed there, and what was decided about it. Its owner alone
+// calls Commit; all other methods may be called concurrently.
+type Remote struct {
+	s    *Source
+	name string
+
+	committing sync.Mutex // one Commit at a time
+
+	mu      sync.Mutex // guards the following, as committed
+	cursor  Cursor
+	full    *FullSync
+	state   RemoteState
+	dropped bool
+}
+
+// Update is what Remote.Commit changes. Nil fields stay as they are.
+type Update struct {
+	Cursor      *Cursor
+	PutRetry    []Retry  // set or replace, by path
+	DelRetry    []string // paths; those without a record do not matter
+	FullSync    *FullSync
+	EndFullSync bool
+	State       *RemoteState
+}
+
+// Remote returns the handle of a remote, [a-z0-9._-]+, always the same one. A
+// new remote starts with its cursor at the head and needs a full sync.
+func (s *Source) Remote(name string) (*Remote, error) {
+	if !validName(name) {
+		return nil, fmt.Errorf("invalid remote name %.100q", name)
+	}
+	s.writing.Lock() // the cursor must not start below what is being truncated
+	defer s.writing.Unlock()
+	if err := s.j.enter(); err != nil {
+		return nil, err
+	}
+	defer s.j.leave()
+	if r := s.handle(name); r != nil {
+		return r, nil
+	}
+	if s.j.readOnly {
+		return nil, fmt.Errorf("remote %s/%s: %w", s.name, name, ErrNotFound)
+	}
+	// A DropRemote that was cut short may have left retry records.
+	if err := s.deleteRetries(context.Background(), name); err != nil {
+		return nil, err
+	}
+	r := &Remote{s: s, name: name, cursor: Cursor{Low: s.Head()}}
+	r.full = &FullSync{Reason: "new remote", Started: s.j.now().UTC()}
+	err := s.j.submit(context.Background(), r.ops(Update{Cursor: &r.cursor, FullSync: r.full, State: &r.state}))
+	if err != nil {
+		return nil, fmt.Errorf("create remote %s/%s: %w", s.name, name, err)
+	}
+	s.mu.Lock()
+	s.remotes[name] = r
+	s.mu.Unlock()
+	return r, nil
+}
+
+func (s *Source) handle(name string) *Remote {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.remotes[name]
+}
+
+// loadRemotes reads every remote that has a cursor.
+func (s *Source) loadRemotes(txn *badger.Txn) error {
+	pre := prefix(kindCursor, s.name)
+	return each(txn, pre, func(key, val []byte) error {
+		name := string(key[len(pre):])
+		r := &Remote{s: s, name: name}
+		var err error
+		if r.cursor, err = decodeCursor(key, val); err == nil {
+			err = r.cursor.check(s.h.Head)
+		}
+		if err != nil {
+			return s.j.corrupt(key, err)
+		}
+		full, ok, err := lookup(s.j, txn, remoteKey(kindFull, s.name, name), decodeFullSync)
+		if err != nil {
+			return err
+		}
+		if ok {
+			r.full = &full
+		}
+		if r.state, _, err = lookup(s.j, txn, remoteKey(kindState, s.name, name), decodeRemoteState); err != nil {
+			return err
+		}
+		s.remotes[name] = r
+		return nil
+	})
+}
+
+// DropRemote forgets a remote, so that it no longer pins entries. Dropping
+// one that is not there does nothing.
+func (s *Source) DropRemote(ctx context.Context, name string) error {
+	r := s.handle(name)
+	if r == nil {
+		return nil
+	}
+	r.committing.Lock()
+	defer r.committing.Unlock()
+	if err := s.j.enter(); err != nil {
+		return err
+	}
+	defer s.j.leave()
+	// The cursor goes first: retry records without one belong to nobody,
+	// while a cursor without its retry records would lose changes.
+	var ops []op
+	for _, kind := range []byte{kindCursor, kindFull, kindState} {
+		ops = append(ops, op{remoteKey(kind, s.name, name), nil})
+	}
+	if err := s.j.submit(ctx, ops); err != nil {
+		return fmt.Errorf("drop remote %s/%s: %w", s.name, name, err)
+	}
+	r.mu.Lock()
+	r.dropped = true
+	r.mu.Unlock()
+	s.mu.Lock()
+	delete(s.remotes, name)
+	s.mu.Unlock()
+	return s.deleteRetries(ctx, name)
+}
+
+// deleteRetries removes all retry records of a remote; the caller has entered
+// the journal.
+func (s *Source) deleteRetries(ctx context.Context, remote string) error {
+	for {
+		var ops []op
+		txn := s.j.db.NewTransaction(false)
+		it := scan(txn, retryPrefix(s.name, remote))
+		for it.Rewind(); it.Valid() && len(ops) < pageSize/5; it.Next() {
+			ops = append(ops, op{it.Item().KeyCopy(nil), nil})
+		}
+		it.Close()
+		txn.Discard()
+		if len(ops) == 0 {
+			return nil
+		}
+		if err := s.j.submit(ctx, ops); err != nil {
+			return fmt.Errorf("delete retry records of remote %s/%s: %w", s.name, remote, err)
+		}
+	}
+}
+
+// Name returns the name without the source's.
+func (r *Remote) Name() string { return r.name }
+
+// Cursor returns a copy of the cursor as committed.
+func (r *Remote) Cursor() Cursor {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.cursor.clone()
+}
+
+// FullSync returns a copy of the progress, nil when no full sync is needed.
+func (r *Remote) FullSync() *FullSync {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.full == nil {
+		return nil
+	}
+	f := *r.full
+	return &f
+}
+
+// State returns what was decided about the remote.
+func (r *Remote) State() RemoteState {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state
+}
+
+// Retries returns all retry records in index order.
+func (r *Remote) Retries() ([]Retry, error) {
+	var list []Retry
+	err := r.s.j.view(func(txn *badger.Txn) error {
+		return each(txn, retryPrefix(r.s.name, r.name), func(key, val []byte) error {
+			t, err := decodeRetry(key, val)
+			if err != nil {
+				return r.s.j.corrupt(key, err)
+			}
+			list = append(list, t)
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read retry records of remote %s/%s: %w", r.s.name, r.name, err)
+	}
+	return list, nil
+}
+
+// Commit makes an update durable, in one transaction. The cursor never goes
+// back and is kept in its shortest form. More than 1000 retry records, or 512
+// KiB of them, are written in parts before the rest: a crash in between
+// repeats work and forgets none. An update that was refused as invalid changes
+// nothing.
+func (r *Remote) Commit(ctx context.Context, u Update) error {
+	r.committing.Lock()
+	defer r.committing.Unlock()
+	err := r.s.j.enter()
+	if err == nil {
+		defer r.s.j.leave()
+		err = r.commit(ctx, u)
+	}
+	if err != nil {
+		return fmt.Errorf("commit remote %s/%s: %w", r.s.name, r.name, err)
+	}
+	return nil
+}
+
+func (r *Remote) commit(ctx context.Context, u Update) error {
+	if err := r.check(&u); err != nil {
+		return err
+	}
+	ops := r.ops(u)
+	if len(ops) == 0 {
+		return nil
+	}
+	// ops has the retry records first and the rest, at most three, last.
+	for size, n := 0, 0; n < len(ops)-3; n++ {
+		size += len(ops[n].key) + len(ops[n].val)
+		if n+1 < chunkObservations && size < chunkBytes {
+			continue
+		}
+		if err := r.s.j.submit(ctx, ops[:n+1]); err != nil {
+			return err
+		}
+		ops, size, n = ops[n+1:], 0, -1
+	}
+	if err := r.s.j.submit(ctx, ops); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if u.Cursor != nil {
+		r.cursor = *u.Cursor
+	}
+	if u.FullSync != nil || u.EndFullSync {
+		r.full = u.FullSync
+	}
+	if u.State != nil {
+		r.state = *u.State
+	}
+	return nil
+}
+
+// check validates an update and replaces what it points to by copies.
+func (r *Remote) check(u *Update) error {
+	r.mu.Lock()
+	low, dropped := r.cursor.Low, r.dropped
+	r.mu.Unlock()
+	if dropped {
+		return errDropped
+	}
+	if u.EndFullSync && u.FullSync != nil {
+		return errors.New("update both sets and ends the full sync")
+	}
+	for _, t := range u.PutRetry {
+		if err := checkPath(t.Path); err != nil {
+			return err
+		}
+		if t.Op != OpChange && t.Op != OpRemove {
+			return fmt.Errorf("retry of %.200q has invalid op %d", t.Path, t.Op)
+		}
+	}
+	if u.Cursor != nil {
+		head := r.s.Head()
+		if err := u.Cursor.check(head); err != nil {
+			return err
+		}
+		c := u.Cursor.normal()
+		if c.Low < low {
+			return fmt.Errorf("cursor goes back from %d to %d", low, c.Low)
+		}
+		u.Cursor = &c
+	}
+	if u.FullSync != nil {
+		f := *u.FullSync
+		u.FullSync = &f
+	}
+	return nil
+}
+
+// ops encodes an update, retry records first.
+func (r *Remote) ops(u Update) []op {
+	src := r.s.name
+	ops := make([]op, 0, len(u.PutRetry)+len(u.DelRetry)+3)
+	for i := range u.PutRetry {
+		key := retryKey(src, r.name, u.PutRetry[i].Path)
+		ops = append(ops, op{key, u.PutRetry[i].encode(key)})
+	}
+	for _, p := range u.DelRetry {
+		ops = append(ops, op{retryKey(src, r.name, p), nil})
+	}
+	if u.Cursor != nil {
+		key := remoteKey(kindCursor, src, r.name)
+		ops = append(ops, op{key, u.Cursor.encode(key)})
+	}
+	if u.FullSync != nil {
+		key := remoteKey(kindFull, src, r.name)
+		ops = append(ops, op{key, u.FullSync.encode(key)})
+	} else if u.EndFullSync {
+		ops = append(ops, op{remoteKey(kindFull, src, r.name), nil})
+	}
+	if u.State != nil {
+		key := remoteKey(kindState, src, r.name)
+		ops = append(ops, op{key, u.State.encode(key)})
+	}
+	return ops
+}

@@ -1,0 +1,222 @@
+package journal
+
+// header is the record of a source. It is the only value that several kinds
+// of commits change, each under Source.writing.
+type header struct {
+	Head      uint64 // newest seq given out
+	Truncated uint64 // no entries at or below it are left
+	Swept     uint64 // tombstones at or below it are gone, or pinned; at least Truncated
+	Entries   uint64 // number of entries present
+	Sum       uint64 // sum of their seqs, modulo 2^64
+	Index     uint64 // number of index records, tombstones and shadowed ones included
+	Baseline  bool   // no scan was ever complete
+	HasRoot   bool
+	Root      RootID
+}
+
+func (h *header) encode(key []byte) []byte {
+	e := newEncoder(96)
+	for _, v := range []uint64{h.Head, h.Truncated, h.Swept, h.Entries, h.Sum, h.Index} {
+		e.uint(v)
+	}
+	e.bool(h.Baseline)
+	e.bool(h.HasRoot)
+	e.string(h.Root.Path)
+	e.uint(h.Root.Dev)
+	e.uint(h.Root.Ino)
+	e.uint(h.Root.FSID)
+	return e.seal(key)
+}
+
+func decodeHeader(key, val []byte) (header, error) {
+	d := open(key, val)
+	h := header{
+		Head: d.uint(), Truncated: d.uint(), Swept: d.uint(), Entries: d.uint(), Sum: d.uint(), Index: d.uint(),
+		Baseline: d.bool(), HasRoot: d.bool(),
+		Root: RootID{Path: d.string(), Dev: d.uint(), Ino: d.uint(), FSID: d.uint()},
+	}
+	return h, d.end()
+}
+
+func (n *Entry) encode(key []byte) []byte {
+	e := newEncoder(len(n.Path) + 32)
+	e.byte(byte(n.Op))
+	e.byte(byte(n.Flags))
+	e.string(n.Path)
+	e.time(n.Time)
+	e.uint(n.Count)
+	return e.seal(key)
+}
+
+// decodeEntry takes the seq from the last eight bytes of the key.
+func decodeEntry(key, val []byte) (Entry, error) {
+	d := open(key, val)
+	n := Entry{Op: Op(d.byte()), Flags: Flag(d.byte()), Path: d.string(), Time: d.time(), Count: d.uint()}
+	if len(key) < 8 {
+		d.fail(errShort)
+	} else {
+		n.Seq = seqOf(key)
+	}
+	if d.err == nil && n.Op != OpChange && n.Op != OpRemove {
+		d.fail(errRange)
+	}
+	return n, d.end()
+}
+
+func (r *Record) encode(key []byte) []byte {
+	e := newEncoder(88)
+	e.byte(byte(r.Type))
+	e.bool(r.baseline)
+	for _, v := range []uint32{r.Mode, r.UID, r.GID} {
+		e.uint(uint64(v))
+	}
+	// Differences of times are short; their wrap-around is undone on reading.
+	e.int(r.Size)
+	e.int(r.Mtime)
+	e.int(r.Ctime - r.Mtime)
+	e.int(r.ObservedAt - r.Ctime)
+	for _, v := range []uint64{r.Dev, r.Ino, uint64(r.Nlink), r.Rdev, r.LastSeq, r.Since, r.below} {
+		e.uint(v)
+	}
+	return e.seal(key)
+}
+
+func decodeRecord(key, val []byte) (Record, error) {
+	d := open(key, val)
+	var r Record
+	r.Type = Type(d.byte())
+	r.baseline = d.bool()
+	r.Mode, r.UID, r.GID = d.uint32(), d.uint32(), d.uint32()
+	r.Size = d.int()
+	r.Mtime = d.int()
+	r.Ctime = d.int() + r.Mtime
+	r.ObservedAt = d.int() + r.Ctime
+	r.Dev, r.Ino, r.Nlink, r.Rdev = d.uint(), d.uint(), d.uint32(), d.uint()
+	r.LastSeq, r.Since, r.below = d.uint(), d.uint(), d.uint()
+	if d.err == nil && r.Type > BlockDev {
+		d.fail(errRange)
+	}
+	return r, d.end()
+}
+
+func (c *Cursor) encode(key []byte) []byte {
+	e := newEncoder(16 + 10*len(c.Done))
+	e.uint(c.Low)
+	e.uint(uint64(len(c.Done)))
+	for _, r := range c.Done {
+		e.uint(r.From)
+		e.uint(r.To)
+	}
+	return e.seal(key)
+}
+
+func decodeCursor(key, val []byte) (Cursor, error) {
+	d := open(key, val)
+	c := Cursor{Low: d.uint()}
+	n := d.uint()
+	if n > uint64(len(d.b)) { // each range takes two bytes at least
+		d.fail(errShort)
+		n = 0
+	}
+	for range n {
+		c.Done = append(c.Done, Range{From: d.uint(), To: d.uint()})
+	}
+	return c, d.end()
+}
+
+func (r *Retry) encode(key []byte) []byte {
+	e := newEncoder(len(r.Error) + 64)
+	e.string(r.Path)
+	e.uint(r.Seq)
+	e.byte(byte(r.Op))
+	e.byte(byte(r.Flags))
+	e.int(int64(r.Attempts))
+	e.time(r.First)
+	e.time(r.Next)
+	e.string(r.ErrorID)
+	e.string(r.Error)
+	return e.seal(key)
+}
+
+func decodeRetry(key, val []byte) (Retry, error) {
+	d := open(key, val)
+	r := Retry{
+		Path: d.string(), Seq: d.uint(), Op: Op(d.byte()), Flags: Flag(d.byte()), Attempts: int(d.int()),
+		First: d.time(), Next: d.time(), ErrorID: d.string(), Error: d.string(),
+	}
+	if d.err == nil && r.Op != OpChange && r.Op != OpRemove {
+		d.fail(errRange)
+	}
+	return r, d.end()
+}
+
+func (f *FullSync) encode(key []byte) []byte {
+	e := newEncoder(len(f.Reason) + len(f.Sub) + len(f.After) + 48)
+	e.string(f.Reason)
+	e.time(f.Started)
+	e.string(f.Sub)
+	e.bool(f.Checksum)
+	e.string(f.After)
+	e.bool(f.Begun)
+	e.bool(f.Links)
+	e.uint(f.Done)
+	e.uint(f.Total)
+	return e.seal(key)
+}
+
+func decodeFullSync(key, val []byte) (FullSync, error) {
+	d := open(key, val)
+	f := FullSync{
+		Reason: d.string(), Started: d.time(), Sub: d.string(), Checksum: d.bool(), After: d.string(),
+		Begun: d.bool(), Links: d.bool(), Done: d.uint(), Total: d.uint(),
+	}
+	return f, d.end()
+}
+
+func (s *RemoteState) encode(key []byte) []byte {
+	e := newEncoder(len(s.PauseReason) + len(s.Held) + 64)
+	e.bool(s.Paused)
+	e.string(s.PauseReason)
+	e.time(s.PausedUntil)
+	e.string(s.Held)
+	e.time(s.HeldSince)
+	e.uint(s.Approved)
+	e.time(s.LastSuccess)
+	e.time(s.LastFull)
+	e.string(s.Target)
+	return e.seal(key)
+}
+
+func decodeRemoteState(key, val []byte) (RemoteState, error) {
+	d := open(key, val)
+	s := RemoteState{
+		Paused: d.bool(), PauseReason: d.string(), PausedUntil: d.time(), Held: d.string(), HeldSince: d.time(),
+		Approved: d.uint(), LastSuccess: d.time(), LastFull: d.time(), Target: d.string(),
+	}
+	return s, d.end()
+}
+
+// encodeSeq serves values that are one number.
+func encodeSeq(key []byte, seq uint64) []byte {
+	e := newEncoder(16)
+	e.uint(seq)
+	return e.seal(key)
+}
+
+func decodeSeq(key, val []byte) (uint64, error) {
+	d := open(key, val)
+	seq := d.uint()
+	return seq, d.end()
+}
+
+func encodeFormat(epoch string) []byte {
+	e := newEncoder(48)
+	e.string(epoch)
+	return e.seal(formatKey)
+}
+
+func decodeFormat(val []byte) (string, error) {
+	d := open(formatKey, val)
+	epoch := d.string()
+	return epoch, d.end()
+}
