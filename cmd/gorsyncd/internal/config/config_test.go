@@ -230,3 +230,16 @@ func TestLoadReportsWhatItCannotRead(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestPeekSeesPastMistakes(t *testing.T) {
+	f := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(f, []byte("sources: what\nstate_dir: /s\nsocket: {path: /x, mode: 1}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if socket, state := Peek(f); socket != "/x" || state != "/s" {
+		t.Errorf("%q %q", socket, state)
+	}
+	if socket, state := Peek(f + ".none"); socket != "" || state != "" {
+		t.Errorf("of a missing file: %q %q", socket, state)
+	}
+}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	yaml "go.yaml.in/yaml/v4"
+
 	"gorsyncd/replicate"
 )
 
@@ -140,4 +142,29 @@ func realPath(p string) string {
 		}
 		rest = filepath.Join(filepath.Base(dir), rest)
 	}
+}
+
+// Peek reads only where the socket and the state directory of a configuration
+// are, whatever else is wrong with it: a command must find the daemon that
+// still runs with the configuration before a mistake. "" for what is not set.
+func Peek(path string) (socket, stateDir string) {
+	data, err := os.ReadFile(path)
+	if err != nil || len(data) > maxFile {
+		return "", ""
+	}
+	p := &parser{file: path, rep: newReporter(nil)}
+	root := p.document(data)
+	if root == nil {
+		return "", ""
+	}
+	r := &raw{}
+	p.mapping(root, "the configuration", []string{"socket", "state_dir"}, func(key string, _, v *yaml.Node) {
+		switch key {
+		case "socket":
+			r.socket = p.socket(v)
+		case "state_dir":
+			r.stateDir = p.absItem(v, key)
+		}
+	})
+	return r.socket.path.Text, r.stateDir.Text
 }

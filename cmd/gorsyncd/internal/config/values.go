@@ -60,6 +60,9 @@ func parseSize(text string) (Size, error) {
 	return Size(f), nil
 }
 
+// ParseDuration reads a duration as the configuration spells it.
+func ParseDuration(text string) (time.Duration, error) { return parseDuration(text) }
+
 // parseDuration takes what time.ParseDuration takes, and days: 7d, 1d12h.
 func parseDuration(text string) (time.Duration, error) {
 	const help = "write a number and a unit, such as 500ms, 10s, 5m, 24h or 7d"

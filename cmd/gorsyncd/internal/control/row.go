@@ -81,7 +81,8 @@ type SourceStats struct {
 	Truncated   uint64     `json:"truncated_seq"` // entries at or below are gone
 	Entries     uint64     `json:"entries"`
 	Index       uint64     `json:"indexed_paths"`
-	PinnedBy    string     `json:"pinned_by"` // full name; "" when nothing waits
+	PinnedBy    string     `json:"pinned_by"`      // full name; "" when nothing waits
+	Pinned      uint64     `json:"pinned_entries"` // seqs it keeps
 	OldestEntry *time.Time `json:"oldest_entry"`
 }
 
@@ -89,13 +90,13 @@ type SourceStats struct {
 func NewJournalStats(s journal.Stats) JournalStats {
 	out := JournalStats{SizeBytes: s.DiskBytes, Sources: make([]SourceStats, 0, len(s.Sources))}
 	for _, src := range s.Sources {
-		pinned := src.PinnedBy
-		if pinned != "" {
-			pinned = src.Source + "/" + pinned
+		pinned := ""
+		if src.Pinned > 0 {
+			pinned = src.Name + "/" + src.PinnedBy
 		}
 		out.Sources = append(out.Sources, SourceStats{
-			Source: src.Source, HeadSeq: src.Head, Truncated: src.Truncated, Entries: src.Entries,
-			Index: src.Index, PinnedBy: pinned, OldestEntry: moment(src.OldestEntry),
+			Source: src.Name, HeadSeq: src.Head, Truncated: src.Truncated, Entries: src.Entries,
+			Index: src.Index, PinnedBy: pinned, OldestEntry: moment(src.OldestEntry), Pinned: src.Pinned,
 		})
 	}
 	return out

@@ -10,6 +10,7 @@ package status
 import (
 	"time"
 
+	"gorsyncd/journal"
 	"gorsyncd/replicate"
 	"gorsyncd/watch"
 )
@@ -55,6 +56,24 @@ type Journal struct {
 	OldestEntry *time.Time `json:"oldest_entry"` // nil when empty
 }
 
+// NewJournal adds up what the journal says about its sources.
+func NewJournal(st journal.Stats, maxBytes int64) Journal {
+	j := Journal{SizeBytes: st.DiskBytes, MaxBytes: maxBytes}
+	pinned := uint64(0)
+	for _, s := range st.Sources {
+		j.HeadSeq += s.Head
+		j.Entries += s.Entries
+		if s.Pinned > pinned {
+			pinned, j.PinnedBy = s.Pinned, s.Name+"/"+s.PinnedBy
+		}
+		if t := s.OldestEntry; !t.IsZero() && (j.OldestEntry == nil || t.Before(*j.OldestEntry)) {
+			t = t.UTC()
+			j.OldestEntry = &t
+		}
+	}
+	return j
+}
+
 // Source is one watched tree.
 type Source struct {
 	Name string `json:"name"`
@@ -79,19 +98,26 @@ const held = "held"
 // ExitCode judges s.
 func (s Status) ExitCode() int {
 	code := ExitOK
+	if s.From == FromJournal {
+		code = ExitBehind // nobody is looking, so nobody knows
+	}
 	for _, src := range s.Sources {
 		if src.State == held {
 			return ExitProblem
 		}
 	}
 	for _, r := range s.Remotes {
-		switch r.State {
-		case replicate.InSync:
-		case replicate.Failing, replicate.Held:
-			return ExitProblem
-		default:
-			code = ExitBehind
-		}
+		code = max(code, exitOf(r.State))
 	}
 	return code
+}
+
+func exitOf(st replicate.State) int {
+	switch st {
+	case replicate.StateInSync:
+		return ExitOK
+	case replicate.StateFailing, replicate.StateHeld:
+		return ExitProblem
+	}
+	return ExitBehind
 }

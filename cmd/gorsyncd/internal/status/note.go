@@ -1,0 +1,120 @@
+package status
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"gorsyncd/replicate"
+)
+
+// note is the NOTE of a remote: what stands in the way with its id, what has
+// been tried and what comes next; else what is under way.
+func note(now time.Time, s Status, r replicate.Status) string {
+	switch r.State {
+	case replicate.StateHeld:
+		return heldNote(r)
+	case replicate.StatePaused:
+		return pauseNote(now, r)
+	case replicate.StateStarting:
+		return startNote(s, r)
+	}
+	var parts []string
+	if r.Error != nil {
+		parts = append(parts, errorNote(now, r))
+	} else if r.Failing > 0 {
+		parts = append(parts, failingNote(r))
+	}
+	if r.FullSync != nil {
+		parts = append(parts, fullSyncNote(r.FullSync))
+	}
+	if n := len(r.InFlight); n > 0 && r.Error == nil {
+		parts = append(parts, flightNote(r))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func heldNote(r replicate.Status) string {
+	reason := "held"
+	if r.Held != nil {
+		reason = r.Held.Reason
+	}
+	return fmt.Sprintf("%s: gorsyncd approve %s", reason, r.Name)
+}
+
+func pauseNote(now time.Time, r replicate.Status) string {
+	n := "until gorsyncd resume " + r.Name
+	if p := r.Paused; p != nil {
+		if p.Until != nil {
+			n = "for another " + Duration(p.Until.Sub(now))
+		}
+		if p.Reason != "" {
+			n += ": " + p.Reason
+		}
+	}
+	return n
+}
+
+func startNote(s Status, r replicate.Status) string {
+	for _, src := range s.Sources {
+		if src.Name == r.Source && src.ScanDirs > 0 {
+			return fmt.Sprintf("scanning, %s directories so far", Count(src.ScanDirs))
+		}
+	}
+	return ""
+}
+
+// errorNote: E-CONNECT connection refused; attempt 19, next in 4m10s.
+func errorNote(now time.Time, r replicate.Status) string {
+	e := r.Error
+	n := strings.TrimSpace(e.ID + " " + e.Message)
+	if e.Path != "" {
+		n += " (" + e.Path + ")"
+	}
+	if r.Failing > 1 {
+		n += fmt.Sprintf("; %s paths failing", Count(r.Failing))
+	}
+	if e.Attempts > 0 {
+		n += fmt.Sprintf("; attempt %d", e.Attempts)
+	}
+	if e.NextRetry != nil {
+		n += ", next in " + Duration(e.NextRetry.Sub(now))
+	}
+	return n
+}
+
+func failingNote(r replicate.Status) string {
+	return fmt.Sprintf("%s %s failing: gorsyncd journal inspect --state failing", Count(r.Failing), plural(r.Failing, "path", "paths"))
+}
+
+func fullSyncNote(f *replicate.FullSyncStatus) string {
+	n := "full sync (" + f.Reason + ")"
+	switch {
+	case f.Waiting:
+		return n + " waits for the first scan"
+	case f.Links:
+		return n + ": hard links"
+	case f.Total > 0:
+		return n + fmt.Sprintf(": %s of %s directories", Count(f.Done), Count(f.Total))
+	}
+	return n
+}
+
+// flightNote: 3 rsyncs, 62 MiB left, ~8s.
+func flightNote(r replicate.Status) string {
+	n := fmt.Sprintf("%d %s", len(r.InFlight), plural(len(r.InFlight), "rsync", "rsyncs"))
+	if r.LagBytes > 0 {
+		n += ", " + Bytes(r.LagBytes) + " left"
+		if r.Rate > 1 {
+			n += ", ~" + Duration(seconds(float64(r.LagBytes)/r.Rate))
+		}
+	}
+	return n
+}
+
+func plural[T ~int | ~uint64](n T, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}

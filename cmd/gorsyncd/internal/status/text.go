@@ -1,0 +1,171 @@
+package status
+
+import (
+	"fmt"
+	"strings"
+
+	"gorsyncd/cmd/gorsyncd/internal/names"
+	"gorsyncd/replicate"
+)
+
+// Text renders s for people: one line on the whole, the table of remotes, and
+// below it what needs attention at the sources and in the configuration.
+func (s Status) Text() string {
+	var b strings.Builder
+	b.WriteString(s.headline() + "\n\n")
+	b.WriteString(s.table())
+	for _, line := range s.Attention() {
+		b.WriteString(line + "\n")
+	}
+	return b.String()
+}
+
+func (s Status) headline() string {
+	who := "gorsyncd is not running"
+	if d := s.Daemon; d != nil {
+		who = fmt.Sprintf("gorsyncd %s  up %s", names.Printable(d.Version), Duration(seconds(d.UptimeSeconds)))
+	}
+	parts := []string{who, fmt.Sprintf("journal #%d, %s", s.Journal.HeadSeq, Bytes(s.Journal.SizeBytes))}
+	if s.Daemon != nil {
+		parts = append(parts, s.watched())
+	}
+	return strings.Join(parts, "  ")
+}
+
+// watched: 12 412 directories watched (1.2 % of limit).
+func (s Status) watched() string {
+	dirs, used, limit := 0, 0, 0
+	for _, src := range s.Sources {
+		dirs += src.Dirs
+		used += src.Watches
+		limit = max(limit, src.WatchLimit) // one limit for all: it is the user's
+	}
+	text := fmt.Sprintf("%s %s watched", Count(dirs), plural(dirs, "directory", "directories"))
+	if limit > 0 {
+		text += fmt.Sprintf(" (%.1f %% of limit)", 100*float64(used)/float64(limit))
+	}
+	return text
+}
+
+func (s Status) table() string {
+	t := NewTable([]string{"NAME", "STATE", "BEHIND", "LAG", "RATE", "LAST OK", "NOTE"}, 2)
+	for _, r := range s.Remotes {
+		t.Row(r.Name, strings.ReplaceAll(string(r.State), "_", " "), Count(r.LagEntries),
+			lag(r), rate(r), Ago(s.Time, r.LastSuccess), note(s.Time, s, r))
+	}
+	return t.String()
+}
+
+func lag(r replicate.Status) string {
+	if r.LagEntries == 0 && r.LagSeconds == 0 {
+		return none
+	}
+	return Duration(seconds(r.LagSeconds))
+}
+
+func rate(r replicate.Status) string {
+	if r.Rate < 1 {
+		return none
+	}
+	return Bytes(uint64(r.Rate)) + "/s"
+}
+
+// Attention lists what the table has no place for: held or limited sources
+// with the remedy, the last reload if it failed, a full journal.
+func (s Status) Attention() []string {
+	var out []string
+	add := func(format string, args ...any) { out = append(out, names.Printable(fmt.Sprintf(format, args...))) }
+	seen := map[string]bool{}
+	for _, src := range s.Sources {
+		if src.State == held {
+			add("source %s is held: %s: gorsyncd approve '%s/*'", src.Name, src.Held, src.Name)
+		}
+		if src.Unwatched > 0 {
+			add("source %s: %s %s not watched, scanned from time to time instead%s", src.Name,
+				Count(src.Unwatched), plural(src.Unwatched, "directory is", "directories are"), sample(src.UnwatchedSample))
+		}
+		if src.Overflows > 0 {
+			add("source %s: the kernel's event queue overflowed %s, each time followed by a scan", src.Name, times(src.Overflows))
+		}
+		for _, h := range src.Hints {
+			if !seen[h] {
+				seen[h] = true
+				add("%s", h)
+			}
+		}
+	}
+	if d := s.Daemon; d != nil && d.LastReloadError != "" {
+		first, _, more := strings.Cut(d.LastReloadError, "\n")
+		if more {
+			first += " …"
+		}
+		add("the last reload was refused, the configuration before it is in use: %s", first)
+	}
+	if j := s.Journal; j.MaxBytes > 0 && j.SizeBytes > j.MaxBytes*9/10 {
+		by := ""
+		if j.PinnedBy != "" {
+			by = ", pinned by " + j.PinnedBy
+		}
+		add("the journal holds %s of at most %s%s", Bytes(j.SizeBytes), Bytes(j.MaxBytes), by)
+	}
+	if s.Note != "" {
+		add("%s", s.Note)
+	}
+	return out
+}
+
+func times(n uint64) string {
+	if n == 1 {
+		return "once"
+	}
+	return Count(n) + " times"
+}
+
+func sample(paths []string) string {
+	const most = 3
+	if len(paths) == 0 {
+		return ""
+	}
+	shown := make([]string, 0, most)
+	for _, p := range paths[:min(most, len(paths))] {
+		shown = append(shown, names.Shorten(p, 60))
+	}
+	return " (" + strings.Join(shown, ", ") + ")"
+}
+
+// Verdict is s in one sentence.
+func (s Status) Verdict() string {
+	var problems, behind []string
+	for _, src := range s.Sources {
+		if src.State == held {
+			problems = append(problems, "source "+src.Name+" is held")
+		}
+	}
+	for _, r := range s.Remotes {
+		word := strings.ReplaceAll(string(r.State), "_", " ")
+		switch exitOf(r.State) {
+		case ExitProblem:
+			problems = append(problems, r.Name+" is "+word)
+		case ExitBehind:
+			behind = append(behind, r.Name+" is "+word)
+		}
+	}
+	total := len(s.Remotes)
+	switch {
+	case len(problems) > 0:
+		return fmt.Sprintf("%d of %d need you: %s", len(problems), total, list(problems))
+	case len(behind) > 0:
+		return fmt.Sprintf("%d of %d not in sync: %s", len(behind), total, list(behind))
+	case total == 1:
+		return "1 remote in sync"
+	}
+	return fmt.Sprintf("all %d remotes in sync", total)
+}
+
+func list(items []string) string {
+	const most = 5
+	if len(items) > most {
+		items = append(items[:most:most], fmt.Sprintf("%d more", len(items)-most))
+	}
+	return strings.Join(items, ", ")
+}
