@@ -70,24 +70,23 @@ func due(schedule string, last, now time.Time) bool {
 func (d *Daemon) limitJournal(ctx context.Context) {
 	limit := int64(d.config().Journal.MaxSize)
 	st := d.journal.Stats()
-	if limit <= 0 || st.DiskBytes <= limit {
+	source, name, over := st.Over(limit)
+	if !over {
 		return
 	}
-	var worst *remote
-	var most uint64
 	for _, r := range d.allRemotes() {
-		s := r.disp.Status()
-		if s.FullSync == nil && s.LagEntries > most {
-			worst, most = r, s.LagEntries
+		if r.name != source+"/"+name {
+			continue
 		}
-	}
-	if worst == nil || most < minPinned {
-		return // the index itself is that large: entries are not what fills it
-	}
-	d.log.Error("the journal is past journal.max_size: the remote furthest behind gets a full sync instead of its backlog",
-		"remote", worst.name, "size_bytes", st.DiskBytes, "max_bytes", limit, "entries", most)
-	if err := worst.disp.RequireFullSync(ctx, "journal.max_size reached"); err != nil && ctx.Err() == nil {
-		d.log.Error("could not release the journal", "remote", worst.name, "error", err)
+		behind := r.disp.Status().LagEntries
+		if behind < minPinned {
+			return // the index itself is that large: entries are not what fills it
+		}
+		d.log.Error("the journal is past journal.max_size: the remote furthest behind gets a full sync instead of its backlog",
+			"remote", r.name, "size_bytes", st.DiskBytes, "max_bytes", limit, "entries", behind)
+		if err := r.disp.RequireFullSync(ctx, "journal.max_size reached"); err != nil && ctx.Err() == nil {
+			d.log.Error("could not release the journal", "remote", r.name, "error", err)
+		}
 	}
 }
 

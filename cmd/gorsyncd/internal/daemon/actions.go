@@ -1,0 +1,184 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/names"
+	"gorsyncd/journal"
+	"gorsyncd/replicate"
+)
+
+// chosen are the remotes that names or globs select.
+func (d *Daemon) chosen(patterns []string) ([]pair, error) {
+	all := d.allRemotes()
+	full := make([]string, len(all))
+	for i, r := range all {
+		full[i] = r.name
+	}
+	picked, err := control.Select(patterns, full)
+	if err != nil {
+		return nil, err
+	}
+	want := map[string]bool{}
+	for _, n := range picked {
+		want[n] = true
+	}
+	var out []pair
+	for _, r := range all {
+		if want[r.name] {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
+// each applies fn to the chosen remotes and returns their names.
+func (d *Daemon) each(patterns []string, fn func(pair) error) ([]string, error) {
+	remotes, err := d.chosen(patterns)
+	if err != nil {
+		return nil, err
+	}
+	done := []string{}
+	for _, r := range remotes {
+		if err := fn(r); err != nil {
+			return done, fmt.Errorf("%s: %w", r.name, err)
+		}
+		done = append(done, r.name)
+	}
+	return done, nil
+}
+
+// Pause implements control.Operator.
+func (d *Daemon) Pause(ctx context.Context, q control.PauseRequest) ([]string, error) {
+	var until time.Time
+	if q.For > 0 {
+		until = time.Now().Add(q.For)
+	}
+	return d.each(q.Names, func(r pair) error { return r.disp.Pause(ctx, q.Reason, until) })
+}
+
+// Resume implements control.Operator.
+func (d *Daemon) Resume(ctx context.Context, patterns []string) ([]string, error) {
+	return d.each(patterns, func(r pair) error { return r.disp.Resume(ctx) })
+}
+
+// Approve implements control.Operator: it releases a guard of the source as
+// well as one of the remote.
+func (d *Daemon) Approve(ctx context.Context, patterns []string) ([]string, error) {
+	return d.each(patterns, func(r pair) error {
+		r.unit.tree.Approve()
+		return r.disp.Approve(ctx)
+	})
+}
+
+// Retry implements control.Operator.
+func (d *Daemon) Retry(_ context.Context, q control.RetryRequest) ([]string, error) {
+	byUnit, err := d.relative(q.Paths)
+	if err != nil {
+		return nil, err
+	}
+	return d.each(q.Names, func(r pair) error {
+		if paths := byUnit[r.unit]; len(q.Paths) == 0 || len(paths) > 0 {
+			r.disp.RetryNow(paths)
+		}
+		return nil
+	})
+}
+
+// relative sorts absolute paths by the source they lie in.
+func (d *Daemon) relative(paths []names.Path) (map[*unit][]string, error) {
+	out := map[*unit][]string{}
+	for _, p := range paths {
+		abs, err := p.Raw()
+		if err != nil {
+			return nil, &control.Error{Code: control.CodeUsage, Message: err.Error(), Err: err}
+		}
+		u, rel, err := d.locate(abs)
+		if err != nil {
+			return nil, err
+		}
+		out[u] = append(out[u], rel)
+	}
+	return out, nil
+}
+
+// Sync implements control.Operator.
+func (d *Daemon) Sync(ctx context.Context, q control.SyncRequest, line func(control.SyncProgress)) error {
+	remotes, err := d.chosen(q.Names)
+	if err != nil {
+		return err
+	}
+	sub, err := q.Sub.Raw()
+	if err != nil {
+		return &control.Error{Code: control.CodeUsage, Message: err.Error(), Err: err}
+	}
+	asked := 0
+	for _, r := range remotes {
+		rel, ok := below(r.unit.cfg.Path, sub)
+		if !ok {
+			continue
+		}
+		asked++
+		if err := syncOne(ctx, r, replicate.FullSyncRequest{Reason: "requested", Sub: rel, Checksum: q.Checksum}, q.DryRun, line); err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
+		}
+	}
+	if asked == 0 {
+		return &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("%q is in none of the chosen sources", sub)}
+	}
+	return nil
+}
+
+// below turns an absolute path inside root, or a relative one, into a path
+// relative to root.
+func below(root, sub string) (string, bool) {
+	if !strings.HasPrefix(sub, "/") {
+		return strings.Trim(filepath.Clean("/"+sub), "/"), true
+	}
+	rel, err := filepath.Rel(root, sub)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+		return "", false
+	}
+	if rel == "." {
+		rel = ""
+	}
+	return rel, true
+}
+
+func syncOne(ctx context.Context, r pair, req replicate.FullSyncRequest, dry bool, line func(control.SyncProgress)) error {
+	if !dry {
+		if err := r.disp.FullSync(ctx, req); err != nil {
+			return err
+		}
+		line(control.SyncProgress{Remote: r.name})
+		return nil
+	}
+	diff, err := r.disp.DryRun(ctx, req)
+	for _, l := range diff {
+		line(control.SyncProgress{Remote: r.name, Line: l})
+	}
+	return err
+}
+
+// Inspect implements control.JournalReader.
+func (d *Daemon) Inspect(ctx context.Context, q journal.Query, row func(journal.Row) error) error {
+	return d.journal.Dump(ctx, q, row)
+}
+
+// JournalStats implements control.JournalReader.
+func (d *Daemon) JournalStats(context.Context) (journal.Stats, error) { return d.journal.Stats(), nil }
+
+// JournalCheck implements control.JournalReader.
+func (d *Daemon) JournalCheck(ctx context.Context) (journal.Report, error) {
+	r, err := d.journal.Check(ctx)
+	if err != nil && !errors.Is(err, context.Canceled) {
+		return r, fmt.Errorf("check journal: %w", err)
+	}
+	return r, err
+}

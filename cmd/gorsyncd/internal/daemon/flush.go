@@ -1,0 +1,177 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/replicate"
+	"gorsyncd/watch"
+)
+
+// progressEvery is the pause between two reports of a waiting flush.
+const progressEvery = 500 * time.Millisecond
+
+// Flush implements control.Operator. First a fence through the event queue of
+// each source says up to which seq everything done before the call is
+// journaled; then each remote is waited for.
+func (d *Daemon) Flush(ctx context.Context, q control.FlushRequest, progress func(control.FlushProgress)) error {
+	remotes, byUnit, err := d.flushScope(q)
+	if err != nil {
+		return err
+	}
+	seqs, err := fences(ctx, remotes)
+	if err != nil {
+		return err
+	}
+	f := &flush{byUnit: byUnit, seqs: seqs, ended: make(chan flushEnd)}
+	for _, r := range remotes {
+		go f.wait(ctx, r)
+	}
+	return f.collect(remotes, progress)
+}
+
+// flushScope picks the remotes to wait for and the paths of each source.
+func (d *Daemon) flushScope(q control.FlushRequest) ([]pair, map[*unit][]string, error) {
+	remotes, err := d.chosen(q.Remotes)
+	if err != nil {
+		return nil, nil, err
+	}
+	byUnit, err := d.relative(q.Paths)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(q.Paths) > 0 {
+		remotes = slices.DeleteFunc(remotes, func(r pair) bool { return byUnit[r.unit] == nil })
+	}
+	if len(remotes) == 0 {
+		return nil, nil, &control.Error{Code: control.CodeUsage, Message: "none of the chosen remotes has these paths"}
+	}
+	for u, paths := range byUnit {
+		if slices.Contains(paths, "") {
+			byUnit[u] = nil // the root: everything
+		}
+	}
+	return remotes, byUnit, nil
+}
+
+// fences asks every source involved at the same time.
+func fences(ctx context.Context, remotes []pair) (map[*unit]uint64, error) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	seqs, errs := map[*unit]uint64{}, map[string]error{}
+	seen := map[*unit]bool{}
+	for _, r := range remotes {
+		if seen[r.unit] {
+			continue
+		}
+		seen[r.unit] = true
+		wg.Go(func() {
+			seq, err := r.unit.tree.Fence(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				errs[r.unit.cfg.Name] = fenceError(r.unit, err)
+				return
+			}
+			seqs[r.unit] = seq
+		})
+	}
+	wg.Wait()
+	for _, r := range remotes { // the first in order of the configuration
+		if err := errs[r.unit.cfg.Name]; err != nil {
+			return nil, err
+		}
+	}
+	return seqs, nil
+}
+
+func fenceError(u *unit, err error) error {
+	st := u.tree.Status()
+	e := &control.Error{Code: control.CodeNotInSync, Err: err,
+		Message: fmt.Sprintf("source %s has not journaled everything yet (%s)", u.cfg.Name, st.State)}
+	switch {
+	case errors.Is(err, watch.ErrHeld):
+		e.Code = control.CodeProblem
+		e.Message = fmt.Sprintf("source %s is held: %s", u.cfg.Name, st.Held)
+		e.Hint = "gorsyncd approve " + u.cfg.Name
+	case !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled):
+		e.Code, e.Message = control.CodeInternal, fmt.Sprintf("source %s: %v", u.cfg.Name, err)
+	}
+	return e
+}
+
+// flush is one wait for several remotes.
+type flush struct {
+	byUnit map[*unit][]string
+	seqs   map[*unit]uint64
+	ended  chan flushEnd
+}
+
+type flushEnd struct {
+	remote string
+	err    error
+}
+
+func (f *flush) wait(ctx context.Context, r pair) {
+	f.ended <- flushEnd{r.name, r.disp.WaitFor(ctx, f.seqs[r.unit], f.byUnit[r.unit])}
+}
+
+// collect reports progress until every wait has ended, and names everything
+// that was in the way.
+func (f *flush) collect(remotes []pair, progress func(control.FlushProgress)) error {
+	tick := time.NewTicker(progressEvery)
+	defer tick.Stop()
+	open := map[string]pair{}
+	for _, r := range remotes {
+		open[r.name] = r
+	}
+	var blocked []string
+	problem := false
+	for len(open) > 0 {
+		select {
+		case <-tick.C:
+			for _, r := range remotes {
+				if _, waiting := open[r.name]; waiting {
+					progress(control.FlushProgress{Remote: r.name, Seq: f.seqs[r.unit], Left: r.disp.Status().LagEntries})
+				}
+			}
+		case e := <-f.ended:
+			r := open[e.remote]
+			delete(open, e.remote)
+			progress(control.FlushProgress{Remote: e.remote, Seq: f.seqs[r.unit], Done: e.err == nil, Left: left(e.err)})
+			if e.err != nil {
+				blocked = append(blocked, e.err.Error())
+				problem = problem || needsPerson(e.err)
+			}
+		}
+	}
+	if len(blocked) == 0 {
+		return nil
+	}
+	slices.Sort(blocked)
+	err := &control.Error{Code: control.CodeNotInSync, Message: strings.Join(blocked, "\n"),
+		Hint: "--remote waits for some remotes only; gorsyncd status shows why"}
+	if problem {
+		err.Hint = "gorsyncd status shows what each remote needs"
+	}
+	return err
+}
+
+func left(err error) uint64 {
+	var b *replicate.BlockedError
+	if errors.As(err, &b) {
+		return b.Pending
+	}
+	return 0
+}
+
+func needsPerson(err error) bool {
+	var b *replicate.BlockedError
+	return errors.As(err, &b) && (b.State == replicate.StateHeld || b.State == replicate.StateFailing)
+}
