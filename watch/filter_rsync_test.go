@@ -37,7 +37,7 @@ func TestFilterAgainstRsync(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := seed(t, "WATCH_FILTER_SEED")
-	trees, sets := 12, 80
+	trees, sets := 6, 50
 	if testing.Short() {
 		trees, sets = 4, 20
 	}

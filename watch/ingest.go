@@ -1,0 +1,109 @@
+package watch
+
+import (
+	"path/filepath"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// suspectBefore is how long before an overflow a change may have begun whose
+// last event was lost: a write(2) sets the time stamps when it begins and
+// causes its event when it ends.
+const suspectBefore = time.Minute
+
+// takeEvents moves what was received into the coalescer.
+func (t *Tree) takeEvents() error {
+	in := t.events.take(t.spare)
+	t.spare = in.list
+	for _, err := range in.errs {
+		t.troubled("", "inotify", err)
+	}
+	for i := range in.list {
+		t.ingest(&in.list[i])
+	}
+	if n := len(in.list); n > 0 {
+		t.mu.Lock()
+		t.status.Events += uint64(n)
+		t.mu.Unlock()
+	}
+	if in.overflows > 0 {
+		t.overflow(in.overflows)
+	}
+	return nil
+}
+
+// overflow answers lost events with a scan of the whole tree. Nothing needs to
+// be stored: a restart scans everything anyway.
+func (t *Tree) overflow(n uint64) {
+	t.mu.Lock()
+	t.status.Overflows += n
+	for _, f := range t.fences {
+		f.seen = true // its cookie's event may be among the lost
+	}
+	t.mu.Unlock()
+	t.log.Warn("events were lost, scanning the whole tree", "source", t.abs, "hint", hintQueue)
+	t.confirms.reset()
+	if t.heldRoot != "" {
+		return
+	}
+	now := time.Now()
+	t.fullScan(suspects{from: now.Add(-suspectBefore).UnixNano(), until: now.UnixNano()})
+	t.co.hurry()
+}
+
+// ingest turns one event into a path to look at.
+func (t *Tree) ingest(ev *event) {
+	if t.o.FenceDir != "" && filepath.Dir(ev.name) == t.o.FenceDir {
+		t.cookie(ev.name)
+		return
+	}
+	rel, ok := t.relPath(ev.name)
+	if !ok || t.heldRoot != "" {
+		return
+	}
+	h := hintOf(ev.op)
+	t.hint(rel, h, ev)
+	if rel == "" {
+		return
+	}
+	for _, dir := range t.w.aliases(dirOf(rel)) {
+		t.hint(join(dir, baseOf(rel)), h, ev)
+	}
+}
+
+func hintOf(op fsnotify.Op) hint {
+	var h hint
+	if op.Has(fsnotify.Create) || op.Has(fsnotify.Remove) || op.Has(fsnotify.Rename) {
+		h |= hintName
+	}
+	if op.Has(fsnotify.Write) {
+		h |= hintWrite
+	}
+	if op.Has(fsnotify.Chmod) {
+		h |= hintAttr
+	}
+	return h
+}
+
+func (t *Tree) hint(rel string, h hint, ev *event) {
+	t.confirms.forget(rel)
+	if h&hintName != 0 {
+		if rel != "" {
+			t.confirms.forget(dirOf(rel))
+		}
+		// fsnotify has dropped the watch of a directory that was moved, even if
+		// it was moved back. What was watched after this event was received is
+		// watched for good.
+		if n := t.w.find(rel); n != nil && n.added <= int64(ev.mono) {
+			n.stale = true
+		}
+	}
+	if t.o.Filter.excludes(rel, false) && t.o.Filter.excludes(rel, true) {
+		if h&hintName == 0 {
+			return
+		}
+		rel, h = dirOf(rel), hintAttr // its parent's mtime has changed
+	}
+	t.co.add(rel, h, t.now(), ev.wall)
+}

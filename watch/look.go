@@ -1,0 +1,331 @@
+package watch
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gorsyncd/journal"
+)
+
+// look is one path to be observed, and while it is worked on, what was found.
+type look struct {
+	path    string
+	hints   hint
+	wall    int64 // when its last event was received
+	confirm int64 // observe it at this time, as a confirmation; 0: it is none
+
+	dir   bool
+	key   fileKey
+	child bool // it was found in its directory: a scan follows where needed
+}
+
+// looks observes what is due.
+func (t *Tree) looks(ctx context.Context) (bool, error) {
+	dues, everything := t.co.pop(t.now(), batchSize)
+	if everything {
+		now := time.Now()
+		t.fullScan(suspects{from: now.Add(-suspectBefore).UnixNano(), until: now.UnixNano()})
+		return true, nil
+	}
+	if len(dues) == 0 {
+		return false, nil
+	}
+	var list []look
+	for _, d := range dues {
+		if d.scan {
+			t.scanCollapsed(d)
+			continue
+		}
+		list = append(list, look{path: d.path, hints: d.hints, wall: d.wall})
+	}
+	return true, t.lookAt(ctx, list)
+}
+
+// scanCollapsed scans a directory, one level, in which too many paths had
+// events to look at each. The directory itself is looked at with it.
+func (t *Tree) scanCollapsed(d due) {
+	n := t.w.find(d.path)
+	if n == nil {
+		t.co.addNow(d.path, hintName, t.now(), d.wall)
+		return
+	}
+	s := suspects{names: d.touched, events: d.wall}
+	if d.touched == nil {
+		s = suspects{from: d.wall - int64(suspectBefore), until: d.wall}
+	}
+	g := t.scans.group(nil, t.now())
+	t.scans.push(scan{rel: d.path, key: n.key, group: g, suspects: s})
+	g.close(t.now())
+}
+
+// batch is the observations of one step and what they need.
+type batch struct {
+	t    *Tree
+	root *handle
+	dir  *handle // the open directory
+	rel  string  // its path
+	at   int64   // when it was opened
+	obs  []journal.Observation
+	of   []int // index of the look of each observation, -1 for a parent
+	list []look
+	seen map[string]struct{} // observed
+}
+
+func (b *batch) close() {
+	b.dir.close()
+	b.root.close()
+}
+
+// lookAt observes paths and passes what it saw to the index. Each is resolved
+// from the root element by element, without symbolic links. A path counts as
+// gone only if it is missing from a directory that is the one the tree knows;
+// where the directory is another one or missing, that is looked at instead.
+func (t *Tree) lookAt(ctx context.Context, list []look) error {
+	if len(list) == 0 {
+		return nil
+	}
+	if err := t.flush(ctx); err != nil {
+		return err
+	}
+	root, err := t.openAccepted()
+	if err != nil {
+		return t.rootTrouble(ctx)
+	}
+	b := &batch{t: t, root: root, list: list, seen: map[string]struct{}{}}
+	defer b.close()
+	slices.SortFunc(b.list, func(x, y look) int { return strings.Compare(x.path, y.path) })
+	for i := 0; i < len(b.list); i++ { // observe appends
+		b.observe(i)
+		if t.heldRoot != "" {
+			return nil
+		}
+	}
+	t.mu.Lock()
+	t.status.Looks += uint64(len(b.list))
+	t.mu.Unlock()
+	return b.record(ctx)
+}
+
+// instead adds a look at a directory whose paths cannot be judged.
+func (b *batch) instead(dir string) {
+	if _, done := b.seen[dir]; done {
+		return
+	}
+	for _, l := range b.list {
+		if l.path == dir && l.confirm == 0 {
+			return
+		}
+	}
+	b.list = append(b.list, look{path: dir, hints: hintName})
+}
+
+// enter opens the directory of a path. false means that the path cannot be
+// judged and what is needed was done.
+func (b *batch) enter(rel string) bool {
+	if b.dir != nil && b.rel == rel {
+		return true
+	}
+	b.dir.close()
+	b.dir = nil
+	at := time.Now().UnixNano()
+	d, err := b.root.open(rel)
+	if err != nil {
+		if isGone(err) && rel != "" {
+			b.instead(rel)
+		} else {
+			b.t.troubled(rel, "open directory", err)
+		}
+		return false
+	}
+	n := b.t.w.find(rel)
+	if n == nil || n.key != keyOf(&d.st) {
+		d.close()
+		if !b.t.o.Filter.Match(rel, true).Excluded {
+			b.instead(rel)
+		}
+		return false
+	}
+	b.dir, b.rel, b.at = d, rel, at
+	return true
+}
+
+// observe looks at the i-th path.
+func (b *batch) observe(i int) {
+	l := &b.list[i]
+	t := b.t
+	if _, held := t.isHeld(l.path); held {
+		return
+	}
+	if l.path == "" {
+		b.observeRoot(l, i)
+		return
+	}
+	if !b.enter(dirOf(l.path)) {
+		return
+	}
+	l = &b.list[i] // enter may have grown the list
+	at := time.Now().UnixNano()
+	if l.confirm != 0 {
+		at = l.confirm
+	}
+	var st unix.Stat_t
+	err := fstatat(b.dir.fd, baseOf(l.path), &st)
+	switch {
+	case err == nil:
+		l.dir, l.key, l.child = isDir(&st), keyOf(&st), true
+		if t.o.Filter.Match(l.path, l.dir).Excluded {
+			t.dropped(l.path)
+			return
+		}
+		if t.mountLost(l.path, &st, keyOf(&b.dir.st), l.dir) {
+			return
+		}
+		if !l.dir {
+			t.dropped(l.path)
+		}
+	case err == unix.ENOENT:
+		if t.keepGone(b.root, l.path) {
+			return
+		}
+	default:
+		t.troubled(l.path, "stat", err)
+		return
+	}
+	if l.hints&hintName != 0 {
+		b.observeParent()
+	}
+	o := journal.Observation{Path: l.path, At: at, Confirm: l.confirm != 0 && err == nil}
+	if err == nil {
+		o.State = stateOf(&st, t.rootKey.dev)
+	} else {
+		t.dropped(l.path)
+	}
+	b.add(o, i)
+}
+
+// add appends an observation. A path is observed once: what comes later in
+// the batch would say the same.
+func (b *batch) add(o journal.Observation, of int) {
+	if _, done := b.seen[o.Path]; done && of < 0 {
+		return
+	}
+	b.seen[o.Path] = struct{}{}
+	b.obs = append(b.obs, o)
+	b.of = append(b.of, of)
+}
+
+// observeParent notes the open directory, whose times change with the names
+// in it although no event says so.
+func (b *batch) observeParent() {
+	b.add(journal.Observation{Path: b.rel, State: stateOf(&b.dir.st, b.t.rootKey.dev), At: b.at}, -1)
+}
+
+func (b *batch) observeRoot(l *look, i int) {
+	at := time.Now().UnixNano()
+	if err := unix.Fstat(b.root.fd, &b.root.st); err != nil {
+		b.t.troubled("", "stat", err)
+		return
+	}
+	l.dir, l.key, l.child = true, keyOf(&b.root.st), true
+	b.add(journal.Observation{State: stateOf(&b.root.st, b.t.rootKey.dev), At: at, Confirm: l.confirm != 0}, i)
+}
+
+// record passes the batch to the index and does what follows: confirmations,
+// scans of directories that are new.
+func (b *batch) record(ctx context.Context) error {
+	if len(b.obs) == 0 {
+		return nil
+	}
+	t := b.t
+	results, err := t.o.Index.Record(ctx, b.obs)
+	if err != nil {
+		return err
+	}
+	var g *group
+	for i, r := range results {
+		o := &b.obs[i]
+		if r.Racy && !o.Confirm && t.live(o.Path) {
+			t.confirms.add(o.Path, t.now())
+		}
+		if b.of[i] < 0 {
+			continue
+		}
+		l := &b.list[b.of[i]]
+		delete(t.approved, l.path)
+		switch {
+		case l.dir:
+			n := t.w.find(l.path)
+			if !r.Descend && n != nil && n.key == l.key && !n.stale {
+				continue
+			}
+			if g == nil {
+				g = t.scans.group(nil, t.now())
+			}
+			t.scans.push(scan{rel: l.path, key: l.key, deep: true, group: g, seen: o.State})
+		case l.child && r.Seq == 0 && !o.Confirm && l.wall > 0:
+			if err := t.forceEqual(ctx, *o, l.wall); err != nil {
+				return err
+			}
+		}
+	}
+	if g != nil {
+		g.close(t.now())
+	}
+	return nil
+}
+
+// live says whether events of the path arrive, so that silence means
+// something. Those of a directory itself come from its parent.
+func (t *Tree) live(path string) bool {
+	n := t.w.find(dirOf(path))
+	return n != nil && n.state != unwatched && !n.stale && !n.polled
+}
+
+// forceEqual journals a path that looks unchanged although an event for it was
+// received after it was recorded. A write(2) sets the time stamps when it
+// begins and causes its event when it ends, which can be seconds later on a
+// busy disk: a record made in between has the final fingerprint and not the
+// final content. The change is made visible by way of another ctime, which
+// asks for a comparison of content.
+func (t *Tree) forceEqual(ctx context.Context, o journal.Observation, wall int64) error {
+	r, ok, err := t.o.Index.Lookup(o.Path)
+	if err != nil {
+		return err
+	}
+	if !ok || r.ObservedAt >= wall || !journal.Same(r, o) {
+		return nil
+	}
+	before := o
+	before.State.Ctime--
+	if _, err := t.o.Index.Record(ctx, []journal.Observation{before}); err != nil {
+		return err
+	}
+	_, err = t.o.Index.Record(ctx, []journal.Observation{o})
+	return err
+}
+
+// dropped forgets the watches at and below a path that is no directory of the
+// tree any more.
+func (t *Tree) dropped(path string) {
+	if t.w.find(path) != nil {
+		t.w.forget(path)
+		for p := range t.polled {
+			if p == path || isBelow(p, path) {
+				delete(t.polled, p)
+			}
+		}
+		t.lookAtOrphans()
+	}
+}
+
+// lookAtOrphans looks at directories whose watch belonged to another path of
+// theirs that went away.
+func (t *Tree) lookAtOrphans() {
+	for _, p := range t.w.takeOrphans() {
+		t.co.addNow(p, hintName, t.now(), 0)
+	}
+}

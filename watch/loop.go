@@ -1,0 +1,182 @@
+package watch
+
+import (
+	"context"
+	"time"
+)
+
+// Intervals and sizes of the loop.
+const (
+	tickEvery  = time.Second      // root, mounts, requests of rounds
+	roundEvery = 30 * time.Second // looks at what has no watch; at least, see round
+	batchSize  = 1000             // observations passed to the index at once
+)
+
+// requests are what other goroutines ask of the loop.
+type requests struct {
+	rescan  []string
+	approve bool
+}
+
+func (t *Tree) signal() {
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+// loop runs steps while there is something to do and sleeps until an event, a
+// request or the next due time.
+func (t *Tree) loop(ctx context.Context) error {
+	defer t.endFences()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		busy, err := t.step(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return err
+		}
+		t.publish()
+		if busy {
+			continue
+		}
+		timer.Reset(max(t.nextDue()-t.now(), 0))
+		select {
+		case <-ctx.Done():
+		case <-t.events.wake:
+		case <-t.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// nextDue is when step has something to do if nothing happens before.
+func (t *Tree) nextDue() time.Duration {
+	next := t.nextTick
+	if t.heldRoot != "" {
+		return next
+	}
+	if at, ok := t.co.next(); ok {
+		next = min(next, at)
+	}
+	if at, ok := t.confirms.next(); ok {
+		next = min(next, at)
+	}
+	return next
+}
+
+// step does a bounded piece of work: what is due to be looked at, then one
+// directory of a pending scan, so that live changes overtake a long scan.
+func (t *Tree) step(ctx context.Context) (busy bool, err error) {
+	if err := t.takeEvents(); err != nil {
+		return false, err
+	}
+	if err := t.takeRequests(ctx); err != nil {
+		return false, err
+	}
+	if t.now() >= t.nextTick {
+		if err := t.tick(ctx); err != nil {
+			return false, err
+		}
+		t.nextTick = t.now() + tickEvery
+	}
+	if t.heldRoot != "" {
+		t.settleFences()
+		return false, nil
+	}
+	looked, err := t.looks(ctx)
+	if err != nil {
+		return false, err
+	}
+	scanned, err := t.scanNext(ctx)
+	if err != nil {
+		return false, err
+	}
+	confirmed, err := t.confirm(ctx)
+	if err != nil {
+		return false, err
+	}
+	t.settleFences()
+	return looked || scanned || confirmed, nil
+}
+
+// takeRequests serves Rescan and Approve.
+func (t *Tree) takeRequests(ctx context.Context) error {
+	t.mu.Lock()
+	r := t.requests
+	t.requests = requests{}
+	t.mu.Unlock()
+	if r.approve {
+		if err := t.approve(ctx); err != nil {
+			return err
+		}
+	}
+	if t.heldRoot != "" {
+		return nil // the release scans everything
+	}
+	for _, p := range r.rescan {
+		if p == "" {
+			t.fullScan(suspects{})
+			continue
+		}
+		if n := t.w.find(p); n != nil {
+			n.stale = true
+		}
+		t.co.addNow(p, hintName, t.now(), 0)
+	}
+	return nil
+}
+
+// tick does what no event tells: the root and the mounts are compared, and
+// from time to time what has no watch is scanned.
+func (t *Tree) tick(ctx context.Context) error {
+	if err := t.checkRoot(ctx); err != nil || t.heldRoot != "" {
+		return err
+	}
+	if err := t.checkMounts(); err != nil {
+		return err
+	}
+	if t.now() >= t.nextRound {
+		t.round()
+	}
+	return nil
+}
+
+// round looks again at everything whose changes cause no events here:
+// directories above the limit of watches, file systems of other hosts, and
+// paths that could not be read.
+func (t *Tree) round() {
+	start := t.now()
+	t.nextRound = start + t.every
+	if len(t.w.missing)+len(t.polled)+len(t.again) == 0 {
+		return
+	}
+	if t.scans.busy() {
+		return // of this round or of a full scan
+	}
+	g := t.scans.group(func(took time.Duration) {
+		t.nextRound = max(t.nextRound, t.now()+10*took) // at most a tenth of the time
+	}, start)
+	for n := range t.w.missing {
+		t.scans.push(scan{rel: n.path(), key: n.key, group: g})
+	}
+	for p := range t.polled {
+		if n := t.w.find(p); n != nil {
+			t.scans.push(scan{rel: p, key: n.key, deep: true, group: g})
+		}
+	}
+	for p := range t.again {
+		t.co.addNow(p, hintName, start, 0)
+		if n := t.w.find(p); n != nil {
+			n.stale = true
+		}
+	}
+	clear(t.again)
+	g.close(t.now())
+}

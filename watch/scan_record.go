@@ -1,0 +1,157 @@
+package watch
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gorsyncd/journal"
+)
+
+// found collects the observations of several scanned directories, so that a
+// tree of many small ones does not cost a commit for each. They are in the
+// order of their directories: parents first.
+type found struct {
+	obs    []journal.Observation
+	from   []foundFrom
+	forced []journal.Observation // look unchanged, but are suspect
+	scans  []scan                // done as soon as the observations are journaled
+}
+
+// foundFrom is what an observation came of and what it leads to.
+type foundFrom struct {
+	sc        scan
+	key       fileKey
+	descended bool // its scan was asked for already
+}
+
+func (f *found) add(o journal.Observation, sc scan, key fileKey, descended bool) {
+	f.obs = append(f.obs, o)
+	f.from = append(f.from, foundFrom{sc, key, descended})
+}
+
+func (f *found) full() bool {
+	return len(f.obs)+len(f.forced) >= batchSize || len(f.scans) >= batchSize
+}
+
+func (f *found) clear() { *f = found{} }
+
+// observeAll observes what differs. Live changes go between the batches of a
+// big directory.
+func (l *lister) observeAll(ctx context.Context) error {
+	t := l.t
+	for i, n := range l.todo {
+		if i%batchSize == batchSize-1 || t.found.full() {
+			if err := t.flush(ctx); err != nil {
+				return err
+			}
+			if _, err := t.looks(ctx); err != nil {
+				return err
+			}
+		}
+		if i%100 == 0 {
+			// What is journaled below needs no look for events taken here.
+			if err := t.takeEvents(); err != nil {
+				return err
+			}
+		}
+		if t.heldRoot != "" {
+			return nil
+		}
+		l.observe(n)
+	}
+	return nil
+}
+
+// observe looks at one name. Only ENOENT from the open directory, which is the
+// one the tree knows, is a removal.
+func (l *lister) observe(n todo) {
+	t := l.t
+	path := join(l.sc.rel, n.name)
+	if _, held := t.isHeld(path); held {
+		return
+	}
+	o := journal.Observation{Path: path, At: time.Now().UnixNano()}
+	var st unix.Stat_t
+	switch err := fstatat(l.dir.fd, n.name, &st); {
+	case err == unix.ENOENT:
+		if !t.keepGone(l.root, path) {
+			t.dropped(path)
+			t.found.add(o, l.sc, fileKey{}, true)
+		}
+		return
+	case err != nil:
+		t.troubled(path, "stat", err)
+		return
+	}
+	dir := isDir(&st)
+	if t.o.Filter.excludes(path, dir) {
+		t.dropped(path)
+		return
+	}
+	if dir && t.mountLost(path, &st, keyOf(&l.dir.st), n.mount) {
+		return
+	}
+	if !dir && n.other {
+		t.dropped(path)
+	}
+	o.State = stateOf(&st, t.rootKey.dev)
+	if n.force {
+		t.found.forced = append(t.found.forced, o)
+		return
+	}
+	deep := dir && (l.sc.deep || n.other)
+	t.found.add(o, l.sc, keyOf(&st), !dir || deep)
+	if deep {
+		t.descend(l.sc, path, keyOf(&st), o.State, n.other)
+	}
+}
+
+// flush passes what scans found to the index and follows up; the scans are
+// done with it.
+func (t *Tree) flush(ctx context.Context) error {
+	f := t.found
+	t.found.clear()
+	if len(f.obs) > 0 {
+		if err := t.passFound(ctx, &f); err != nil {
+			return err
+		}
+	}
+	for _, o := range f.forced {
+		if err := t.forceEqual(ctx, o, o.At); err != nil {
+			return err
+		}
+	}
+	for _, sc := range f.scans {
+		t.scans.finish(sc, t.now())
+	}
+	return t.scanned(ctx)
+}
+
+func (t *Tree) passFound(ctx context.Context, f *found) error {
+	if t.o.Roots.Baseline() {
+		for i := range f.obs {
+			f.obs[i].Baseline = true
+		}
+	}
+	results, err := t.o.Index.Record(ctx, f.obs)
+	if err != nil {
+		return err
+	}
+	for i, r := range results {
+		o := &f.obs[i]
+		delete(t.approved, o.Path)
+		if r.Racy && t.live(o.Path) {
+			t.confirms.add(o.Path, t.now())
+		}
+		from := &f.from[i]
+		if !from.descended && (r.Descend || t.needsScan(o.Path, from.key)) {
+			t.descend(from.sc, o.Path, from.key, o.State, r.Descend)
+		}
+		if r.Seq != 0 && o.State.Type != journal.Dir {
+			t.co.satisfied(o.Path, o.At, t.now())
+		}
+	}
+	return nil
+}
