@@ -68,8 +68,11 @@ type Remote struct {
 // FullName is the name everything else uses: source/remote.
 func (s Source) FullName(r Remote) string { return s.Name + "/" + r.Name }
 
-// JournalDir is the journal's directory inside the state directory.
-func (c *Config) JournalDir() string { return filepath.Join(c.StateDir, "journal") }
+// JournalName is the journal's directory inside the state directory.
+const JournalName = "journal"
+
+// JournalDir is the journal's directory.
+func (c *Config) JournalDir() string { return filepath.Join(c.StateDir, JournalName) }
 
 // RemoteNames lists every configured remote as source/remote, in file order.
 func (c *Config) RemoteNames() []string {

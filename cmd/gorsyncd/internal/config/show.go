@@ -175,3 +175,35 @@ func value(v any) *yaml.Node {
 	}
 	return plain(fmt.Sprint(v)) // Size, int, uint64
 }
+
+// Minimal is the text of the shortest configuration for one source, checked.
+// A relative source is taken from the working directory.
+func Minimal(source string, targets []string, o Options) (string, error) {
+	c, err := FromArgs(source, targets, o)
+	if err != nil {
+		return "", err
+	}
+	s := c.Sources[0]
+	remotes := &yaml.Node{Kind: yaml.SequenceNode}
+	for _, r := range s.Remotes {
+		if r.Name == defaultName(r.Target) {
+			remotes.Content = append(remotes.Content, str(r.Target.String()))
+			continue
+		}
+		m := mappingNode()
+		add(m, "name", str(r.Name), "")
+		add(m, "target", str(r.Target.String()), "")
+		remotes.Content = append(remotes.Content, m)
+	}
+	src := mappingNode()
+	add(src, "path", str(s.Path), "")
+	add(src, "remotes", remotes, "")
+	root := mappingNode()
+	add(root, "sources", &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{src}}, "")
+	var out bytes.Buffer
+	out.WriteString("# gorsyncd; every key with its default: gorsyncd init --reference\n")
+	if err := dump(&out, root); err != nil {
+		return "", fmt.Errorf("render configuration: %w", err)
+	}
+	return out.String(), nil
+}

@@ -200,6 +200,10 @@ func full(r *replicate.Status, f *journal.FullSync) {
 	}
 }
 
+// failingAfter is how many attempts make a path one for a person, as the
+// dispatcher counts them.
+const failingAfter = 5
+
 // judge picks the state word. What is behind without trouble is "starting":
 // nothing moves until the daemon does.
 func judge(r *replicate.Status, st journal.RemoteState) {
@@ -208,8 +212,10 @@ func judge(r *replicate.Status, st journal.RemoteState) {
 		r.State, r.Held = replicate.StateHeld, &replicate.HeldStatus{Reason: st.Held, Since: st.HeldSince}
 	case st.Paused:
 		r.State, r.Paused = replicate.StatePaused, &replicate.PauseStatus{Reason: st.PauseReason, Until: moment(st.PausedUntil)}
-	case r.Failing > 0:
+	case r.Error != nil && r.Error.Attempts >= failingAfter:
 		r.State = replicate.StateFailing
+	case r.Failing > 0:
+		r.State = replicate.StateRetrying
 	case r.FullSync != nil:
 		r.State = replicate.StateFullSync
 	case r.LagEntries == 0:

@@ -17,6 +17,9 @@ var widths = &runewidth.Condition{}
 type Table struct {
 	rows  [][]string
 	right map[int]bool
+
+	// Paint, if set, wraps a padded cell in colour; row -1 is the header.
+	Paint func(row, col int, cell string) string
 }
 
 // NewTable starts a table. The columns whose numbers are given are aligned to
@@ -51,23 +54,22 @@ func (t *Table) String() string {
 		}
 	}
 	var b strings.Builder
-	for _, row := range t.rows {
-		var line strings.Builder
+	for n, row := range t.rows {
+		cells := make([]string, len(row))
 		for i, c := range row {
 			pad := strings.Repeat(" ", wide[i]-widths.StringWidth(c))
 			switch {
 			case t.right[i]:
-				line.WriteString(pad + c)
+				c = pad + c
 			case i < len(row)-1:
-				line.WriteString(c + pad)
-			default:
-				line.WriteString(c)
+				c += pad
 			}
-			if i < len(row)-1 {
-				line.WriteString("  ")
+			if t.Paint != nil {
+				c = t.Paint(n-1, i, c)
 			}
+			cells[i] = c
 		}
-		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+		b.WriteString(strings.TrimRight(strings.Join(cells, "  "), " ") + "\n")
 	}
 	return b.String()
 }

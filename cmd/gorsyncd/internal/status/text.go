@@ -10,10 +10,10 @@ import (
 
 // Text renders s for people: one line on the whole, the table of remotes, and
 // below it what needs attention at the sources and in the configuration.
-func (s Status) Text() string {
+func (s Status) Text(colour bool) string {
 	var b strings.Builder
 	b.WriteString(s.headline() + "\n\n")
-	b.WriteString(s.table())
+	b.WriteString(s.table(colour))
 	for _, line := range s.Attention() {
 		b.WriteString(line + "\n")
 	}
@@ -47,13 +47,25 @@ func (s Status) watched() string {
 	return text
 }
 
-func (s Status) table() string {
+func (s Status) table(colour bool) string {
 	t := NewTable([]string{"NAME", "STATE", "BEHIND", "LAG", "RATE", "LAST OK", "NOTE"}, 2)
+	if colour {
+		t.Paint = s.paint
+	}
 	for _, r := range s.Remotes {
 		t.Row(r.Name, strings.ReplaceAll(string(r.State), "_", " "), Count(r.LagEntries),
 			lag(r), rate(r), Ago(s.Time, r.LastSuccess), note(s.Time, s, r))
 	}
 	return t.String()
+}
+
+// paint colours the state: the word says it as well.
+func (s Status) paint(row, col int, cell string) string {
+	if row < 0 || col != 1 {
+		return cell
+	}
+	colour := map[int]string{ExitOK: "\x1b[32m", ExitBehind: "\x1b[33m", ExitProblem: "\x1b[31m"}[exitOf(s.Remotes[row].State)]
+	return colour + cell + "\x1b[0m"
 }
 
 func lag(r replicate.Status) string {

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"gorsyncd/cmd/gorsyncd/internal/config"
+	"gorsyncd/cmd/gorsyncd/internal/control"
+)
+
+func (a *app) configCommand() *cli.Command {
+	return &cli.Command{
+		Name:     "config",
+		Category: "Setup",
+		Usage:    "check the configuration, or show it with every default",
+		Description: `EXAMPLE
+   gorsyncd config check -c ./new.yaml`,
+		Subcommands: []*cli.Command{
+			{
+				Name:  "check",
+				Usage: "find every mistake; exit status 78 if there is one",
+				Description: `Each error has its place, the line, and a suggestion where one is close.
+
+EXAMPLE
+   gorsyncd config check -c /etc/gorsyncd/gorsyncd.yaml`,
+				Action: withContext(a.configCheck),
+			},
+			{
+				Name:  "show",
+				Usage: "print the configuration with every default, and where each value comes from",
+				Description: `EXAMPLE
+   gorsyncd config show
+   gorsyncd config show --running`,
+				Flags:  []cli.Flag{&cli.BoolFlag{Name: "running", Usage: "that of the running daemon instead of the file's"}},
+				Action: withContext(a.configShow),
+			},
+		},
+	}
+}
+
+// configReport is config check --json.
+type configReport struct {
+	OK     bool              `json:"ok"`
+	File   string            `json:"file"`
+	Errors []configErrorLine `json:"errors"`
+}
+
+type configErrorLine struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Message string `json:"message"`
+}
+
+func (a *app) configCheck(ctx context.Context, c *cli.Context) error {
+	if err := noArgs(c); err != nil {
+		return err
+	}
+	conf, err := load(c)
+	var bad *config.Errors
+	switch {
+	case errors.As(err, &bad):
+		return a.configErrors(ctx, c, bad)
+	case err != nil:
+		return err
+	case a.json:
+		return a.printJSON(configReport{OK: true, File: conf.File, Errors: []configErrorLine{}})
+	}
+	return a.print("%s: ok, %s\n", conf.File, summary(conf))
+}
+
+func summary(c *config.Config) string {
+	sources, remotes := len(c.Sources), len(c.RemoteNames())
+	return fmt.Sprintf("%d %s, %d %s", sources, word(sources, "source"), remotes, word(remotes, "remote"))
+}
+
+func word(n int, one string) string {
+	if n == 1 {
+		return one
+	}
+	return one + "s"
+}
+
+// configErrors prints them as a compiler would, and what it means for a
+// running daemon.
+func (a *app) configErrors(ctx context.Context, c *cli.Context, bad *config.Errors) error {
+	if a.json {
+		rep := configReport{File: configPath(c), Errors: []configErrorLine{}}
+		for _, e := range bad.List {
+			rep.Errors = append(rep.Errors, configErrorLine{e.Pos.File, e.Pos.Line, e.Pos.Col, e.Message})
+		}
+		if err := a.printJSON(rep); err != nil {
+			return err
+		}
+		return silent(control.ExitConfig)
+	}
+	a.message("%s", bad.Error())
+	tail := fmt.Sprintf("%d %s", len(bad.List), word(len(bad.List), "error"))
+	if answers(ctx, client(c)) {
+		tail += "; the running daemon keeps its config"
+	}
+	a.message("%s", tail)
+	return silent(control.ExitConfig)
+}
+
+// answers tells whether somebody listens on the socket.
+func answers(ctx context.Context, c *control.Client) bool {
+	d := net.Dialer{Timeout: time.Second}
+	conn, err := d.DialContext(ctx, "unix", c.Path)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close() // nothing was said on it
+	return true
+}
+
+func (a *app) configShow(ctx context.Context, c *cli.Context) error {
+	if err := noArgs(c); err != nil {
+		return err
+	}
+	text, err := a.configText(ctx, c)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(map[string]string{"config": text})
+	}
+	return a.print("%s", text)
+}
+
+func (a *app) configText(ctx context.Context, c *cli.Context) (string, error) {
+	if c.Bool("running") {
+		return client(c).ConfigShow(ctx)
+	}
+	conf, err := load(c)
+	if err != nil {
+		return "", err
+	}
+	return conf.Show()
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/names"
+	"gorsyncd/cmd/gorsyncd/internal/status"
+)
+
+func (a *app) flushCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "flush",
+		Category:  "Act",
+		Usage:     "wait until what was changed before the call is on the remotes",
+		ArgsUsage: "[PATH...]",
+		Description: `Without PATHs everything is waited for. Exit status 0: it is there,
+3: not within the timeout, and what is in the way is named.
+
+EXAMPLE
+   gorsyncd flush --timeout 30s
+   gorsyncd flush /data0/www/www/release --remote 'www/web*'`,
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "remote", Aliases: []string{"r"}, Usage: "wait for `NAME` only (may be repeated)"},
+			&cli.DurationFlag{Name: "timeout", Aliases: []string{"t"}, Value: time.Minute, Usage: "wait at most `TIME`"},
+		},
+		Action: withContext(a.flush),
+	}
+}
+
+func (a *app) flush(ctx context.Context, c *cli.Context) error {
+	timeout := c.Duration("timeout")
+	if timeout <= 0 {
+		return &control.Error{Code: control.CodeUsage, Message: "--timeout must be positive"}
+	}
+	paths, err := absolutePaths(c.Args().Slice())
+	if err != nil {
+		return err
+	}
+	p := &flushView{app: a, live: isTerminal(a.err) && !a.json}
+	start := a.now()
+	err = client(c).Flush(ctx, control.FlushRequest{Paths: paths, Remotes: c.StringSlice("remote"), Timeout: timeout}, p.show)
+	p.end()
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(map[string]any{"in_sync": true, "seconds": a.now().Sub(start).Seconds()})
+	}
+	return a.print("in sync after %s: %s\n", status.Duration(a.now().Sub(start)), p.names())
+}
+
+func absolutePaths(args []string) ([]names.Path, error) {
+	out := []names.Path{}
+	for _, arg := range args {
+		p, err := filepath.Abs(arg)
+		if err != nil {
+			return nil, fmt.Errorf("find the path: %w", err)
+		}
+		out = append(out, names.NewPath(p))
+	}
+	return out, nil
+}
+
+// flushView shows progress: a line that is drawn again on a terminal, JSON
+// lines with --json, nothing otherwise.
+type flushView struct {
+	app  *app
+	live bool
+	drew bool
+	last []control.FlushProgress
+	from map[string]uint64 // what was left of each remote at first
+}
+
+func (v *flushView) show(p control.FlushProgress) error {
+	if v.from == nil {
+		v.from = map[string]uint64{}
+	}
+	if i := slices.IndexFunc(v.last, func(o control.FlushProgress) bool { return o.Remote == p.Remote }); i >= 0 {
+		v.last[i] = p
+	} else {
+		v.last, v.from[p.Remote] = append(v.last, p), p.Left
+	}
+	if v.app.json {
+		return v.app.printJSON(p)
+	}
+	if v.live {
+		v.drew = true
+		fmt.Fprintf(v.app.err, "\r\x1b[K%s", v.line())
+	}
+	return nil
+}
+
+// line: waiting  www/web1 ✓  www/dr 1 204 → 0 ✓  www/nas 88 310 left.
+func (v *flushView) line() string {
+	parts := []string{"waiting"}
+	for _, p := range v.last {
+		name := names.Printable(p.Remote)
+		switch from := v.from[p.Remote]; {
+		case p.Done && from == 0:
+			parts = append(parts, name+" ✓")
+		case p.Done:
+			parts = append(parts, fmt.Sprintf("%s %s → 0 ✓", name, status.Count(from)))
+		default:
+			parts = append(parts, fmt.Sprintf("%s %s left", name, status.Count(p.Left)))
+		}
+	}
+	return strings.Join(parts, "  ")
+}
+
+func (v *flushView) end() {
+	if v.drew {
+		fmt.Fprintln(v.app.err)
+	}
+}
+
+func (v *flushView) names() string {
+	out := make([]string, 0, len(v.last))
+	for _, p := range v.last {
+		out = append(out, names.Printable(p.Remote))
+	}
+	if len(out) == 0 {
+		return "nothing to wait for"
+	}
+	return strings.Join(out, ", ")
+}

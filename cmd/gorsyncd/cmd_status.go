@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/status"
+	"gorsyncd/replicate"
+)
+
+// watchEvery is how often status --watch asks again.
+const watchEvery = time.Second
+
+func (a *app) statusCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "status",
+		Category:  "Look",
+		Usage:     "show every remote: state, how far behind, what is wrong",
+		ArgsUsage: "[NAME...]",
+		Description: `NAME is source/remote, a source, or a pattern such as 'www/*' or '*/nas'. Without
+a daemon the journal answers, as of its end. Exit status 0: all in sync,
+3: not, 4: a remote is failing or held.
+
+EXAMPLE
+   gorsyncd status --watch
+   gorsyncd status --json 'www/*'
+   gorsyncd status -q || echo "replicas are behind"`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, Usage: "show again every second until interrupted"},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing: the exit status says it"},
+		},
+		Action: withContext(a.status),
+	}
+}
+
+func (a *app) status(ctx context.Context, c *cli.Context) error {
+	v := &statusView{app: a, c: c, redraw: isTerminal(a.out) && os.Getenv("TERM") != "dumb" && !a.json,
+		colour: isTerminal(a.out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && !c.Bool(flagNoColor)}
+	for {
+		s, err := a.readStatus(ctx, c)
+		if err != nil {
+			return err
+		}
+		if err := v.show(s); err != nil {
+			return err
+		}
+		if !c.Bool("watch") {
+			if code := s.ExitCode(); code != status.ExitOK {
+				return silent(code)
+			}
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return silent(control.ExitInterrupted)
+		case <-time.After(watchEvery):
+		}
+	}
+}
+
+// readStatus asks the daemon, else the journal, and keeps the named remotes.
+func (a *app) readStatus(ctx context.Context, c *cli.Context) (status.Status, error) {
+	s, err := client(c).Status(ctx)
+	if unreachable(err) {
+		s, err = a.offlineStatus(c)
+	}
+	if err != nil {
+		return s, err
+	}
+	all := make([]string, 0, len(s.Remotes))
+	for _, r := range s.Remotes {
+		all = append(all, r.Name)
+	}
+	chosen, err := control.Select(c.Args().Slice(), all)
+	if err != nil {
+		return s, err
+	}
+	s.Remotes = slices.DeleteFunc(s.Remotes, func(r replicate.Status) bool { return !slices.Contains(chosen, r.Name) })
+	if c.NArg() > 0 {
+		s.Sources = slices.DeleteFunc(s.Sources, func(src status.Source) bool {
+			return !slices.ContainsFunc(chosen, func(n string) bool { return strings.HasPrefix(n, src.Name+"/") })
+		})
+	}
+	return s, nil
+}
+
+func (a *app) offlineStatus(c *cli.Context) (status.Status, error) {
+	conf, err := load(c)
+	if err != nil {
+		return status.Status{}, fmt.Errorf("the daemon is not running, and %w", err)
+	}
+	v, err := openOffline(c)
+	if err != nil {
+		return status.Status{}, err
+	}
+	defer v.Close() // read-only, or a copy
+	if !c.Bool("quiet") {
+		a.message("journal: %s", v.How())
+	}
+	return v.Status(conf, a.now())
+}
+
+// statusView shows one Status after the other.
+type statusView struct {
+	app            *app
+	c              *cli.Context
+	redraw, colour bool
+	lines          int // drawn last time
+}
+
+func (v *statusView) show(s status.Status) error {
+	if v.c.Bool("quiet") {
+		return nil
+	}
+	if v.app.json {
+		return v.app.printJSON(s)
+	}
+	text := s.Text(v.colour)
+	up := ""
+	if v.redraw && v.lines > 0 {
+		up = fmt.Sprintf("\x1b[%dA\x1b[J", v.lines)
+	}
+	v.lines = strings.Count(text, "\n")
+	return v.app.print("%s%s", up, text)
+}

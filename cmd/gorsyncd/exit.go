@@ -1,0 +1,77 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/names"
+)
+
+const exitHelp = `0 done or in sync, 1 other error, 3 not in sync,
+4 a remote is failing or held, 5 differences found, 64 usage,
+69 daemon not reachable, 75 in use by another instance,
+77 permission, 78 configuration invalid, 130 interrupted.
+An unknown one is a failure.`
+
+// report tells the user about err on stderr and returns the exit status. It
+// is the only way from an error to either.
+func (a *app) report(err error) int {
+	if err == nil {
+		return control.ExitOK
+	}
+	var quiet silent
+	if errors.As(err, &quiet) {
+		return int(quiet)
+	}
+	e := control.Classify(err)
+	if a.json {
+		_ = json.NewEncoder(a.err).Encode(control.ErrorDocument{Error: e}) // stderr is gone: nobody to tell
+		return e.Exit()
+	}
+	fmt.Fprint(a.err, errorText(e))
+	return e.Exit()
+}
+
+// errorText is the message, then the hint on a line of its own. Configuration
+// errors begin with their place, as compilers do it; others with our name.
+func errorText(e *control.Error) string {
+	var b strings.Builder
+	if e.Code != control.CodeConfig {
+		b.WriteString("gorsyncd: ")
+	}
+	for line := range strings.SplitSeq(strings.TrimRight(e.Message, "\n"), "\n") {
+		b.WriteString(names.Printable(line) + "\n")
+	}
+	if e.Hint != "" {
+		b.WriteString(names.Printable(e.Hint) + "\n")
+	}
+	return b.String()
+}
+
+// message writes a line to stderr. With --json there are none but errors.
+func (a *app) message(format string, args ...any) {
+	if !a.json {
+		fmt.Fprintf(a.err, format+"\n", args...)
+	}
+}
+
+// print writes a result to stdout.
+func (a *app) print(format string, args ...any) error {
+	if _, err := fmt.Fprintf(a.out, format, args...); err != nil {
+		return fmt.Errorf("write output: %w", err)
+	}
+	return nil
+}
+
+// printJSON writes one document as one line.
+func (a *app) printJSON(v any) error {
+	enc := json.NewEncoder(a.out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("write output: %w", err)
+	}
+	return nil
+}
