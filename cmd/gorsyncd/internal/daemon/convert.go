@@ -16,7 +16,7 @@ func treeOptions(sc config.Source, src *journal.Source, fence string, log *slog.
 		Root: sc.Path, Filter: sc.Filter, Index: src, Roots: src,
 		Settle: sc.Settle, SettleMax: sc.SettleMax, FenceDir: fence,
 		Guard:  watch.GuardOptions{EmptySource: sc.Guard.EmptySource, SameFilesystem: sc.Guard.SameFilesystem},
-		Logger: log.With("source", sc.Name),
+		Logger: log,
 	}
 }
 
@@ -32,7 +32,7 @@ func dispatcherOptions(u *unit, rc config.Remote, store *journal.Remote, stateDi
 		Rsync:  rsyncOptions(rc, stateDir),
 		Retry:  replicate.RetryOptions{Initial: rc.Retry.Initial, Max: rc.Retry.Max, Jitter: rc.Retry.Jitter},
 		Ready:  u.tree.Ready(),
-		Logger: log.With("source", u.cfg.Name, "remote", u.cfg.FullName(rc)),
+		Logger: log,
 	}
 }
 

@@ -1,0 +1,151 @@
+package daemon
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"gorsyncd/cmd/gorsyncd/internal/config"
+	"gorsyncd/journal"
+)
+
+func TestDue(t *testing.T) {
+	at := func(clock string) time.Time {
+		v, err := time.ParseInLocation("2006-01-02 15:04:05", "2026-11-22 "+clock, time.Local)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	for _, c := range []struct {
+		schedule, last, now string
+		want                bool
+	}{
+		{"", "02:29:59", "02:30:01", false},
+		{"30 2 * * *", "02:29:59", "02:30:01", true},
+		{"30 2 * * *", "02:30:01", "02:30:03", false},
+		{"30 2 * * *", "02:30:00", "02:30:02", false}, // the round before has started it
+		{"30 2 * * *", "02:29:58", "02:30:00", true},
+	} {
+		if got := due(c.schedule, at(c.last), at(c.now)); got != c.want {
+			t.Errorf("due(%q, %s, %s) = %v", c.schedule, c.last, c.now, got)
+		}
+	}
+}
+
+func TestBelow(t *testing.T) {
+	for _, c := range []struct {
+		root, sub, want string
+		ok              bool
+	}{
+		{"/data/www", "", "", true},
+		{"/data/www", "img/", "img", true},
+		{"/data/www", "/data/www", "", true},
+		{"/data/www", "/data/www/img/a", "img/a", true},
+		{"/data/www", "/data/www2/img", "", false},
+		{"/data/www", "/data", "", false},
+		{"/data/www", "../../etc", "etc", true}, // never above the root
+		{"/data/www", "..img", "..img", true},
+		{"/data/www", "/data/www/..img", "..img", true},
+	} {
+		got, ok := below(c.root, c.sub)
+		if got != c.want || ok != c.ok {
+			t.Errorf("below(%q, %q) = %q, %v; want %q, %v", c.root, c.sub, got, ok, c.want, c.ok)
+		}
+	}
+}
+
+// load parses a configuration of one source with one remote.
+func load(t *testing.T, remote, defaults string) config.Remote {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "c.yaml")
+	text := "state_dir: /var/lib/x\nsources:\n  - path: /data/www\n    remotes:\n      - " + remote + "\n" + defaults
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Load(file, config.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Sources[0].Remotes[0]
+}
+
+func TestSameRemote(t *testing.T) {
+	base := load(t, "host::www", "")
+	same := map[string]config.Remote{
+		"again":              load(t, "host::www", ""),
+		"written as mapping": load(t, "{name: host, target: 'host::www'}", ""),
+		"the default, said":  load(t, "host::www", "defaults: {workers: 4}"),
+	}
+	for name, r := range same {
+		if !sameRemote(base, r) {
+			t.Errorf("%s: taken for a change", name)
+		}
+	}
+	other := map[string]config.Remote{
+		"target":  load(t, "host::www2", ""),
+		"workers": load(t, "host::www", "defaults: {workers: 7}"),
+		"args":    load(t, "host::www", "defaults: {rsync: {args: [-X]}}"),
+		"filter":  load(t, "host::www", "defaults: {exclude: ['*.o']}"),
+		"delete":  load(t, "host::www", "defaults: {delete: none}"),
+	}
+	for name, r := range other {
+		if sameRemote(base, r) {
+			t.Errorf("%s: the change is not seen", name)
+		}
+	}
+}
+
+// TestDamagedJournalIsSetAside: nothing of a journal that cannot be trusted is
+// used, and nothing of it is deleted.
+func TestDamagedJournalIsSetAside(t *testing.T) {
+	c := &config.Config{StateDir: t.TempDir()}
+	j, err := openJournal(c, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Source("www"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openJournal(c, quiet); !isLocked(err) {
+		t.Fatalf("a journal in use: %v", err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(c.JournalDir(), "MANIFEST")); err != nil {
+		t.Fatal(err)
+	}
+	j, err = openJournal(c, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if n := len(j.Sources()); n != 0 {
+		t.Errorf("%d sources in a fresh journal", n)
+	}
+	aside, _ := filepath.Glob(c.JournalDir() + ".lost-*")
+	if len(aside) == 0 {
+		t.Error("the damaged journal is gone")
+	}
+}
+
+func TestJournalStatusNamesWhoPins(t *testing.T) {
+	old := time.Now().Add(-time.Hour)
+	st := journal.Stats{DiskBytes: 7, Sources: []journal.SourceStats{
+		{Name: "a", Head: 10, Entries: 3, PinnedBy: "x", Pinned: 2, OldestEntry: time.Now()},
+		{Name: "b", Head: 5, Entries: 4, PinnedBy: "y", Pinned: 4, OldestEntry: old},
+		{Name: "c"},
+	}}
+	got := journalStatus(st, &config.Config{Journal: config.Journal{MaxSize: 9}})
+	if got.HeadSeq != 15 || got.Entries != 7 || got.PinnedBy != "b/y" || got.MaxBytes != 9 || !got.OldestEntry.Equal(old) {
+		t.Errorf("%+v", got)
+	}
+}
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func isLocked(err error) bool { return errors.Is(err, journal.ErrLocked) }
