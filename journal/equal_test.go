@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"log/slog"
 	"reflect"
 	"testing"
 )
@@ -12,3 +13,5 @@ func equal[T any](t testing.TB, what string, got, want T) {
 		t.Errorf("%s:\n got %+v\nwant %+v", what, got, want)
 	}
 }
+
+var nopLog = slog.New(slog.DiscardHandler)
