@@ -47,6 +47,9 @@ type unit struct {
 	locks   []Lock
 	needs   []Lock // must be free at the start but are not held
 	bytes   int64
+	// either marks a directory directly below the root: listed in the list
+	// lane it is stamped as well, only the root is not.
+	either bool
 }
 
 // next forms the next batch from the items in order. The first item that can
@@ -80,6 +83,8 @@ type round struct {
 	listed   map[string]bool // paths and parents of the batch
 	big      bool
 	full     bool
+	either   bool // every unit so far could be in the list lane as well
+	looks    int  // at paths of another lane that might join
 }
 
 func (r *round) consider(it *Item) {
@@ -100,7 +105,7 @@ func (r *round) consider(it *Item) {
 		return
 	}
 	switch {
-	case r.batch != nil && (u.lane != r.batch.Lane || u.content != r.batch.Content):
+	case r.batch != nil && !r.fits(u):
 		return
 	case u.lane == LaneBig && !r.big:
 		return
@@ -114,14 +119,63 @@ func (r *round) consider(it *Item) {
 		return
 	}
 	r.add(it, u)
-	r.full = u.lane == LaneBig || u.lane == LaneRoot || it.alone || len(r.batch.Paths) >= r.limits.files
+	r.full = u.lane == LaneBig || it.alone || len(r.batch.Paths) >= r.limits.files
 }
 
 // mayJoin is what can be told without looking at the path: content comparison
 // is dropped for what is no regular file, so only the reverse is final.
 func (r *round) mayJoin(lane Lane, content bool) bool {
 	b := r.batch
-	return b == nil || b.Lane == lane && (content || !b.Content)
+	switch {
+	case b == nil:
+		return true
+	case b.Lane == lane, b.Lane == LaneRoot && lane == LaneTop, b.Lane == LaneTop && lane == LaneList && r.either:
+		return content || !b.Content
+	case b.Lane == LaneTop && lane == LaneRoot:
+		return true
+	case b.Lane == LaneList && lane == LaneTop && !content:
+		// It may be a directory, but looking at everything would be too much.
+		r.looks++
+		return r.looks <= r.limits.files
+	}
+	return false
+}
+
+// fits tells whether a unit can join the batch. Three joins spare a run of
+// rsync that would have to wait for the first: "./x" stamps the root by the
+// way; a directory below the root may be listed beside what is in it.
+func (r *round) fits(u *unit) bool {
+	b := r.batch
+	switch {
+	case b.Lane == LaneTop && u.lane == LaneRoot:
+		return true
+	case b.Lane == LaneRoot && u.lane == LaneTop:
+		return true
+	case u.content != b.Content:
+		return false
+	}
+	return b.Lane == u.lane || b.Lane == LaneList && u.either || b.Lane == LaneTop && r.either && u.lane == LaneList
+}
+
+// join makes the lane of the batch fit both what is in it and a new unit.
+func (r *round) join(u *unit) {
+	b := r.batch
+	switch {
+	case b.Lane == LaneTop && u.lane == LaneRoot:
+		u.paths = nil
+		r.either = false
+	case b.Lane == LaneRoot && u.lane == LaneTop:
+		b.Lane, b.Content, b.Paths = LaneTop, u.content, nil
+		r.either = false
+	case b.Lane == LaneTop && u.lane == LaneList:
+		b.Lane = LaneList
+		b.Restamp = append(b.Restamp, "")
+		r.listed["r"] = true
+	case b.Lane == LaneList && u.either:
+		u.restamp = append(u.restamp, "")
+	default:
+		r.either = r.either && u.either
+	}
 }
 
 func (r *round) conflicts(u *unit) bool {
@@ -131,7 +185,9 @@ func (r *round) conflicts(u *unit) bool {
 
 func (r *round) add(it *Item, u *unit) {
 	if r.batch == nil {
-		r.batch = &Batch{Lane: u.lane, Content: u.content}
+		r.batch, r.either = &Batch{Lane: u.lane, Content: u.content}, u.either
+	} else {
+		r.join(u)
 	}
 	b := r.batch
 	b.Items = append(b.Items, it)
@@ -181,7 +237,9 @@ func (p *planner) unit(it *Item) (*unit, Outcome) {
 		if it.Path == "" {
 			return &unit{lane: LaneRoot, paths: []string{""}, locks: []Lock{{ScopeDir, ""}}}, Outcome{}
 		}
-		return p.small(it.Path, Lock{ScopeDir, it.Path}, false), Outcome{}
+		u := p.small(it.Path, Lock{ScopeDir, it.Path}, false)
+		u.either = u.lane == LaneTop
+		return u, Outcome{}
 	case IsFile:
 		paths, err := p.links(it.Path, seen)
 		if err != nil {

@@ -53,7 +53,7 @@ type Batch struct {
 	Retry     bool     // made of the retry set
 	Paths     []string // relative, in the order to list them; reconcile: directories
 	Parents   []string // directories listed only to be stamped
-	Restamp   []string // directories the run leaves with a wrong mtime: stamp them afterwards
+	Restamp   []string // directories the run may leave with a wrong mtime: stamp them afterwards
 	Items     []*Item  // what success acknowledges
 	Bytes     int64    // of the regular files
 	Locks     []Lock

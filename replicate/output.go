@@ -31,6 +31,12 @@ func parseChange(line string) (Change, bool) {
 	return c, true
 }
 
+// dirtiesRoot tells whether a change makes an entry of the root come or go;
+// rsync replaces files by renaming.
+func (c Change) dirtiesRoot() bool {
+	return c.Path != "" && !strings.Contains(c.Path, "/") && (c.Delete || c.Item[0] != '.')
+}
+
 // unescape undoes rsync's \#ooo (three octal digits), its form of control
 // characters and of a backslash that would otherwise read as one.
 func unescape(s string) string {

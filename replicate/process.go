@@ -13,14 +13,9 @@ import (
 	"time"
 )
 
-const (
-	// killGrace is how long a cancelled process may clean up (rsync removes
-	// its temporary file) before it is killed.
-	killGrace = 2 * time.Second
-	// pipeGrace is how long output is awaited once the process has ended. An
-	// ssh that stays behind to share its connection keeps stderr open.
-	pipeGrace = 200 * time.Millisecond
-)
+// killGrace is how long a cancelled process may clean up (rsync removes its
+// temporary file) before it is killed.
+const killGrace = 2 * time.Second
 
 // process is one child to run.
 type process struct {
@@ -29,6 +24,7 @@ type process struct {
 	dir    string
 	stdin  []byte
 	stdout io.Writer
+	extra  *os.File // file descriptor 3, if any
 }
 
 // exited says how a child ended.
@@ -48,23 +44,40 @@ func (p process) run(ctx context.Context) exited {
 	if ctx.Err() != nil {
 		return exited{canceled: true, code: 20}
 	}
+	var stderr capture
+	e := p.start(ctx, &stderr)
+	e.stderr = stderr.String()
+	return e
+}
+
+func (p process) start(ctx context.Context, stderr io.Writer) exited {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	var stderr capture
 	cmd := exec.Command(p.argv[0], p.argv[1:]...)
-	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = p.env, p.dir, p.stdout, &stderr
-	cmd.Stdin = bytes.NewReader(p.stdin)
-	cmd.WaitDelay = pipeGrace
+	cmd.Env, cmd.Dir, cmd.Stdin = p.env, p.dir, bytes.NewReader(p.stdin)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if p.extra != nil {
+		cmd.ExtraFiles = []*os.File{p.extra}
+	}
+	for to, file := range map[io.Writer]*io.Writer{stderr: &cmd.Stderr, p.stdout: &cmd.Stdout} {
+		if to == nil {
+			continue
+		}
+		pipe, err := newOutPipe(to)
+		if err != nil {
+			return exited{err: err, code: 127}
+		}
+		defer pipe.finish()
+		*file = pipe.w
+	}
 	if err := cmd.Start(); err != nil {
 		return exited{err: err, code: 127}
 	}
 	stop := killOnDone(ctx, cmd.Process.Pid)
 	err := cmd.Wait()
-	killed := stop()
-	e := exited{stderr: stderr.String(), canceled: killed}
+	e := exited{canceled: stop()}
 	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
+	if err != nil && !errors.As(err, &exit) {
 		e.err = err
 	}
 	if ws, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && ws.Signaled() {

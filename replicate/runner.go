@@ -32,6 +32,9 @@ type Result struct {
 	Files    uint64 // regular files sent
 	Deleted  uint64
 	Duration time.Duration
+	// RootDirty says that something directly below the root was made, replaced
+	// or removed, which changes the root's mtime.
+	RootDirty bool
 }
 
 // rsyncTransport runs one rsync per batch.
@@ -55,6 +58,7 @@ func (t *rsyncTransport) Run(ctx context.Context, b *Batch, mode Mode) Result {
 	var sum totals
 	out := &lines{fn: func(s string) {
 		if c, ok := parseChange(s); ok {
+			res.RootDirty = res.RootDirty || c.dirtiesRoot()
 			if mode == Verify {
 				res.Changes = append(res.Changes, c)
 			}

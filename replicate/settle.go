@@ -26,7 +26,7 @@ func (d *Dispatcher) settle(rep report, now time.Time) {
 	case out.Class == ClassOK:
 		d.recovered(now)
 		d.maxFiles = min(d.o.BatchFiles, d.maxFiles*2)
-		d.arrived(b, nil, now)
+		d.arrived(b, nil, rep.res.RootDirty, now)
 	case rep.verify != nil && (rep.verify.Outcome.Class == ClassOK || rep.verify.Outcome.Class == ClassEntry):
 		d.partial(rep, now)
 	case out.Class == ClassCanceled || rep.verify != nil && rep.verify.Outcome.Class == ClassCanceled:
@@ -65,14 +65,17 @@ func (d *Dispatcher) recovered(now time.Time) {
 }
 
 // arrived acknowledges a batch, but for the residual (paths by verify pass).
-func (d *Dispatcher) arrived(b *Batch, residual map[string]bool, now time.Time) {
+// dirty says that the root may have lost its mtime.
+func (d *Dispatcher) arrived(b *Batch, residual map[string]bool, dirty bool, now time.Time) {
 	for _, it := range b.Items {
 		if !residual[it.Path] {
 			d.ackItem(it, b.Retry, now)
 		}
 	}
-	for _, dir := range b.Restamp {
-		d.restamp(dir, now)
+	if b.Lane == LaneBig || dirty {
+		for _, dir := range b.Restamp {
+			d.restamp(dir, now)
+		}
 	}
 	if b.chunk != nil {
 		d.chunkDone(b)
@@ -219,7 +222,7 @@ func (d *Dispatcher) partial(rep report, now time.Time) {
 	for _, it := range res.items {
 		paths[it.Path] = true
 	}
-	d.arrived(b, paths, now)
+	d.arrived(b, paths, true, now)
 	for _, it := range res.items {
 		d.failItem(it, reasonFor(it.Path, rep.res.Stderr, out), b.Retry, now)
 	}
@@ -262,7 +265,7 @@ func (d *Dispatcher) squeeze(rep report, res residual, now time.Time) bool {
 	}
 	if len(left) < len(b.Items) {
 		d.recovered(now)
-		d.arrived(b, left, now)
+		d.arrived(b, left, true, now)
 	}
 	slices.SortStableFunc(res.items, func(a, b *Item) int { return cmp.Compare(a.Size, b.Size) })
 	d.requeue(res.items)
