@@ -18,12 +18,13 @@ const (
 
 // Limits of the coalescer.
 const (
-	maxPerDir  = 512     // more pending paths in one directory become one scan of it
-	maxPending = 1 << 16 // more of everything become scans of their directories
-	maxScans   = 1 << 14 // more of those become one scan of the whole tree
-	maxTouched = 1 << 18 // names remembered of paths that became part of a scan
-	hotLooks   = 8       // looks in close succession after which a path is hot
-	hotLevels  = 6       // 1, 2, 4, 8, 16, 30 s
+	maxPerDir  = 512                   // more pending paths in one directory become one scan of it
+	maxPending = 1 << 16               // more of everything become scans of their directories
+	maxScans   = 1 << 14               // more of those become one scan of the whole tree
+	maxTouched = 1 << 18               // names remembered of paths that became part of a scan
+	hotLooks   = 8                     // looks in close succession after which a path is hot
+	hotGap     = 20 * time.Millisecond // close: the next event comes this soon after a look
+	hotLevels  = 6                     // 1, 2, 4, 8, 16, 30 s
 	hotBase    = time.Second
 	hotMax     = 30 * time.Second
 	hotQuiet   = 500 * time.Millisecond
@@ -147,6 +148,9 @@ func (c *coalescer) touch(key itemKey, h hint, now time.Duration, wall int64) *i
 		heap.Push(&c.queue, it)
 	}
 	if !it.pending {
+		if now > it.looked+hotGap {
+			it.looks = 0
+		}
 		it.pending = true
 		it.first = now
 		it.hints = 0

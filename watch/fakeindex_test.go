@@ -261,3 +261,19 @@ func (f *fakeIndex) below(path string) []string {
 	slices.Sort(list)
 	return list
 }
+
+var _ Linker = (*fakeIndex)(nil)
+
+func (f *fakeIndex) Siblings(dev, ino uint64) ([]string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var list []string
+	for p, r := range f.recs {
+		if r.Dev == dev && r.Ino == ino && isLinked(r.State) {
+			if _, ok := f.lookup(p); ok {
+				list = append(list, p)
+			}
+		}
+	}
+	return list, nil
+}

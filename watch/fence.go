@@ -116,6 +116,11 @@ func (t *Tree) advance(f *fence) {
 			return
 		}
 	}
+	if len(t.links) > 0 {
+		t.fullScan(suspects{})
+		f.groups = t.scans.active()
+		return
+	}
 	if t.isReady {
 		f.end(nil)
 	}

@@ -18,9 +18,10 @@ type look struct {
 	wall    int64 // when its last event was received
 	confirm int64 // observe it at this time, as a confirmation; 0: it is none
 
-	dir   bool
-	key   fileKey
-	child bool // it was found in its directory: a scan follows where needed
+	dir    bool
+	key    fileKey
+	exists bool
+	linked journal.Record // of a path that is gone and had other names
 }
 
 // looks observes what is due.
@@ -176,7 +177,7 @@ func (b *batch) observe(i int) {
 	err := fstatat(b.dir.fd, baseOf(l.path), &st)
 	switch {
 	case err == nil:
-		l.dir, l.key, l.child = isDir(&st), keyOf(&st), true
+		l.dir, l.key, l.exists = isDir(&st), keyOf(&st), true
 		if t.o.Filter.Match(l.path, l.dir).Excluded {
 			t.dropped(l.path)
 			return
@@ -190,6 +191,9 @@ func (b *batch) observe(i int) {
 	case err == unix.ENOENT:
 		if t.keepGone(b.root, l.path) {
 			return
+		}
+		if r, ok, err := t.o.Index.Lookup(l.path); err == nil && ok && isLinked(r.State) {
+			l.linked = r // an error of the index comes back from Record
 		}
 	default:
 		t.troubled(l.path, "stat", err)
@@ -230,7 +234,7 @@ func (b *batch) observeRoot(l *look, i int) {
 		b.t.troubled("", "stat", err)
 		return
 	}
-	l.dir, l.key, l.child = true, keyOf(&b.root.st), true
+	l.dir, l.key, l.exists = true, keyOf(&b.root.st), true
 	b.add(journal.Observation{State: stateOf(&b.root.st, b.t.rootKey.dev), At: at, Confirm: l.confirm != 0}, i)
 }
 
@@ -256,6 +260,11 @@ func (b *batch) record(ctx context.Context) error {
 		}
 		l := &b.list[b.of[i]]
 		delete(t.approved, l.path)
+		if r.Seq != 0 && l.hints != 0 {
+			if err := t.siblings(l.linked.State, *o); err != nil {
+				return err
+			}
+		}
 		switch {
 		case l.dir:
 			n := t.w.find(l.path)
@@ -266,7 +275,7 @@ func (b *batch) record(ctx context.Context) error {
 				g = t.scans.group(nil, t.now())
 			}
 			t.scans.push(scan{rel: l.path, key: l.key, deep: true, group: g, seen: o.State})
-		case l.child && r.Seq == 0 && !o.Confirm && l.wall > 0:
+		case l.exists && r.Seq == 0 && !o.Confirm && l.wall > 0:
 			if err := t.forceEqual(ctx, *o, l.wall); err != nil {
 				return err
 			}

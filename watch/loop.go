@@ -154,11 +154,14 @@ func (t *Tree) tick(ctx context.Context) error {
 func (t *Tree) round() {
 	start := t.now()
 	t.nextRound = start + t.every
-	if len(t.w.missing)+len(t.polled)+len(t.again) == 0 {
+	if len(t.w.missing)+len(t.polled)+len(t.again)+len(t.links) == 0 {
 		return
 	}
 	if t.scans.busy() {
 		return // of this round or of a full scan
+	}
+	if len(t.links) > 0 {
+		t.fullScan(suspects{})
 	}
 	g := t.scans.group(func(took time.Duration) {
 		t.nextRound = max(t.nextRound, t.now()+10*took) // at most a tenth of the time

@@ -22,6 +22,7 @@ func (t *Tree) fullScan(s suspects) {
 	g.done = func(took time.Duration) { t.fullScanDone(g, took) }
 	t.scans.full = g
 	t.scans.dirs = 0
+	clear(t.links)
 	t.scans.push(scan{key: t.rootKey, deep: true, group: g, suspects: s})
 	g.close(t.now())
 }
@@ -41,6 +42,7 @@ func (t *Tree) fullScanDone(g *group, took time.Duration) {
 	}
 	t.scans.full = nil
 	t.scans.complete = true
+	t.nextRound = max(t.nextRound, t.now()+10*took)
 	t.mu.Lock()
 	t.status.Scans++
 	t.status.LastScan = time.Now()
@@ -102,9 +104,10 @@ type lister struct {
 // todo is a name that differs from the index, or may.
 type todo struct {
 	name  string
-	force bool // look unchanged, but are suspect
-	other bool // the index has another inode, or nothing
-	mount bool // the index has a directory of another file system
+	force bool          // look unchanged, but are suspect
+	other bool          // the index has another inode, or nothing
+	mount bool          // the index has a directory of another file system
+	was   journal.State // what the index has of a name that is missing
 }
 
 // scanDir compares one directory with the index: watch, list, lstat, compare.
@@ -222,7 +225,7 @@ func (l *lister) own() error {
 	if !ok || r.Ino != o.State.Ino || r.Dev != o.State.Dev {
 		l.sc.fresh, l.sc.deep = true, true
 	}
-	t.found.add(o, l.sc, fileKey{}, true)
+	t.found.add(o, foundFrom{sc: l.sc, descended: true})
 	return nil
 }
 
@@ -240,7 +243,7 @@ func (l *lister) compare(names []string) error {
 			l.known(name, r, trusted && !l.sc.fresh)
 			return nil
 		}
-		l.todo = append(l.todo, todo{name: name})
+		l.todo = append(l.todo, todo{name: name, was: r.State})
 		return nil
 	})
 	for ; i < len(names); i++ {

@@ -23,12 +23,13 @@ type found struct {
 type foundFrom struct {
 	sc        scan
 	key       fileKey
-	descended bool // its scan was asked for already
+	descended bool          // its scan was asked for already
+	was       journal.State // of a name that is gone
 }
 
-func (f *found) add(o journal.Observation, sc scan, key fileKey, descended bool) {
+func (f *found) add(o journal.Observation, from foundFrom) {
 	f.obs = append(f.obs, o)
-	f.from = append(f.from, foundFrom{sc, key, descended})
+	f.from = append(f.from, from)
 }
 
 func (f *found) full() bool {
@@ -78,7 +79,7 @@ func (l *lister) observe(n todo) {
 	case err == unix.ENOENT:
 		if !t.keepGone(l.root, path) {
 			t.dropped(path)
-			t.found.add(o, l.sc, fileKey{}, true)
+			t.found.add(o, foundFrom{sc: l.sc, descended: true, was: n.was})
 		}
 		return
 	case err != nil:
@@ -102,7 +103,7 @@ func (l *lister) observe(n todo) {
 		return
 	}
 	deep := dir && (l.sc.deep || n.other)
-	t.found.add(o, l.sc, keyOf(&st), !dir || deep)
+	t.found.add(o, foundFrom{sc: l.sc, key: keyOf(&st), descended: !dir || deep})
 	if deep {
 		t.descend(l.sc, path, keyOf(&st), o.State, n.other)
 	}
@@ -149,8 +150,14 @@ func (t *Tree) passFound(ctx context.Context, f *found) error {
 		if !from.descended && (r.Descend || t.needsScan(o.Path, from.key)) {
 			t.descend(from.sc, o.Path, from.key, o.State, r.Descend)
 		}
-		if r.Seq != 0 && o.State.Type != journal.Dir {
-			t.co.satisfied(o.Path, o.At, t.now())
+		if r.Seq == 0 || o.State.Type == journal.Dir {
+			continue
+		}
+		t.co.satisfied(o.Path, o.At, t.now())
+		if from.sc.group != t.scans.full { // which sees all names anyway
+			if err := t.siblings(from.was, *o); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -99,12 +99,13 @@ type Tree struct {
 	rootOK    bool   // an accepted root stands behind rootKey
 	heldRoot  string // reason
 	lastRoot  rootStamp
-	heldBelow map[string]string   // mount point, or a directory above one, to reason
-	approved  map[string]struct{} // of these, accepted as they are now
-	emptyOK   bool                // an empty root was approved
-	polled    map[string]struct{} // subtrees that report no changes of other hosts
-	fsPolled  map[uint64]bool     // by device
-	again     map[string]struct{} // to be looked at in the next round
+	heldBelow map[string]string    // mount point, or a directory above one, to reason
+	approved  map[string]struct{}  // of these, accepted as they are now
+	emptyOK   bool                 // an empty root was approved
+	polled    map[string]struct{}  // subtrees that report no changes of other hosts
+	fsPolled  map[uint64]bool      // by device
+	again     map[string]struct{}  // to be looked at in the next round
+	links     map[fileKey]struct{} // inodes with names in the tree that were not found
 	nextTick  time.Duration
 	nextRound time.Duration
 	isReady   bool
@@ -157,7 +158,7 @@ func New(o Options) (*Tree, error) {
 	t.w = newWatches(t.absPath)
 	t.heldBelow, t.approved = map[string]string{}, map[string]struct{}{}
 	t.polled, t.fsPolled = map[string]struct{}{}, map[uint64]bool{}
-	t.again = map[string]struct{}{}
+	t.again, t.links = map[string]struct{}{}, map[fileKey]struct{}{}
 	t.confirms.reset()
 	t.status = Status{Root: t.abs, State: StateStarting}
 	return t, nil

@@ -33,7 +33,7 @@ func TestEveryKindOfChange(t *testing.T) {
 		{"retarget", `ln -sfn elsewhere s`},
 		{"symlink owner", `chown -h 77:78 s`},
 		{"fifo", `mkfifo p`},
-		{"device", `mknod c c 1 3; mknod b b 7 99`},
+		{"device", `mknod chr c 1 3; mknod blk b 7 99`},
 		{"socket", `python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("so")'`},
 		{"mkdir", `mkdir d`},
 		{"dir mode", `chmod 2775 d`},
