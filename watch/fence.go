@@ -90,6 +90,11 @@ func (t *Tree) settleFences() {
 	t.mu.Unlock()
 	for _, f := range list {
 		if held != "" {
+			if !f.hurry {
+				f.hurry = true
+				t.nextTick = 0 // the root may be right again
+				continue
+			}
 			f.end(fmt.Errorf("%w: %s", ErrHeld, held))
 			continue
 		}

@@ -52,12 +52,16 @@ func (t *Tree) checkRoot(ctx context.Context) error {
 	if t.heldRoot != "" && stamp == t.lastRoot {
 		return nil // it was judged before
 	}
+	begun := time.Now().UnixNano()
 	reason, err := t.judge(h)
 	if err != nil {
 		return err
 	}
 	if reason != "" {
-		t.lastRoot = stamp
+		t.lastRoot = rootStamp{}
+		if begun-max(stamp.mtime, stamp.ctime) > int64(confirmAfter) {
+			t.lastRoot = stamp // else it could change once more and keep it
+		}
 		t.hold(reason)
 		return nil
 	}

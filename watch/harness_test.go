@@ -217,3 +217,15 @@ func (r *rig) settled() {
 		r.t.Fatalf("index and tree differ in %d paths:\n%s\n%+v", len(d), strings.Join(d[:min(len(d), 10)], "\n"), r.tree.Status())
 	}
 }
+
+// contextWithStop returns a context that ends with the test, and a channel on
+// which the test waits for what runs in it.
+func contextWithStop(t *testing.T) (context.Context, chan error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+	return ctx, ended
+}

@@ -169,6 +169,9 @@ func (b *batch) observe(i int) {
 		return
 	}
 	l = &b.list[i] // enter may have grown the list
+	if l.hints&hintName != 0 {
+		b.observeParent()
+	}
 	at := time.Now().UnixNano()
 	if l.confirm != 0 {
 		at = l.confirm
@@ -198,9 +201,6 @@ func (b *batch) observe(i int) {
 	default:
 		t.troubled(l.path, "stat", err)
 		return
-	}
-	if l.hints&hintName != 0 {
-		b.observeParent()
 	}
 	o := journal.Observation{Path: l.path, At: at, Confirm: l.confirm != 0 && err == nil}
 	if err == nil {
@@ -270,6 +270,9 @@ func (b *batch) record(ctx context.Context) error {
 			n := t.w.find(l.path)
 			if !r.Descend && n != nil && n.key == l.key && !n.stale {
 				continue
+			}
+			if n != nil && n.key != l.key {
+				t.dropped(l.path)
 			}
 			if g == nil {
 				g = t.scans.group(nil, t.now())

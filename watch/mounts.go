@@ -13,30 +13,32 @@ import (
 // mounts follows the mount table: inotify says nothing of a mount or an
 // unmount, its watches just vanish (inotify(7)).
 type mounts struct {
-	file *os.File // /proc/self/mountinfo, kept open: poll(2) tells when it changed
-	real string   // the root without symbolic links, as the table has it
+	// fd is /proc/self/mountinfo, kept open: poll(2) tells once when it
+	// changed. (An os.File would be polled by the runtime too.)
+	fd   int
+	real string // the root without symbolic links, as the table has it
 	// below holds the mount points below the root, relative to it, with an
 	// identity that changes when another file system is mounted there.
 	below map[string]string
 }
 
 func openMounts(root string) (*mounts, error) {
-	f, err := os.Open("/proc/self/mountinfo")
+	fd, err := unix.Open("/proc/self/mountinfo", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
-	m := &mounts{file: f, real: root}
+	m := &mounts{fd: fd, real: root}
 	if real, err := filepath.EvalSymlinks(root); err == nil {
 		m.real = real
 	}
 	return m, nil
 }
 
-func (m *mounts) close() { m.file.Close() }
+func (m *mounts) close() { unix.Close(m.fd) }
 
 // changed tells whether the table changed since it was last asked.
 func (m *mounts) changed() bool {
-	p := []unix.PollFd{{Fd: int32(m.file.Fd()), Events: unix.POLLPRI}}
+	p := []unix.PollFd{{Fd: int32(m.fd), Events: unix.POLLPRI}}
 	n, err := unix.Poll(p, 0)
 	return err == nil && n > 0 && p[0].Revents&(unix.POLLPRI|unix.POLLERR) != 0
 }

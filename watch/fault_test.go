@@ -1,0 +1,437 @@
+package watch
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestMkdirStorm(t *testing.T) {
+	r := startTree(t)
+	r.sh(`for i in $(seq 30); do mkdir -p s$i/a/b/c/d/e/f/g/h/i/j & done; wait
+		for i in $(seq 30); do echo x > s$i/a/b/c/d/e/f/g/h/i/j/f; done`)
+	r.settled()
+	r.sh(`for i in $(seq 30); do echo y >> s$i/a/b/c/d/e/f/g/h/i/j/f; done`)
+	r.settled()
+}
+
+// TestRenamedDirectoriesAreWatchedUnderTheirNewNames: fsnotify keeps the old
+// names of all that lies in a directory that moved (fsnotify#694).
+func TestRenamedDirectoriesAreWatchedUnderTheirNewNames(t *testing.T) {
+	r := startTree(t, func(r *rig) { r.sh(`mkdir -p a/x/sub/deep; echo 1 > a/x/sub/deep/f`) })
+	r.sh(`mv a/x a/y`)
+	r.settled()
+	r.sh(`echo 2 >> a/y/sub/deep/f; echo 3 > a/y/sub/new`)
+	r.settled()
+	r.sh(`mkdir b; mv a/y b/z; mkdir -p a/y/sub/deep; echo old name > a/y/sub/deep/f`)
+	r.settled()
+	r.sh(`echo 4 >> b/z/sub/deep/f; echo 5 >> a/y/sub/deep/f`)
+	r.settled()
+	for i := range 20 {
+		r.sh(fmt.Sprintf(`mv b/z b/z%d; echo %d >> b/z%d/sub/deep/f; mv b/z%d b/z`, i, i, i, i))
+	}
+	r.settled()
+	r.sh(`mv b/z ../outside; echo 6 >> ../outside/sub/deep/f`)
+	r.settled()
+	if got := r.idx.below("b/z"); len(got) > 0 {
+		t.Errorf("moved out, still in the index: %q", got)
+	}
+	if s := r.tree.Status(); s.Watches != s.Dirs || s.Unwatched != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestMoveAndRemove: fsnotify sends an error while it holds the lock of Add
+// when a watched directory is moved and removed at once.
+func TestMoveAndRemove(t *testing.T) {
+	r := startTree(t, func(r *rig) { r.sh(`echo 1 > f`) })
+	for range 300 {
+		r.sh(`mkdir d; mv d e; rmdir e; mkdir d; rmdir d`)
+	}
+	r.sh(`mkdir last; echo 1 > last/f`)
+	r.settled()
+}
+
+func TestManyPathsInOneDirectory(t *testing.T) {
+	r := startTree(t)
+	r.sh(`mkdir d sub; for i in $(seq 5000); do echo $i > d/$i; done`)
+	r.settled()
+	r.sh(`rm d/1*; for i in $(seq 2000 4000); do echo new >> d/$i; done; mkdir d/dir; echo 1 > d/dir/f; mv sub d/sub; echo 1 > d/sub/x`)
+	r.settled()
+}
+
+func writeSysctl(t *testing.T, path, value string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(value), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOverflow lowers the kernel's queue while the tree starts: the limit is
+// taken over by an instance when it is made.
+func TestOverflow(t *testing.T) {
+	const sysctl = "/proc/sys/fs/inotify/max_queued_events"
+	old, err := os.ReadFile(sysctl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	restore := func() { writeSysctl(t, sysctl, strings.TrimSpace(string(old))) }
+	defer restore()
+	writeSysctl(t, sysctl, "16")
+	r := startTree(t, func(r *rig) { r.sh(`mkdir a b; echo 1 > a/f`) })
+	restore()
+	for i := range 30 {
+		r.sh(`mkdir -p x/$1; for j in $(seq 200); do : > x/$1/$j; done; mv a a2; mv a2 a; rm -f b/*; echo $1 > b/$1; ln -f b/$1 a/l`, fmt.Sprint(i))
+		if r.tree.Status().Overflows > 3 {
+			break
+		}
+	}
+	r.settled()
+	s := r.tree.Status()
+	if s.Overflows == 0 {
+		t.Fatal("the queue never overflowed")
+	}
+	if !slices.Contains(s.Hints, hintQueue) {
+		t.Errorf("hints %q lack the sysctl", s.Hints)
+	}
+	t.Log("overflows", s.Overflows)
+}
+
+// TestWatchLimit runs itself again in a user namespace, whose own limit of
+// watches disturbs nobody else.
+func TestWatchLimit(t *testing.T) {
+	const child = "WATCH_LIMIT_CHILD"
+	if os.Getenv(child) == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestWatchLimit$", "-test.v")
+		cmd.Env = append(os.Environ(), child+"=1")
+		cmd.SysProcAttr = &syscall.SysProcAttr{
+			Cloneflags:  syscall.CLONE_NEWUSER,
+			UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
+			GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
+			Pdeathsig:   syscall.SIGKILL,
+		}
+		out, err := cmd.CombinedOutput()
+		t.Logf("%s", out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	const limit = "/proc/sys/user/max_inotify_watches"
+	writeSysctl(t, limit, "12")
+	r := startTree(t, func(r *rig) { r.sh(`for i in $(seq 20); do mkdir -p d$i/e; echo 1 > d$i/e/f; done`) })
+	r.settled()
+	s := r.tree.Status()
+	if s.Unwatched == 0 || len(s.UnwatchedSample) == 0 || s.Dirs != 41 {
+		t.Fatalf("%+v", s)
+	}
+	r.sh(`for i in $(seq 20); do echo 2 >> d$i/e/f; mkdir -p d$i/new/x; done; rm -r d7`)
+	r.eventually("unwatched directories are scanned", func() bool { return len(r.diff()) == 0 })
+	writeSysctl(t, limit, "1000")
+	r.eventually("all are watched", func() bool { return r.tree.Status().Unwatched == 0 })
+	r.sh(`for i in $(seq 8 20); do echo 3 >> d$i/e/f; done`)
+	r.settled()
+}
+
+func mount(t *testing.T, source, target, fstype string, flags uintptr) {
+	t.Helper()
+	if err := unix.Mount(source, target, fstype, flags, ""); err != nil {
+		t.Fatalf("mount %s: %v", target, err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(target, unix.MNT_DETACH) })
+}
+
+func unmount(t *testing.T, target string) {
+	t.Helper()
+	var err error
+	for range 100 { // a step of the loop keeps the file system busy for a moment
+		if err = unix.Unmount(target, 0); err != unix.EBUSY {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if err != nil {
+		t.Fatalf("unmount %s: %v", target, err)
+	}
+}
+
+func TestMountBelow(t *testing.T) {
+	r := startTree(t, func(r *rig) { r.sh(`mkdir -p d/m; echo 1 > d/f`) })
+	mount(t, "tmpfs", r.path("d/m"), "tmpfs", 0)
+	r.sh(`mkdir -p d/m/x/y; echo 1 > d/m/x/y/f`)
+	r.settled()
+	r.sh(`echo 2 >> d/m/x/y/f; echo 3 > d/m/g`)
+	r.settled()
+	before := r.idx.Head()
+
+	unmount(t, r.path("d/m"))
+	r.sh(`echo 2 > d/f2`)
+	r.waitHeld("d/m")
+	r.tree.Rescan("")
+	r.fence()
+	if got := r.idx.removals(before); len(got) > 0 {
+		t.Fatalf("an unmount was journaled as removal of %q", got)
+	}
+	if _, ok, _ := r.idx.Lookup("d/f2"); !ok {
+		t.Error("the rest of the tree stopped")
+	}
+	r.sh(`rmdir d/m`)
+	r.fence()
+	if got := r.idx.removals(before); len(got) > 0 {
+		t.Fatalf("the mount point was journaled as removed: %q", got)
+	}
+	r.sh(`mkdir d/m`)
+
+	mount(t, "tmpfs", r.path("d/m"), "tmpfs", 0)
+	r.sh(`mkdir -p d/m/x/y; echo 1 > d/m/x/y/f`)
+	r.waitState(StateWatching)
+	r.settled()
+	if got := r.idx.removals(before); !slices.Equal(got, []string{"d/m/g"}) {
+		t.Errorf("after the mount is back: removed %q, want d/m/g", got)
+	}
+
+	unmount(t, r.path("d/m"))
+	r.waitHeld("d/m")
+	r.tree.Approve()
+	r.waitState(StateWatching)
+	r.settled()
+	if got := r.idx.below("d/m/x"); len(got) > 0 {
+		t.Errorf("approved, still in the index: %q", got)
+	}
+}
+
+func TestMountGoneWhileDown(t *testing.T) {
+	for _, gone := range []string{"empty mount point", "no mount point", "no parent"} {
+		t.Run(gone, func(t *testing.T) {
+			r := newRig(t)
+			r.sh(`mkdir -p d/e/m; echo 1 > f`)
+			mount(t, "tmpfs", r.path("d/e/m"), "tmpfs", 0)
+			r.sh(`echo 1 > d/e/m/f`)
+			r.start()
+			r.waitReady()
+			r.settled()
+			r.stop()
+			unmount(t, r.path("d/e/m"))
+			switch gone {
+			case "no mount point":
+				r.sh(`rmdir d/e/m`)
+			case "no parent":
+				r.sh(`rm -r d`)
+			}
+			r.start()
+			r.waitHeld("no longer mounted")
+			r.fence()
+			if got := r.idx.removals(0); len(got) > 0 {
+				t.Fatalf("journaled as removed: %q", got)
+			}
+			r.tree.Approve()
+			r.waitState(StateWatching)
+			r.settled()
+		})
+	}
+}
+
+func TestBindMount(t *testing.T) {
+	r := startTree(t, func(r *rig) { r.sh(`mkdir -p a/sub b; echo 1 > a/sub/f`) })
+	mount(t, r.path("a"), r.path("b"), "", unix.MS_BIND)
+	r.eventually("the mount is seen", func() bool { return len(r.idx.below("b/sub/f")) == 1 })
+	for i := range 5 {
+		r.sh(`echo $1 >> a/sub/f; echo $1 > b/sub/g$1; mkdir a/n$1; echo 1 > b/n$1/f`, fmt.Sprint(i))
+		r.settled()
+	}
+	unmount(t, r.path("b"))
+	r.waitHeld("b")
+	r.sh(`echo x >> a/sub/f; echo y > a/n1/g`)
+	r.fence()
+	if rec, ok, _ := r.idx.Lookup("a/n1/g"); !ok {
+		t.Errorf("a is not watched any more: %+v", rec)
+	}
+}
+
+// guardCase changes the root of a watched tree and puts it right again.
+func TestRootGuards(t *testing.T) {
+	for _, c := range []struct{ name, hurt, held, heal string }{
+		{"removed", `mv root away`, "missing", `mv away root`},
+		{"replaced by a file", `mv root away; echo 1 > root`, "not a directory", `rm root; mv away root`},
+		{"emptied", `rm -r root/*`, "empty", `echo 1 > root/f; mkdir root/d; echo 1 > root/d/g`},
+		{"another directory", `mv root away; mkdir root; echo 1 > root/other`, "another directory", `rm -r root; mv away root`},
+		{"another empty directory", `mv root away; mkdir root`, "empty", `rmdir root; mv away root`},
+	} {
+		for _, when := range []string{"running", "down"} {
+			t.Run(c.name+" while "+when, func(t *testing.T) {
+				r := startTree(t, func(r *rig) { r.sh(`echo 1 > f; mkdir d; echo 1 > d/g`) })
+				r.settled()
+				before := r.idx.Head()
+				if when == "down" {
+					r.stop()
+				}
+				runIn(t, filepath.Dir(r.root), c.hurt)
+				if when == "down" {
+					r.start()
+				}
+				r.waitHeld(c.held)
+				if n := len(r.idx.removals(before)); n > 1 || n == 1 && c.name != "emptied" {
+					t.Fatalf("journaled as removed: %q", r.idx.removals(before))
+				}
+				runIn(t, filepath.Dir(r.root), c.heal)
+				r.waitState(StateWatching)
+				r.settled()
+				r.sh(`echo 2 >> d/g`)
+				r.settled()
+			})
+		}
+	}
+}
+
+func TestApproveRoot(t *testing.T) {
+	r := startTree(t, func(r *rig) { r.sh(`echo 1 > f; mkdir d; echo 1 > d/g`) })
+	r.sh(`rm -r f d`)
+	r.waitHeld("empty")
+	if _, err := r.tree.Fence(t.Context()); err == nil || !strings.Contains(err.Error(), "empty") {
+		t.Errorf("fence of a held source: %v", err)
+	}
+	r.tree.Approve()
+	r.waitState(StateWatching)
+	r.settled()
+	r.sh(`echo 1 > new`)
+	r.settled()
+	r.sh(`rm new`)
+	r.waitHeld("empty")
+	runIn(t, filepath.Dir(r.root), `mv root away; mkdir root; echo x > root/x`)
+	r.waitHeld("another directory")
+	r.tree.Approve()
+	r.waitState(StateWatching)
+	r.settled()
+}
+
+func TestUnmountedRoot(t *testing.T) {
+	r := newRig(t)
+	mount(t, "tmpfs", r.root, "tmpfs", 0)
+	r.sh(`mkdir -p a/b; echo 1 > a/b/f`)
+	r.start()
+	r.waitReady()
+	r.settled()
+	before := r.idx.Head()
+	unmount(t, r.root)
+	r.waitHeld("empty")
+	if got := r.idx.entries(before); len(got) > 0 {
+		t.Errorf("journaled %+v", got)
+	}
+}
+
+func TestRootMissingAtStart(t *testing.T) {
+	r := newRig(t)
+	if err := os.Remove(r.root); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	r.waitHeld("missing")
+	if err := os.Mkdir(r.root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r.waitReady()
+	r.sh(`echo 1 > f`)
+	r.settled()
+}
+
+func TestExcludedIsNeitherWatchedNorRemoved(t *testing.T) {
+	r := startTree(t, func(r *rig) {
+		r.sh(`mkdir -p keep cache/deep .gorsyncd-partial; echo 1 > cache/deep/f; echo 1 > keep/f; echo 1 > .gorsyncd-partial/x`)
+	})
+	r.settled()
+	if got := r.idx.below(PartialDir); len(got) > 0 {
+		t.Errorf("recorded: %q", got)
+	}
+	r.stop()
+	before := r.idx.Head()
+	r.o.Filter = mustFilter(t, "/cache/", "*.tmp")
+	r.start()
+	r.waitReady()
+	if s := r.tree.Status(); s.Dirs != 2 || s.Watches != 2 {
+		t.Errorf("watched: %+v", s)
+	}
+	r.sh(`echo 2 >> cache/deep/f; echo 1 > keep/a.tmp; mv keep/a.tmp keep/b.tmp; rm -r cache`)
+	r.settled()
+	if got := r.idx.removals(before); len(got) > 0 {
+		t.Errorf("what is excluded was journaled as removed: %q", got)
+	}
+	r.sh(`mkdir cache; mv keep/b.tmp keep/b; mkdir x.tmp; echo 1 > x.tmp/f; mv x.tmp x; echo 1 > x/g`)
+	r.settled()
+	if len(r.idx.below("x/f")) != 1 || len(r.idx.below("keep/b")) != 1 {
+		t.Error("what is no longer excluded by name was not found")
+	}
+}
+
+func TestUnreadableIsNotRemoved(t *testing.T) {
+	r := startTree(t, func(r *rig) { r.sh(`mkdir -p d/e; echo 1 > d/e/f`) })
+	r.settled()
+	before := r.idx.Head()
+	r.tree.Rescan("d") // with a directory that cannot be listed below
+	old := r.idx.below("d")
+	r.sh(`chmod 0 d/e`)
+	r.fence()
+	if got := r.idx.removals(before); len(got) > 0 || len(r.idx.below("d")) != len(old) {
+		t.Errorf("removed %q", got)
+	}
+	for _, err := range []error{unix.EACCES, unix.EIO, unix.ESTALE, unix.EMFILE, unix.ENAMETOOLONG} {
+		if isGone(err) {
+			t.Errorf("%v counts as a removal", err)
+		}
+	}
+}
+
+// TestSilentChanges have no event: only a scan finds them.
+func TestSilentChanges(t *testing.T) {
+	r := startTree(t, func(r *rig) { r.sh(`echo 1 > f; head -c 4096 /dev/zero > map; ln f ../outside`) })
+	r.settled()
+	time.Sleep(2 * confirmAfter)
+	f, err := os.OpenFile(r.path("map"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	mem, err := unix.Mmap(int(f.Fd()), 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(mem, "changed")
+	if err := unix.Msync(mem, unix.MS_SYNC); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Munmap(mem); err != nil {
+		t.Fatal(err)
+	}
+	r.sh(`echo 2 >> ../outside`)
+	r.tree.Rescan("")
+	r.settled()
+}
+
+// TestPolledFileSystem: a file system that does not report what other hosts
+// change is scanned from time to time.
+func TestPolledFileSystem(t *testing.T) {
+	r := newRig(t)
+	r.sh(`mkdir d; echo 1 > d/f; ln d/f ../outside`)
+	tree, err := New(r.o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree.every = 50 * time.Millisecond
+	tree.magic = func(string) int64 { return unix.NFS_SUPER_MAGIC }
+	r.tree = tree
+	ctx, stop := contextWithStop(t)
+	go func() { stop <- tree.Run(ctx) }()
+	r.waitReady()
+	r.sh(`echo 2 >> ../outside`) // no event
+	r.eventually("found by a scan", func() bool { return len(r.diff()) == 0 })
+	if s := tree.Status(); len(s.Hints) == 0 {
+		t.Errorf("no hint: %+v", s)
+	}
+}
