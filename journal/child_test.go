@@ -18,6 +18,8 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "hold":
 		childHold(os.Args[1])
+	case "crash":
+		childCrash(os.Args[1], os.Args[2])
 	}
 }
 
