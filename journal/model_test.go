@@ -186,7 +186,7 @@ func (m *machine) serve(t *rapid.T, name string, whole bool) {
 	cur := r.Cursor()
 	gap := false
 	for _, e := range list {
-		if cur.Has(e.Seq) {
+		if r.Cursor().Has(e.Seq) {
 			continue
 		}
 		fate := "ack"
