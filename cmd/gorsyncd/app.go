@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/control"
 )
 
@@ -132,8 +133,8 @@ func suggestCommand(name string, known []*cli.Command) string {
 	for _, c := range known {
 		words = append(words, c.Name)
 	}
-	if best := cli.SuggestCommand(known, name); best != "" {
-		return fmt.Sprintf("did you mean %q? Known are %s", strings.TrimPrefix(best, "gorsyncd "), strings.Join(words, ", "))
+	if best := config.Closest(name, words); best != "" {
+		return fmt.Sprintf("did you mean %q?", best)
 	}
 	return "known are " + strings.Join(words, ", ")
 }

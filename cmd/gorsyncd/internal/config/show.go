@@ -45,7 +45,7 @@ func (c *Config) Show() (string, error) {
 }
 
 func dump(out *bytes.Buffer, n *yaml.Node) error {
-	d, err := yaml.NewDumper(out, yaml.WithIndent(2), yaml.WithLineWidth(-1))
+	d, err := yaml.NewDumper(out, yaml.WithIndent(2), yaml.WithCompactSeqIndent(false), yaml.WithLineWidth(-1))
 	if err != nil {
 		return err
 	}

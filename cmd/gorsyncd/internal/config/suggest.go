@@ -29,18 +29,14 @@ func didYouMean(word string, known []string) string {
 	return ""
 }
 
+// Closest is the known word that was probably meant, "" when none is close.
+func Closest(word string, known []string) string {
+	return nearWord(strings.ToLower(word), known)
+}
+
 func closest(word string, known []string) string {
 	lower := strings.ReplaceAll(strings.ToLower(word), "-", "_")
-	best, bestDist := "", 3
-	if len(lower) <= 3 {
-		bestDist = 2
-	}
-	for _, k := range known {
-		if d := distance(lower, k); d < bestDist && d < len(k) {
-			best, bestDist = k, d
-		}
-	}
-	if best != "" {
+	if best := nearWord(lower, known); best != "" {
 		return best
 	}
 	if k, ok := elsewhere[lower]; ok {
@@ -52,6 +48,19 @@ func closest(word string, known []string) string {
 		}
 	}
 	return ""
+}
+
+func nearWord(lower string, known []string) string {
+	best, bestDist := "", 3
+	if len(lower) <= 3 {
+		bestDist = 2
+	}
+	for _, k := range known {
+		if d := distance(lower, k); d < bestDist && d < len(k) {
+			best, bestDist = k, d
+		}
+	}
+	return best
 }
 
 // distance is the optimal string alignment distance: insertions, deletions,

@@ -107,26 +107,33 @@ func needNames(names []string) error {
 // get registers a handler without a body.
 func get(s *Server, mux *http.ServeMux, pattern string, limit time.Duration, do func(context.Context, *http.Request) (any, error)) {
 	mux.HandleFunc(route(pattern), func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeoutCause(r.Context(), limit, tooSlow(limit))
-		defer cancel()
-		extendWrite(w, limit+graceWrite)
-		v, err := do(ctx, r)
-		if err != nil {
-			s.fail(w, cause(ctx, err))
-			return
-		}
-		s.reply(w, v)
+		s.one(w, r, limit, func(ctx context.Context) (any, error) { return do(ctx, r) })
 	})
+}
+
+// one answers a request, whose body has been read, with one document.
+func (s *Server) one(w http.ResponseWriter, r *http.Request, limit time.Duration, do func(context.Context) (any, error)) {
+	requestRead(w)
+	extendWrite(w, limit+graceWrite)
+	ctx, cancel := context.WithTimeoutCause(r.Context(), limit, tooSlow(limit))
+	defer cancel()
+	v, err := do(ctx)
+	if err != nil {
+		s.fail(w, cause(ctx, err))
+		return
+	}
+	s.reply(w, v)
 }
 
 // post registers a handler whose body is one JSON document.
 func post[T any](s *Server, mux *http.ServeMux, pattern string, do func(context.Context, T) (any, error)) {
-	get(s, mux, pattern, actLimit, func(ctx context.Context, r *http.Request) (any, error) {
+	mux.HandleFunc(route(pattern), func(w http.ResponseWriter, r *http.Request) {
 		var body T
 		if err := readBody(r, &body); err != nil {
-			return nil, err
+			s.fail(w, err)
+			return
 		}
-		return do(ctx, body)
+		s.one(w, r, actLimit, func(ctx context.Context) (any, error) { return do(ctx, body) })
 	})
 }
 

@@ -1,0 +1,136 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"gorsyncd/cmd/gorsyncd/internal/config"
+	"gorsyncd/cmd/gorsyncd/internal/status"
+	"gorsyncd/journal"
+	"gorsyncd/replicate"
+)
+
+// fake answers with what it was given; a nil func answers with nothing. The
+// last request of each kind is kept.
+type fake struct {
+	err     error // of everything but what has its own func
+	flush   func(context.Context, FlushRequest, func(FlushProgress)) error
+	inspect func(context.Context, func(journal.Row) error) error
+	slow    chan struct{} // Status waits for it, if set
+	entered chan struct{} // closed when Status waits
+
+	path    string
+	query   journal.Query
+	sync    SyncRequest
+	retry   RetryRequest
+	pause   PauseRequest
+	names   []string
+	changes []string
+}
+
+var _ API = (*fake)(nil)
+
+func (f *fake) Status(ctx context.Context) (status.Status, error) {
+	if f.slow != nil {
+		close(f.entered)
+		select {
+		case <-f.slow:
+		case <-ctx.Done():
+			return status.Status{}, ctx.Err()
+		}
+	}
+	s := status.New(time.Unix(1_800_000_000, 0), status.FromDaemon)
+	s.Remotes = append(s.Remotes, replicate.Status{Name: "a/b", State: replicate.StateInSync})
+	return s, f.err
+}
+
+func (f *fake) Explain(_ context.Context, path string) (Explanation, error) {
+	f.path = path
+	return Explanation{Source: "a", Remotes: []RemotePath{}}, f.err
+}
+
+func (f *fake) ConfigShow(context.Context) (string, error) { return "text", f.err }
+
+func (f *fake) Flush(ctx context.Context, r FlushRequest, progress func(FlushProgress)) error {
+	if f.flush != nil {
+		return f.flush(ctx, r, progress)
+	}
+	return f.err
+}
+
+func (f *fake) Sync(_ context.Context, r SyncRequest, line func(SyncProgress)) error {
+	f.sync = r
+	line(SyncProgress{Remote: "a/b", Line: ">f+++ x\x1b[31m"})
+	return f.err
+}
+
+func (f *fake) Retry(_ context.Context, r RetryRequest) ([]string, error) {
+	f.retry = r
+	return []string{"a/b"}, f.err
+}
+
+func (f *fake) Pause(_ context.Context, r PauseRequest) ([]string, error) {
+	f.pause = r
+	return r.Names, f.err
+}
+
+func (f *fake) Resume(_ context.Context, names []string) ([]string, error) {
+	f.names = names
+	return names, f.err
+}
+
+func (f *fake) Approve(_ context.Context, names []string) ([]string, error) {
+	f.names = names
+	return nil, f.err
+}
+
+func (f *fake) Reload(context.Context) ([]string, error) { return f.changes, f.err }
+
+func (f *fake) Inspect(ctx context.Context, q journal.Query, row func(journal.Row) error) error {
+	f.query = q
+	if f.inspect != nil {
+		return f.inspect(ctx, row)
+	}
+	for i := range 3 {
+		r := journal.Row{Source: "a", Entry: journal.Entry{Seq: uint64(i + 1), Op: journal.OpRemove, Path: fmt.Sprintf("p%d\xff", i), Count: 2},
+			Remotes: []journal.RowRemote{{Name: "b", State: journal.StateFailing, Retry: &journal.Retry{Attempts: 4, ErrorID: "E-X", Error: "bad"}}}}
+		if err := row(r); err != nil {
+			return err
+		}
+	}
+	return f.err
+}
+
+func (f *fake) JournalStats(context.Context) (journal.Stats, error) {
+	return journal.Stats{DiskBytes: 5, Sources: []journal.SourceStats{
+		{Name: "a", Head: 9, PinnedBy: "b", Pinned: 4}, {Name: "c", PinnedBy: "d"},
+	}}, f.err
+}
+
+func (f *fake) JournalCheck(context.Context) (journal.Report, error) {
+	return journal.Report{Entries: 3, Problems: []string{"odd\n"}}, f.err
+}
+
+// serve runs a server for the fake until the test ends.
+func serve(t *testing.T, f *fake) (*Server, *Client) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "s")
+	s, err := Listen(config.Socket{Path: path, Mode: 0o600}, f, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Serve() }()
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+		if err := <-done; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	})
+	return s, New(path)
+}
