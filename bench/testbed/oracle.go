@@ -28,7 +28,7 @@ type Node struct {
 	Rdev     uint64
 	Sum      string // files: SHA-256
 	Link     string // symlinks: target
-	LinkSet  string // files with several names: the first of them in this tree
+	LinkSet  string // what has several names in this tree: the first of them
 	Xattrs   string
 }
 
@@ -41,7 +41,7 @@ type Options struct {
 // Snapshot walks a tree, the root included as ".".
 func Snapshot(root string, o Options) (map[string]Node, error) {
 	nodes := map[string]Node{}
-	first := map[[2]uint64]string{}
+	links := map[[2]uint64][]string{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -56,7 +56,7 @@ func Snapshot(root string, o Options) (map[string]Node, error) {
 			}
 			return nil
 		}
-		n, err := readNode(path, rel, first, o)
+		n, err := readNode(path, rel, links, o)
 		if err != nil {
 			return err
 		}
@@ -66,10 +66,20 @@ func Snapshot(root string, o Options) (map[string]Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("walk %s: %w", root, err)
 	}
+	for _, names := range links {
+		if len(names) < 2 {
+			continue // its other names are outside of the tree
+		}
+		for _, name := range names {
+			n := nodes[name]
+			n.LinkSet = names[0]
+			nodes[name] = n
+		}
+	}
 	return nodes, nil
 }
 
-func readNode(path, rel string, first map[[2]uint64]string, o Options) (Node, error) {
+func readNode(path, rel string, links map[[2]uint64][]string, o Options) (Node, error) {
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err != nil {
 		return Node{}, &fs.PathError{Op: "lstat", Path: path, Err: err}
@@ -100,10 +110,7 @@ func readNode(path, rel string, first map[[2]uint64]string, o Options) (Node, er
 	}
 	if n.Type != "dir" && st.Nlink > 1 {
 		key := [2]uint64{st.Dev, st.Ino}
-		if _, ok := first[key]; !ok {
-			first[key] = rel
-		}
-		n.LinkSet = first[key]
+		links[key] = append(links[key], rel)
 	}
 	if o.Xattrs && n.Type != "symlink" {
 		if n.Xattrs, err = readXattrs(path); err != nil {
