@@ -40,8 +40,8 @@
 // depth-first walk. Integers in keys are big-endian.
 //
 //	m format               format version, epoch
-//	m source 0 S           header: head, truncated-to, entry count and sum,
-//	                       index count, root identity, baseline state
+//	m source 0 S           header: head, truncated-to, swept-to, entry count
+//	                       and sum, index count, baseline state, root identity
 //	e S 0 seq              entry
 //	i S 0 P                index record; the root is "i S 0", others "i S 0 P"
 //	n S 0 dev ino P        inode to path, for every record with nlink > 1 that
@@ -50,30 +50,67 @@
 //	r S 0 R 0 P            retry record
 //	f S 0 R                full sync in progress
 //	s S 0 R                remote state: pause, hold, approval, last success
+//	t S 0 P                tombstone kept for a retry record: its seq
 //
 // Every value starts with a version byte and ends with a CRC-32C of key and
 // value; an unknown version or a wrong sum is a *CorruptError.
+//
+// Beside the directory stands the side file, directory + ".check", with the
+// epoch and the head of each source as of the last checkpoint.
+//
+// # Differences
+//
+// An observation is a difference when the path is new or gone, when its record
+// does not count (see below), when its fingerprint has changed, or when its
+// record is racy. The entry has FlagChecksum when a remote that holds the
+// recorded state, or an earlier one, could take the file for unchanged: size
+// and mtime are equal and the record is racy, or the inode is another, or the
+// ctime moved without a change of mode, owner or link count; or the mtime was
+// set back to before the last look, and may be one that the remote has. The
+// flag passes on to the entry that supersedes it. Tombstones keep size and
+// mtime for the same comparison.
+//
+// A present path proves that its ancestors are directories. Where the index
+// says otherwise Record writes an entry and a blank directory record for them,
+// so that every record stands below directories of the index; the first real
+// observation of such a directory is a difference, with Result.Descend.
+//
+// Observation.Baseline is for paths without a record only. Elsewhere it means
+// nothing: a change, and any removal, is always journaled.
 //
 // # Removed directories
 //
 // Removing a directory writes one entry and one tombstone (Type Gone) for its
 // topmost path; the records below stay where they are and are *shadowed*: a
-// record counts only if no ancestor is a tombstone and every ancestor
-// directory's Since is at most the record's LastSeq. A directory that comes
+// record counts only if all ancestors are directories and every ancestor's
+// Since is at most the record's LastSeq; else it is shadowed or *stale*. A directory that comes
 // back (or whose inode changed) gets Since = the seq of its own new entry, so
 // everything below must be observed anew and is journaled even if it looks
 // unchanged, because the remotes may have deleted it in between. Removing a
 // tree is thus one small atomic write whatever its size, and a tree recreated
-// in between yields exact removals for what did not come back. A tombstone and
-// what it shadows are deleted once every cursor has passed it.
+// in between yields exact removals for what did not come back. A directory
+// replaced by something else shadows in the same way, and Entry.Count tells of
+// what went away.
+//
+// Maintain sweeps: a tombstone and what it shadows are deleted once every
+// cursor has passed it, the records below first, and the tombstone last if it
+// still is the same. While a retry record of the same path exists, the
+// tombstone stays: that remote still has what was removed, and must be told of
+// what does not come back with the path.
+//
+// # Truncation
+//
+// Entries at or below every cursor's Low are deleted when they are older than
+// Retain, or beyond the newest 200,000 of them. Those kept are for inspection
+// only: a path that was swept and comes back does not supersede them.
 //
 // # Racy timestamps
 //
 // A file can change twice within one tick of the kernel's coarse clock and
 // keep its mtime and ctime. A record is *racy* when its mtime or ctime is less
-// than 20 ms older than the moment of observation. An observation equal to a
-// racy record still counts as a change (with FlagChecksum), unless it is a
-// confirmation: the caller promises that a live watch saw no event for the
+// than 20 ms older than the moment of observation (an mtime in the future was
+// set by hand and says nothing). An observation equal to a racy record still
+// counts as a change, for files with FlagChecksum, unless it is a confirmation: the caller promises that a live watch saw no event for the
 // path since the recorded observation; then the record only stops being racy.
 //
 // # Guarantees
@@ -81,14 +118,19 @@
 //   - Record and Commit return nil only after an fsynced commit. Concurrent
 //     calls share commits (one committer goroutine, group commit), in call order.
 //   - An entry and the index records that go with it are in one transaction.
+//     A call of Record with many observations takes several.
 //   - Entries(from) returns entries in seq order and never skips one that was
 //     committed before the call.
-//   - After kill -9 or a power cut Open finds every acknowledged commit, or
-//     returns a *LostError: epoch, head checkpoint (side file), count and sum
-//     are compared. It never silently continues with less.
+//   - After kill -9 or a power cut Open finds every acknowledged commit. A
+//     database that was damaged, replaced, emptied or set back is a *LostError
+//     or *CorruptError: epoch, head checkpoint, counts and sum are compared.
+//     Only a write-ahead log that lost its end after the last checkpoint goes
+//     unnoticed; entries, index and cursors are then set back together, and the
+//     scan at the start of a source finds the differences again.
 //   - A commit that fails leaves the Journal failed: every later call returns
 //     the same error, nothing more is written, and the process should end and
-//     start again (Badger's memory may be ahead of its disk).
+//     start again (Badger's memory may be ahead of its disk). A nearly full
+//     file system is ErrNoSpace before anything is written, and no failure.
 //
 // # Duties of the caller
 //
@@ -97,5 +139,8 @@
 //   - One owner per remote: only it calls Commit.
 //   - Observe a directory before the paths in it, and scan a directory for
 //     which Record returned Result.Descend.
-//   - Call Maintain from time to time: truncation, tombstones, checkpoint.
+//   - Call Maintain every few seconds to minutes: sweep, truncation,
+//     checkpoint.
+//   - After a *LostError or *CorruptError: SetAside, Open, scan, and a full
+//     sync of every remote.
 package journal

@@ -24,7 +24,9 @@ type Entry struct {
 	Flags Flag
 	Path  string
 	Time  time.Time // when it was journaled
-	Count uint64    // OpRemove: indexed paths that went away, at least 1
+	// Count is the number of indexed paths that went away: for OpRemove at
+	// least 1, for OpChange what was below a directory that is none any more.
+	Count uint64
 }
 
 // Type is the kind of a file.
@@ -77,8 +79,9 @@ type Observation struct {
 	// Confirm promises that a live watch has seen no event for the path since
 	// the recorded observation: an equal racy record becomes trusted.
 	Confirm bool
-	// Baseline writes the index without an entry: for the first scan of a
-	// source whose remotes all get a full sync afterwards anyway.
+	// Baseline writes a path that has no record to the index without an entry:
+	// for the first scan of a source, whose remotes all get a full sync
+	// afterwards anyway.
 	Baseline bool
 }
 
@@ -86,7 +89,7 @@ type Observation struct {
 type Result struct {
 	Seq     uint64 // the entry's seq, 0 when there was no difference
 	Racy    bool   // the record is racy: confirm it later
-	Descend bool   // a directory that is new or another one: scan it
+	Descend bool   // a directory that is new, another one, or came back: scan it
 }
 
 // Range is an inclusive range of seqs.
