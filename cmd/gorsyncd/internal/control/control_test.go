@@ -191,8 +191,8 @@ func TestClientThatLeavesEndsTheWork(t *testing.T) {
 	<-ended
 }
 
-// TestLongRequestsOutliveTheReadLimit: net/http would cancel a request's
-// context when the time to read it is over, even after it was read.
+// TestLongRequestsOutliveTheReadLimit: the limit is for reading a request, not
+// for what comes after.
 func TestLongRequestsOutliveTheReadLimit(t *testing.T) {
 	const limit = 50 * time.Millisecond
 	wait := func(ctx context.Context) error {

@@ -113,7 +113,6 @@ func get(s *Server, mux *http.ServeMux, pattern string, limit time.Duration, do 
 
 // one answers a request, whose body has been read, with one document.
 func (s *Server) one(w http.ResponseWriter, r *http.Request, limit time.Duration, do func(context.Context) (any, error)) {
-	requestRead(w)
 	extendWrite(w, limit+graceWrite)
 	ctx, cancel := context.WithTimeoutCause(r.Context(), limit, tooSlow(limit))
 	defer cancel()

@@ -35,7 +35,6 @@ type stream struct {
 }
 
 func newStream(w http.ResponseWriter) *stream {
-	requestRead(w)
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.WriteHeader(http.StatusOK)
 	return &stream{w: w, enc: json.NewEncoder(w)}
