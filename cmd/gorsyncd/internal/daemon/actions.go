@@ -12,6 +12,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/names"
 	"gorsyncd/journal"
 	"gorsyncd/replicate"
+	"gorsyncd/watch"
 )
 
 // chosen are the remotes that names or globs select.
@@ -68,13 +69,30 @@ func (d *Daemon) Resume(ctx context.Context, patterns []string) ([]string, error
 	return d.each(patterns, func(r pair) error { return r.disp.Resume(ctx) })
 }
 
-// Approve implements control.Operator: it releases a guard of the source as
-// well as one of the remote.
+// approveWait bounds how long Approve waits for the scan of a released source.
+const approveWait = 10 * time.Second
+
+// Approve implements control.Operator: it releases a guard of the source, and
+// then the remotes. The scan in between may find that much is gone; the
+// approval covers it.
 func (d *Daemon) Approve(ctx context.Context, patterns []string) ([]string, error) {
-	return d.each(patterns, func(r pair) error {
-		r.unit.tree.Approve()
-		return r.disp.Approve(ctx)
-	})
+	remotes, err := d.chosen(patterns)
+	if err != nil {
+		return nil, err
+	}
+	held := remotes[:0:0]
+	for _, r := range remotes {
+		if r.unit.tree.Status().State == watch.StateHeld {
+			r.unit.tree.Approve()
+			held = append(held, r)
+		}
+	}
+	wait, cancel := context.WithTimeout(ctx, approveWait)
+	defer cancel()
+	if _, err := fences(wait, held); err != nil {
+		d.log.Warn("the scan of an approved source is not complete; what it finds may need another approval", "error", err)
+	}
+	return d.each(patterns, func(r pair) error { return r.disp.Approve(ctx) })
 }
 
 // Retry implements control.Operator.

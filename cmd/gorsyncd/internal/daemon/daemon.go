@@ -59,7 +59,7 @@ func Run(ctx context.Context, o Options) error {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	d := &Daemon{opts: o, log: o.Logger, started: time.Now(), cfg: o.Config, failed: make(chan error, 1)}
-	if err := d.open(); err != nil {
+	if err := d.open(ctx); err != nil {
 		return err
 	}
 	err := d.serve(ctx)
@@ -69,14 +69,14 @@ func Run(ctx context.Context, o Options) error {
 	return err
 }
 
-func (d *Daemon) open() error {
+func (d *Daemon) open(ctx context.Context) error {
 	for _, dir := range []string{d.cfg.StateDir, d.fenceDir("")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make state directory: %w", err)
 		}
 	}
 	var err error
-	d.journal, err = openJournal(d.cfg, d.log)
+	d.journal, err = openJournal(ctx, d.cfg, d.log)
 	return err
 }
 

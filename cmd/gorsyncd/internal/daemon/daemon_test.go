@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"os"
@@ -103,14 +104,16 @@ func TestSameRemote(t *testing.T) {
 // used, and nothing of it is deleted.
 func TestDamagedJournalIsSetAside(t *testing.T) {
 	c := &config.Config{StateDir: t.TempDir()}
-	j, err := openJournal(c, quiet)
+	j, err := openJournal(t.Context(), c, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := j.Source("www"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openJournal(c, quiet); !isLocked(err) {
+	now, cancel := context.WithCancel(t.Context())
+	cancel() // so that it does not wait for the lock
+	if _, err := openJournal(now, c, quiet); !isLocked(err) {
 		t.Fatalf("a journal in use: %v", err)
 	}
 	if err := j.Close(); err != nil {
@@ -119,7 +122,7 @@ func TestDamagedJournalIsSetAside(t *testing.T) {
 	if err := os.Remove(filepath.Join(c.JournalDir(), "MANIFEST")); err != nil {
 		t.Fatal(err)
 	}
-	j, err = openJournal(c, quiet)
+	j, err = openJournal(t.Context(), c, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,9 +14,9 @@ import (
 // openJournal opens the journal, or sets a lost or damaged one aside and starts
 // a fresh one. Every source of a fresh journal is scanned anew and every remote
 // full-synced, so nothing is lost but the history.
-func openJournal(c *config.Config, log *slog.Logger) (*journal.Journal, error) {
+func openJournal(ctx context.Context, c *config.Config, log *slog.Logger) (*journal.Journal, error) {
 	o := journal.Options{Dir: c.JournalDir(), Retain: c.Journal.Retain, Logger: log}
-	j, err := journal.Open(o)
+	j, err := openUnlocked(ctx, o)
 	if err == nil {
 		return j, nil
 	}
@@ -32,6 +33,28 @@ func openJournal(c *config.Config, log *slog.Logger) (*journal.Journal, error) {
 		return nil, fmt.Errorf("open a fresh journal in %s: %w", o.Dir, err)
 	}
 	return j, nil
+}
+
+// Commands that read the journal while no daemon runs hold its lock for a
+// moment; one of them must not keep the daemon from starting.
+const (
+	lockWait = 4 * time.Second
+	lockPoll = 50 * time.Millisecond
+)
+
+// openUnlocked opens the journal, waiting a short time for whoever has it.
+func openUnlocked(ctx context.Context, o journal.Options) (*journal.Journal, error) {
+	for end := time.Now().Add(lockWait); ; {
+		j, err := journal.Open(o)
+		if !errors.Is(err, journal.ErrLocked) || time.Now().After(end) {
+			return j, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(lockPoll):
+		}
+	}
 }
 
 func isDamage(err error) bool {
