@@ -14,7 +14,10 @@ func (s Status) Text(colour bool) string {
 	var b strings.Builder
 	b.WriteString(s.headline() + "\n\n")
 	b.WriteString(s.table(colour))
-	for _, line := range s.Attention() {
+	for i, line := range s.Attention() {
+		if i == 0 {
+			b.WriteByte('\n')
+		}
 		b.WriteString(line + "\n")
 	}
 	return b.String()
