@@ -146,11 +146,13 @@ func (m *machine) apply(remote files, path string, flags Flag) {
 		remote.removeTree(path)
 		return
 	}
+	var above []string
 	for p := parent(path); p != ""; p = parent(p) {
-		if n, ok := remote[p]; ok && n.Type != Dir {
+		above = append(above, p)
+	}
+	for _, p := range slices.Backward(above) {
+		if remote[p].Type != Dir {
 			remote.removeTree(p)
-		}
-		if _, ok := remote[p]; !ok {
 			remote[p] = node{State: State{Type: Dir}}
 		}
 	}
