@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"gorsyncd/cmd/gorsyncd/internal/config"
+	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/names"
+	"gorsyncd/cmd/gorsyncd/internal/status"
+	"gorsyncd/journal"
+	"gorsyncd/replicate"
+	"gorsyncd/watch"
+)
+
+// serveFake is the program `api SOCKET COMMAND ARGS…`: it answers on SOCKET
+// while a gorsyncd command runs, and ends with that command's exit status.
+func serveFake() {
+	s, err := control.Listen(config.Socket{Path: os.Args[1], Mode: 0o600}, fakeAPI{}, nil)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve() }()
+	code := newApp(os.Stdout, os.Stderr).run(append([]string{"--socket", os.Args[1]}, os.Args[2:]...))
+	if err := s.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	if err := <-served; err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(code)
+}
+
+// fakeAPI is a daemon with one source and two remotes, one of which is stuck.
+type fakeAPI struct{}
+
+var _ control.API = fakeAPI{}
+
+var remotes = []string{"www/web1", "www/nas"}
+
+func (fakeAPI) Status(context.Context) (status.Status, error) {
+	s := status.New(time.Now(), status.FromDaemon)
+	s.Daemon = &status.Daemon{Version: "1.0.0", UptimeSeconds: 7200}
+	s.Sources = []status.Source{{Name: "www", Status: watch.Status{State: watch.StateWatching, Dirs: 3, Watches: 3, WatchLimit: 100}}}
+	next := time.Now().Add(4*time.Minute + 10*time.Second + 900*time.Millisecond)
+	s.Remotes = []replicate.Status{
+		{Name: "www/web1", Source: "www", State: replicate.StateInSync},
+		{Name: "www/nas", Source: "www", State: replicate.StateFailing, LagEntries: 88310, LagSeconds: 7980,
+			Error: &replicate.StatusError{ID: "E-AUTH", Message: "auth failed on module www", Attempts: 19, NextRetry: &next}},
+	}
+	return s, nil
+}
+
+func (fakeAPI) Explain(_ context.Context, path string) (control.Explanation, error) {
+	e := control.Explanation{Path: names.NewPath(path), Source: "www", Watched: true, Remotes: []control.RemotePath{}}
+	switch path {
+	case "/www/cache/x":
+		e.Filter = watch.Verdict{Excluded: true, Rule: "- /cache/", Origin: "g.yaml:6", By: "cache"}
+	case "/www/delivered":
+		e.Exists, e.Type, e.SizeBytes = true, "file", 49357
+		modified := time.Now().Add(-3 * time.Minute)
+		e.Modified = &modified
+		e.Entry = &control.EntryInfo{Seq: 184201, Op: "change", Time: modified}
+		e.Remotes = []control.RemotePath{{Remote: "www/web1", State: "acked"}}
+	case "/www/queued":
+		e.Remotes = []control.RemotePath{{Remote: "www/web1", State: "acked"}, {Remote: "www/nas", State: "queued", Position: 412, Note: "remote unreachable", ErrorID: "E-CONNECT"}}
+	case "/www/failing":
+		e.Remotes = []control.RemotePath{{Remote: "www/nas", State: "failing", ErrorID: "E-DEST-PERM", Message: "Permission denied (13)", Attempts: 6}}
+	default:
+		return e, &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("%s is in no source", path)}
+	}
+	return e, nil
+}
+
+func (fakeAPI) ConfigShow(context.Context) (string, error) { return "running: yes\n", nil }
+
+func (fakeAPI) Flush(_ context.Context, r control.FlushRequest, progress func(control.FlushProgress)) error {
+	chosen, err := control.Select(r.Remotes, remotes)
+	if err != nil {
+		return err
+	}
+	for _, name := range chosen {
+		progress(control.FlushProgress{Remote: name, Seq: 9, Left: 12})
+		if name == "www/nas" {
+			return &control.Error{Code: control.CodeNotInSync, Message: fmt.Sprintf("not in sync after %s: www/nas 12 entries behind", r.Timeout)}
+		}
+		progress(control.FlushProgress{Remote: name, Seq: 9, Done: true})
+	}
+	return nil
+}
+
+func (fakeAPI) Sync(_ context.Context, r control.SyncRequest, line func(control.SyncProgress)) error {
+	chosen, err := control.Select(r.Names, remotes)
+	if err != nil {
+		return err
+	}
+	for _, name := range chosen {
+		if r.DryRun {
+			line(control.SyncProgress{Remote: name, Line: "<f.st...... " + r.Sub.Text + "/x"})
+			continue
+		}
+		line(control.SyncProgress{Remote: name})
+	}
+	return nil
+}
+
+func (fakeAPI) Retry(_ context.Context, r control.RetryRequest) ([]string, error) {
+	if len(r.Paths) > 0 {
+		return []string{"www/nas"}, nil
+	}
+	return control.Select(r.Names, remotes)
+}
+
+func (fakeAPI) Pause(_ context.Context, r control.PauseRequest) ([]string, error) {
+	return control.Select(r.Names, remotes)
+}
+
+func (fakeAPI) Resume(_ context.Context, n []string) ([]string, error) {
+	return control.Select(n, remotes)
+}
+
+func (fakeAPI) Approve(context.Context, []string) ([]string, error) { return nil, nil }
+
+func (fakeAPI) Reload(context.Context) ([]string, error) {
+	if _, err := os.Stat("g.yaml"); err != nil {
+		return []string{"nothing changed"}, nil
+	}
+	_, err := config.Load("g.yaml", config.Options{})
+	return []string{"www/nas: target changed, full sync starts"}, err
+}
+
+func (fakeAPI) Inspect(_ context.Context, q journal.Query, row func(journal.Row) error) error {
+	if q.State == journal.StateQueued {
+		return nil
+	}
+	return row(journal.Row{Source: "www", Entry: journal.Entry{Seq: 183990, Op: journal.OpChange, Path: "upload/报表\x1b\xff.xlsx", Time: time.Date(2026, 11, 21, 7, 51, 2, 0, time.UTC)},
+		Remotes: []journal.RowRemote{{Name: "web1", State: journal.StateAcked},
+			{Name: "nas", State: journal.StateFailing, Retry: &journal.Retry{Attempts: 6, ErrorID: "E-DEST-PERM", Error: "mkstemp: Permission denied (13)"}}}})
+}
+
+func (fakeAPI) JournalStats(context.Context) (journal.Stats, error) {
+	return journal.Stats{DiskBytes: 1 << 20, Sources: []journal.SourceStats{{Name: "www", Head: 184223, Entries: 90214, Index: 5, PinnedBy: "nas", Pinned: 88310}}}, nil
+}
+
+func (fakeAPI) JournalCheck(context.Context) (journal.Report, error) {
+	return journal.Report{Entries: 3, Problems: []string{"entry 7 has no index record"}}, nil
+}
