@@ -75,19 +75,27 @@ func writeSysctl(t *testing.T, path, value string) {
 	}
 }
 
-// TestOverflow lowers the kernel's queue while the tree starts: the limit is
-// taken over by an instance when it is made.
-func TestOverflow(t *testing.T) {
+// withQueue lowers the limit of the kernel's queue while a tree starts: an
+// instance takes it over when it is made.
+func withQueue(t *testing.T, limit int, start func()) {
+	t.Helper()
 	const sysctl = "/proc/sys/fs/inotify/max_queued_events"
 	old, err := os.ReadFile(sysctl)
 	if err != nil {
 		t.Fatal(err)
 	}
-	restore := func() { writeSysctl(t, sysctl, strings.TrimSpace(string(old))) }
-	defer restore()
-	writeSysctl(t, sysctl, "16")
-	r := startTree(t, func(r *rig) { r.sh(`mkdir a b; echo 1 > a/f`) })
-	restore()
+	defer writeSysctl(t, sysctl, strings.TrimSpace(string(old)))
+	writeSysctl(t, sysctl, fmt.Sprint(limit))
+	start()
+}
+
+func TestOverflow(t *testing.T) {
+	r := newRig(t)
+	r.sh(`mkdir a b; echo 1 > a/f`)
+	withQueue(t, 16, func() {
+		r.start()
+		r.waitReady()
+	})
 	for i := range 30 {
 		r.sh(`mkdir -p x/$1; for j in $(seq 200); do : > x/$1/$j; done; mv a a2; mv a2 a; rm -f b/*; echo $1 > b/$1; ln -f b/$1 a/l`, fmt.Sprint(i))
 		if r.tree.Status().Overflows > 3 {

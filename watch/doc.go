@@ -1,0 +1,52 @@
+// Package watch keeps an index equal to a directory tree: it turns kernel
+// events and scans into observations, which the index compares with what it
+// has and journals where they differ.
+//
+// # Usage
+//
+//	f, err := watch.ParseFilter(rules)
+//	tree, err := watch.New(watch.Options{Root: "/data0/www", Filter: f, Index: src, Roots: src, FenceDir: dir})
+//	go tree.Run(ctx)           // until ctx ends or the index fails
+//	<-tree.Ready()             // the first complete scan is journaled
+//	seq, err := tree.Fence(ctx) // all that was changed before is journaled at or below seq
+//
+// # Properties
+//
+//   - Events are hints to look at a path; what lstat says is passed on. An event
+//     that is lost, late, doubled or wrongly named costs a look, not a change.
+//   - Watch first, then scan: at the start, for each new directory, and after
+//     anything that may have lost events. A scan passes on only what differs.
+//   - All observing and recording is done by one goroutine in order: what is due
+//     to be looked at, then one directory of a pending scan. A live change
+//     waits for one directory, not for a scan.
+//   - The goroutine that reads the kernel's queue only appends to memory, and all
+//     memory is bounded: too many paths become a scan of their directory, too
+//     many directories a scan of the tree.
+//   - A path is recorded as gone only if lstat said ENOENT in an open directory
+//     that is known, by inode, to be the one of the tree, reached without
+//     symbolic links. Other errors are counted, logged and tried again. A file
+//     system that was unmounted, and a root that is missing, empty or another
+//     one, are held: nothing is recorded of them until they are back or Approve
+//     is called.
+//   - An equal fingerprint is taken for no change, with two exceptions: a racy
+//     record (see package journal) is confirmed 50 ms later unless an event came,
+//     and a file that had an event after its record was made is journaled with a
+//     comparison of content.
+//   - Excluded paths are never observed, excluded directories never watched. What
+//     is excluded is not removed: its records stay.
+//
+// # What events do not tell
+//
+// A write through a memory mapping, a write through a hard link outside the
+// tree, and a change made by another host on a network file system cause no
+// event. Scans find them: Rescan, the start, and for network file systems a
+// round every 30 s, which also covers directories above the limit of watches.
+// A content that was changed with all time stamps kept is found by none; only
+// the clock of the file system being set back can do that.
+//
+// # Duties of the caller
+//
+//   - Run is called once. The index has no other Record caller.
+//   - FenceDir exists, is private and lies outside the tree.
+//   - Show Status: what is held or unwatched needs a person.
+package watch
