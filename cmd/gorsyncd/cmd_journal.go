@@ -66,7 +66,7 @@ func (a *app) inspect(ctx context.Context, c *cli.Context) error {
 	daemon := func(r control.Row) error {
 		if !said {
 			said = true
-			a.message("journal: from the running daemon")
+			a.origin("from the running daemon")
 		}
 		return v.row(r)
 	}
@@ -77,7 +77,7 @@ func (a *app) inspect(ctx context.Context, c *cli.Context) error {
 			return view.Dump(ctx, q, func(r journal.Row) error { return v.row(control.NewRow(r)) })
 		})
 	case err == nil && !said:
-		a.message("journal: from the running daemon")
+		a.origin("from the running daemon")
 	}
 	if err != nil {
 		return err
@@ -238,7 +238,7 @@ func (a *app) journalStats(ctx context.Context, c *cli.Context) error {
 	}
 	s, err := client(c).JournalStats(ctx)
 	if err == nil {
-		a.message("journal: from the running daemon")
+		a.origin("from the running daemon")
 	}
 	if unreachable(err) {
 		err = a.withOffline(c, func(v offlineJournal) error {
@@ -281,7 +281,7 @@ func (a *app) journalCheck(ctx context.Context, c *cli.Context) error {
 	}
 	rep, err := client(c).JournalCheck(ctx)
 	if err == nil {
-		a.message("journal: from the running daemon")
+		a.origin("from the running daemon")
 	}
 	if unreachable(err) {
 		err = a.withOffline(c, func(v offlineJournal) error {
@@ -332,6 +332,6 @@ func (a *app) withOffline(c *cli.Context, do func(offlineJournal) error) error {
 		return err
 	}
 	defer v.Close() // read-only, or a copy
-	a.message("journal: %s", v.How())
+	a.origin(v.How())
 	return do(v)
 }

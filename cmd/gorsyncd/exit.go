@@ -51,6 +51,10 @@ func errorText(e *control.Error) string {
 	return b.String()
 }
 
+// origin says on stderr which way the journal is read, also with --json: rows
+// from a copy look like any others.
+func (a *app) origin(how string) { fmt.Fprintf(a.err, "journal: %s\n", how) }
+
 // message writes a line to stderr. With --json there are none but errors.
 func (a *app) message(format string, args ...any) {
 	if !a.json {
