@@ -66,8 +66,10 @@
 // recorded state, or an earlier one, could take the file for unchanged: size
 // and mtime are equal and the record is racy, or the inode is another, or the
 // ctime moved without a change of mode, owner or link count; or the mtime was
-// set back to before the last look, and may be one that the remote has. The
-// flag passes on to the entry that supersedes it. Tombstones keep size and
+// set back to before the last look, and may be one that the remote has; or a
+// remote may have read the path since that mtime, in a state that was never
+// observed and has the same mtime (its entry was under way or queued, it is in
+// the retry set, a full sync runs). The flag passes on to the entry that supersedes it. Tombstones keep size and
 // mtime for the same comparison.
 //
 // A present path proves that its ancestors are directories. Where the index

@@ -48,14 +48,14 @@ func (s State) sameInode(o State) bool { return s.Dev == o.Dev && s.Ino == o.Ino
 // mtime are equal.
 func needsChecksum(old Record, o Observation) bool {
 	s := o.State
-	if s.Type != File || old.Type != File && old.Type != Gone {
+	if s.Type != File {
 		return false
 	}
-	if s.Size == old.Size && s.Mtime == old.Mtime {
+	if (old.Type == File || old.Type == Gone) && s.Size == old.Size && s.Mtime == old.Mtime {
 		return old.Type == Gone || old.Racy() || !s.sameInode(old.State) ||
 			s.Ctime != old.Ctime && s.Mode == old.Mode && s.UID == old.UID && s.GID == old.GID && s.Nlink == old.Nlink
 	}
 	// An mtime set back to before the last look may be one that the remote
 	// has: it need not have been told of the state in between.
-	return s.Mtime != old.Mtime && s.Mtime < old.ObservedAt
+	return s.Mtime < old.ObservedAt && (old.Type != File || s.Mtime != old.Mtime)
 }

@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -235,6 +236,7 @@ func (m *machine) open(t *rapid.T) {
 	if m.j, err = Open(Options{Dir: m.dir}); err != nil {
 		t.Fatal(err)
 	}
+	m.j.now = func() time.Time { return time.Unix(0, m.now) }
 	if m.s, err = m.j.Source("www"); err != nil {
 		t.Fatal(err)
 	}
@@ -327,7 +329,11 @@ func TestModel(t *testing.T) {
 		defer os.RemoveAll(filepath.Dir(m.dir))
 		defer func() { m.j.Close() }()
 		for name := range m.remotes {
-			if _, err := m.s.Remote(name); err != nil {
+			r, err := m.s.Remote(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Commit(context.Background(), Update{EndFullSync: true}); err != nil {
 				t.Fatal(err)
 			}
 		}

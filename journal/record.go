@@ -86,7 +86,11 @@ func (c *chunk) observe(o Observation) (Result, error) {
 		}
 	}
 	if !known {
-		return c.change(o, nil, 0)
+		var flags Flag
+		if o.State.Type == File && c.s.anyFullSync() {
+			flags = FlagChecksum
+		}
+		return c.change(o, nil, flags)
 	}
 	stale := old.Type == Gone || old.LastSeq < since
 	switch {
@@ -102,6 +106,15 @@ func (c *chunk) observe(o Observation) (Result, error) {
 	var flags Flag
 	if needsChecksum(old, o) {
 		flags = FlagChecksum
+	}
+	if flags == 0 && o.State.Type == File {
+		read, err := c.s.mayBeRead(c.txn, o.Path, old.LastSeq, o.State.Mtime)
+		if err != nil {
+			return Result{}, err
+		}
+		if read {
+			flags = FlagChecksum
+		}
 	}
 	res, err := c.change(o, &old, flags)
 	res.Descend = res.Descend || stale && o.State.Type == Dir

@@ -26,6 +26,8 @@ type Remote struct {
 	full    *FullSync
 	state   RemoteState
 	dropped bool
+	failing bool // there are retry records
+	history history
 }
 
 // Update is what Remote.Commit changes. Nil fields stay as they are.
@@ -60,7 +62,7 @@ func (s *Source) Remote(name string) (*Remote, error) {
 	if err := s.deleteRetries(context.Background(), name); err != nil {
 		return nil, err
 	}
-	r := &Remote{s: s, name: name, cursor: Cursor{Low: s.Head()}}
+	r := &Remote{s: s, name: name, cursor: Cursor{Low: s.Head()}, history: history{last: s.j.now()}}
 	r.full = &FullSync{Reason: "new remote", Started: s.j.now().UTC()}
 	err := s.j.submit(context.Background(), r.ops(Update{Cursor: &r.cursor, FullSync: r.full, State: &r.state}))
 	if err != nil {
@@ -83,7 +85,7 @@ func (s *Source) loadRemotes(txn *badger.Txn) error {
 	pre := prefix(kindCursor, s.name)
 	return each(txn, pre, func(key, val []byte) error {
 		name := string(key[len(pre):])
-		r := &Remote{s: s, name: name}
+		r := &Remote{s: s, name: name, history: history{last: s.j.now()}}
 		var err error
 		if r.cursor, err = decodeCursor(key, val); err == nil {
 			err = r.cursor.check(s.h.Head)
@@ -101,6 +103,7 @@ func (s *Source) loadRemotes(txn *badger.Txn) error {
 		if r.state, _, err = lookup(s.j, txn, remoteKey(kindState, s.name, name), decodeRemoteState); err != nil {
 			return err
 		}
+		r.failing = r.anyRetry(txn)
 		s.remotes[name] = r
 		return nil
 	})
@@ -246,8 +249,22 @@ func (r *Remote) commit(ctx context.Context, u Update) error {
 	if err := r.s.j.submit(ctx, ops); err != nil {
 		return err
 	}
+	failing := len(u.PutRetry) > 0
+	if !failing && len(u.DelRetry) > 0 {
+		txn := r.s.j.db.NewTransaction(false)
+		failing = r.anyRetry(txn)
+		txn.Discard()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if u.EndFullSync || len(u.DelRetry) > 0 {
+		r.history = history{last: r.s.j.now()} // paths were read without an entry
+	} else {
+		r.history.note(r.s.j.now(), r.cursor)
+	}
+	if len(u.PutRetry)+len(u.DelRetry) > 0 {
+		r.failing = failing
+	}
 	if u.Cursor != nil {
 		r.cursor = *u.Cursor
 	}
