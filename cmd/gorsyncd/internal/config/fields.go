@@ -116,3 +116,16 @@ func (p *parser) leaf(lv level, f field, v *yaml.Node) {
 		lv[f.path] = setting{value: value, pos: p.pos(v)}
 	}
 }
+
+// Key is a setting for the documentation: its dotted name and its default as
+// YAML.
+type Key struct{ Path, Default string }
+
+// Keys lists every setting.
+func Keys() []Key {
+	out := make([]Key, 0, len(fields))
+	for _, f := range fields {
+		out = append(out, Key{f.path, f.def})
+	}
+	return out
+}

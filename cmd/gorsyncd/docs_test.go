@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"gorsyncd/cmd/gorsyncd/internal/config"
+)
+
+func readDoc(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestEveryErrorIDIsDocumented takes the ids from the source, so that a new one
+// cannot be forgotten.
+func TestEveryErrorIDIsDocumented(t *testing.T) {
+	doc := readDoc(t, "docs/errors.md")
+	documented := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^### (\S+)$`).FindAllStringSubmatch(doc, -1) {
+		if documented[m[1]] {
+			t.Errorf("%s has two headings", m[1])
+		}
+		documented[m[1]] = true
+	}
+	files, err := filepath.Glob("../../replicate/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	id := regexp.MustCompile(`"([EG]-[A-Z0-9]+(?:-[A-Z0-9]+)*)"`)
+	for _, f := range files {
+		if strings.HasSuffix(f, "_test.go") {
+			continue
+		}
+		for _, m := range id.FindAllStringSubmatch(readDoc(t, f), -1) {
+			used[m[1]] = true
+		}
+	}
+	if len(used) < 10 {
+		t.Fatalf("only %d error ids found in %d files", len(used), len(files))
+	}
+	for id := range used {
+		if !documented[id] {
+			t.Errorf("%s has no heading in docs/errors.md", id)
+		}
+	}
+	for id := range documented {
+		if !used[id] {
+			t.Errorf("docs/errors.md describes %s, which nothing reports", id)
+		}
+	}
+}
+
+func TestErrorSectionsAreComplete(t *testing.T) {
+	for _, section := range regexp.MustCompile(`(?m)^#+ `).Split(readDoc(t, "docs/errors.md"), -1) {
+		name, _, _ := strings.Cut(section, "\n")
+		if !strings.HasPrefix(name, "E-") && !strings.HasPrefix(name, "G-") {
+			continue
+		}
+		if !regexp.MustCompile(`\nClass: (transient|config|entry|held)\. \S`).MatchString(section) || !strings.Contains(section, "**Remedy.** ") {
+			t.Errorf("%s lacks its class or its remedy", name)
+		}
+	}
+}
+
+func TestEverySettingIsDocumentedWithItsDefault(t *testing.T) {
+	doc := readDoc(t, "docs/config.md")
+	for _, k := range config.Keys() {
+		if row := fmt.Sprintf("| `%s` | `%s` | ", k.Path, k.Default); strings.Count(doc, row) != 1 {
+			t.Errorf("docs/config.md lacks the row %s", row)
+		}
+		leaf := k.Path[strings.LastIndexByte(k.Path, '.')+1:]
+		if !strings.Contains(config.Reference, leaf+":") {
+			t.Errorf("reference.yaml lacks %s", k.Path)
+		}
+	}
+	rows := regexp.MustCompile("(?m)^\\| `([a-z_.]+)` \\|").FindAllStringSubmatch(doc, -1)
+	known := map[string]bool{}
+	for _, k := range config.Keys() {
+		known[k.Path] = true
+	}
+	for _, k := range strings.Fields("sources defaults state_dir socket socket.path socket.group socket.mode journal.retain journal.max_size log.level log.format path name remotes target") {
+		known[k] = true
+	}
+	for _, r := range rows {
+		if !known[r[1]] {
+			t.Errorf("docs/config.md describes %s, which is no key", r[1])
+		}
+	}
+}
