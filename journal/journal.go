@@ -24,6 +24,7 @@ type Journal struct {
 	readOnly  bool
 	temporary string // directory to remove on Close
 	now       func() time.Time
+	grace     time.Duration // sweepGrace, but for tests
 
 	// gate is held for reading while a call uses the database; Close takes it
 	// for writing. It is never taken twice by one call, and never held while

@@ -20,6 +20,7 @@ func reopen(t testing.TB, o Options) *Journal {
 	if err != nil {
 		t.Fatal(err)
 	}
+	j.grace = 0
 	t.Cleanup(func() {
 		if !j.closed {
 			check(t, j)

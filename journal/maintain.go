@@ -26,10 +26,14 @@ func (j *Journal) Maintain(ctx context.Context) error {
 		return ErrReadOnly
 	}
 	for _, s := range j.all() {
-		for _, step := range []func(context.Context) (bool, error){s.sweep, s.sweepPinned, s.truncate} {
-			if err := repeat(ctx, step); err != nil {
-				return fmt.Errorf("maintain source %s: %w", s.name, err)
+		err := s.sweep(ctx)
+		for _, step := range []func(context.Context) (bool, error){s.sweepPinned, s.truncate} {
+			if err == nil {
+				err = repeat(ctx, step)
 			}
+		}
+		if err != nil {
+			return fmt.Errorf("maintain source %s: %w", s.name, err)
 		}
 	}
 	if err := j.enter(); err != nil {

@@ -113,7 +113,7 @@ func TestSweepInterrupted(t *testing.T) {
 	}
 	record(t, s, obs...)
 	record(t, s, gone("t"))
-	more, err := s.sweep(context.Background())
+	more, err := s.sweepStep(context.Background(), s.acked())
 	if err != nil || !more {
 		t.Fatal(more, err)
 	}
@@ -161,6 +161,24 @@ func TestMaintainEndsWithItsContext(t *testing.T) {
 	cancel()
 	if err := j.Maintain(ctx); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+func TestTombstoneStaysForAGrace(t *testing.T) {
+	j := openTest(t)
+	j.grace = sweepGrace
+	now := time.Now()
+	j.now = func() time.Time { return now }
+	s := source(t, j)
+	tree(t, s)
+	record(t, s, gone("d"))
+	for _, step := range []struct {
+		wait  time.Duration
+		index uint64
+	}{{0, 4}, {sweepGrace - 1, 4}, {1, 1}} {
+		now = now.Add(step.wait)
+		maintain(t, j)
+		equal(t, "index", s.header().Index, step.index)
 	}
 }
 

@@ -54,6 +54,7 @@ type machine struct {
 	serial  int
 	tree    files
 	dirty   map[string]bool // changed since the path was recorded
+	renewed map[string]bool // created or removed since
 	remotes map[string]files
 }
 
@@ -73,12 +74,18 @@ func (m *machine) put(path string, typ Type, mtime int64) {
 	m.serial++
 	n, had := m.tree[path]
 	if !had || n.Type != typ {
+		for q := range m.tree {
+			if within(path, q) {
+				m.renewed[q] = true
+			}
+		}
 		m.tree.removeTree(path)
 		n = node{State: State{Type: typ, Ino: uint64(m.serial), Mode: 0o644}}
 		up := m.tree[parent(path)]
 		up.Mtime, up.Ctime = m.stamp(), m.stamp()
 		m.tree[parent(path)] = up
 		m.touch(parent(path))
+		m.renewed[path] = true
 	}
 	if typ == File {
 		n.Size, n.Nlink, n.content = int64(m.serial%2), 1, m.serial
@@ -90,7 +97,7 @@ func (m *machine) put(path string, typ Type, mtime int64) {
 
 // look observes a path now.
 func (m *machine) look(path string, confirm bool) Observation {
-	o := Observation{Path: path, At: m.now, Confirm: confirm && !m.dirty[path]}
+	o := Observation{Path: path, At: m.now, Confirm: confirm && !m.dirty[path], Renewed: m.renewed[path]}
 	for p := path; ; p = parent(p) { // below a file there is nothing
 		if n, ok := m.tree[p]; !ok || p != path && n.Type != Dir {
 			return o
@@ -110,6 +117,7 @@ func (m *machine) record(t *rapid.T, obs ...Observation) []Result {
 	}
 	for _, o := range obs {
 		delete(m.dirty, o.Path)
+		delete(m.renewed, o.Path)
 	}
 	return res
 }
@@ -236,6 +244,7 @@ func (m *machine) open(t *rapid.T) {
 	if m.j, err = Open(Options{Dir: m.dir}); err != nil {
 		t.Fatal(err)
 	}
+	m.j.grace = 0
 	m.j.now = func() time.Time { return time.Unix(0, m.now) }
 	if m.s, err = m.j.Source("www"); err != nil {
 		t.Fatal(err)
@@ -321,7 +330,7 @@ func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n++
 		m := &machine{dir: filepath.Join(home, fmt.Sprint(n), "journal"), now: base,
-			tree: root(), dirty: map[string]bool{}, remotes: map[string]files{"a": root(), "b": root()}}
+			tree: root(), dirty: map[string]bool{}, renewed: map[string]bool{}, remotes: map[string]files{"a": root(), "b": root()}}
 		if err := os.Mkdir(filepath.Dir(m.dir), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -341,6 +350,15 @@ func TestModel(t *testing.T) {
 		t.Repeat(m.actions())
 		m.converge(t)
 	})
+}
+
+// observeDirty looks at all that events have told of, directories first.
+func (m *machine) observeDirty(t *rapid.T) {
+	for _, p := range slices.Sorted(maps.Keys(m.dirty)) {
+		if res := m.record(t, m.look(p, false)); res[0].Descend {
+			m.scan(t, p)
+		}
+	}
 }
 
 func (m *machine) actions() map[string]func(*rapid.T) {
@@ -380,6 +398,7 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 			for q := range m.tree {
 				if within(p, q) {
 					m.touch(q)
+					m.renewed[q] = true
 				}
 			}
 			m.tree.removeTree(p)
@@ -398,16 +417,13 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 		},
 		"observe dirty": func(t *rapid.T) {
 			wait(t)
-			for _, p := range slices.Sorted(maps.Keys(m.dirty)) {
-				if res := m.record(t, m.look(p, false)); res[0].Descend {
-					m.scan(t, p)
-				}
-			}
+			m.observeDirty(t)
 		},
 		"serve": func(t *rapid.T) {
 			m.serve(t, rapid.SampledFrom([]string{"a", "b"}).Draw(t, "remote"), false)
 		},
 		"maintain": func(t *rapid.T) {
+			m.observeDirty(t) // which takes less than the grace of the sweep
 			if err := m.j.Maintain(context.Background()); err != nil {
 				t.Fatal(err)
 			}

@@ -73,7 +73,7 @@ func Open(o Options) (*Journal, error) {
 
 func newJournal(dir string, log *slog.Logger, db *badger.DB) *Journal {
 	return &Journal{
-		dir: dir, log: log, db: db, now: time.Now, minFree: minFreeBytes,
+		dir: dir, log: log, db: db, now: time.Now, grace: sweepGrace, minFree: minFreeBytes,
 		commitTxn: (*badger.Txn).Commit, sources: map[string]*Source{},
 	}
 }

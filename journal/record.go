@@ -75,10 +75,13 @@ func (c *chunk) observe(o Observation) (Result, error) {
 		return Result{}, err
 	}
 	if o.State.Type == Gone {
-		if !live || !known || old.Type == Gone {
+		switch {
+		case !live, !known && !(o.Renewed && c.s.anyFullSync()), old.Type == Gone && known && !o.Renewed:
 			return Result{}, nil // the remotes know, or never knew of it
+		case !known:
+			return c.remove(o, nil)
 		}
-		return c.remove(o, old)
+		return c.remove(o, &old)
 	}
 	if !live {
 		if since, err = c.imply(o); err != nil {
@@ -94,7 +97,7 @@ func (c *chunk) observe(o Observation) (Result, error) {
 	}
 	stale := old.Type == Gone || old.LastSeq < since
 	switch {
-	case stale, !Same(old, o):
+	case stale, !Same(old, o), o.Renewed && old.Type == Dir:
 	case !old.Racy():
 		return Result{}, nil
 	case o.Confirm:
@@ -175,7 +178,7 @@ func (c *chunk) change(o Observation, old *Record, flags Flag) (Result, error) {
 		flags |= last.Flags & FlagChecksum
 	}
 	rec.LastSeq = c.append(Entry{Op: OpChange, Flags: flags, Path: o.Path, Count: lost}, last, found)
-	another := old == nil || old.Type != Dir || !old.sameInode(rec.State)
+	another := old == nil || old.Type != Dir || !old.sameInode(rec.State) || o.Renewed
 	if rec.Type == Dir {
 		if another {
 			rec.Since = rec.LastSeq
@@ -191,24 +194,27 @@ func (c *chunk) change(o Observation, old *Record, flags Flag) (Result, error) {
 }
 
 // remove journals that a path and all below it is gone.
-func (c *chunk) remove(o Observation, old Record) (Result, error) {
-	lost, err := c.lost(o, &old)
+func (c *chunk) remove(o Observation, old *Record) (Result, error) {
+	lost, err := c.lost(o, old)
 	if err != nil {
 		return Result{}, err
 	}
-	last, found, err := c.last(o.Path, &old)
+	last, found, err := c.last(o.Path, old)
 	if err != nil {
 		return Result{}, err
 	}
 	// The tombstone keeps size and time stamps: a file that comes back with
 	// them may be taken for unchanged by a remote that never saw it go.
-	rec := old
+	var rec Record
+	if old != nil {
+		rec = *old
+	}
 	rec.Type, rec.Since, rec.baseline, rec.below, rec.ObservedAt = Gone, 0, false, lost, o.At
 	rec.LastSeq = c.append(Entry{Op: OpRemove, Path: o.Path, Count: lost + 1}, last, found)
-	if old.Type == Dir {
+	if old != nil && old.Type == Dir {
 		clear(c.above)
 	}
-	c.putRecord(o.Path, &old, rec)
+	c.putRecord(o.Path, old, rec)
 	return Result{Seq: rec.LastSeq}, nil
 }
 

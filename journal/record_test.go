@@ -10,6 +10,11 @@ import (
 // ms shifts a time stamp of an observation relative to the moment it was made.
 const ms = int64(1e6)
 
+func renewed(o Observation) Observation {
+	o.Renewed = true
+	return o
+}
+
 func racy(o Observation) Observation {
 	o.State.Ctime = o.At - 5*ms
 	return o
@@ -62,6 +67,9 @@ func TestRecordDifference(t *testing.T) {
 		"directory to file":     {dir("f", 5), old, "change checksum"},
 		"directory to new file": {dir("f", 5), file("f", 9, 4), "change"},
 		"file to directory":     {old, dir("f", 5), "change descend"},
+		"gone again, renewed":   {gone("f"), renewed(gone("f")), ""},
+		"directory renewed":     {dir("f", 5), renewed(dir("f", 5)), "change descend"},
+		"file renewed":          {old, renewed(later(old)), ""},
 		"new again":             {gone("f"), old, "change"},
 		"new directory":         {gone("f"), dir("f", 5), "change descend"},
 		"baseline":              {gone("f"), with(old, func(o *Observation) { o.Baseline = true }), ""},
@@ -203,6 +211,35 @@ func TestRecreatedDirectory(t *testing.T) {
 	list := entries(t, s)
 	equal(t, "op", list[len(list)-1].Op, OpRemove)
 	equal(t, "equal again", record(t, s, file("d/x", 3, 0), gone("d/y")), []Result{{}, {}})
+}
+
+// A path may come back for a moment, be read by a remote that is about to
+// remove it, and be gone again before it is observed.
+func TestGoneAgainIsTold(t *testing.T) {
+	s := source(t, openTest(t))
+	tree(t, s)
+	equal(t, "gone", record(t, s, gone("d"))[0].Seq, 5)
+	equal(t, "seen again", record(t, s, gone("d"))[0].Seq, 0)
+	equal(t, "gone again", record(t, s, renewed(gone("d")))[0].Seq, 6)
+	e, _, err := s.Latest("d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "count", e.Count, 3)
+	equal(t, "never known", record(t, s, renewed(gone("tmp")))[0].Seq, 0)
+	r := remote(t, s, "nas") // its full sync may have read what was there
+	equal(t, "during a full sync", record(t, s, renewed(gone("tmp")))[0].Seq, 7)
+	commit(t, r, Update{EndFullSync: true})
+	equal(t, "after it", record(t, s, renewed(gone("tmp2")))[0].Seq, 0)
+}
+
+// A directory that was away for a moment may have been removed by a remote
+// that looked just then.
+func TestDirectoryMovedAwayAndBack(t *testing.T) {
+	s := source(t, openTest(t))
+	tree(t, s)
+	res := record(t, s, renewed(dir("d", 2)), file("d/x", 3, 0), gone("d/y"))
+	equal(t, "results", res, []Result{{Seq: 5, Descend: true}, {Seq: 6}, {Seq: 7}})
 }
 
 func TestRemovedAgainBeforeScanned(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Source is the part of a journal that belongs to one watched tree. All
@@ -19,6 +20,10 @@ type Source struct {
 	// writing is held from reading the header until its change is committed
 	// and taken over: one change of the header at a time.
 	writing sync.Mutex
+
+	// What every remote had passed at a time; guarded by writing.
+	passed   uint64
+	passedAt time.Time
 
 	mu      sync.Mutex // guards the following
 	h       header     // as committed

@@ -2,17 +2,46 @@ package journal
 
 import (
 	"context"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 )
+
+// sweepGrace is how long a tombstone stays after every remote has passed it:
+// longer than a watch waits with an observation, so that a path that came back
+// for a moment, and was read by a remote just then, is still known to be gone
+// again.
+const sweepGrace = 5 * time.Second
+
+// sweepable returns what every remote had passed one grace ago.
+func (s *Source) sweepable() uint64 {
+	now := s.j.now()
+	switch {
+	case s.j.grace == 0:
+		return s.acked()
+	case s.passedAt.IsZero():
+		s.passed, s.passedAt = s.acked(), now
+	case now.Sub(s.passedAt) >= s.j.grace:
+		done := s.passed
+		s.passed, s.passedAt = s.acked(), now
+		return done
+	}
+	return 0
+}
 
 // sweep goes on from header.Swept to what every remote has passed and deletes
 // the tombstones on the way. An entry whose path is in a retry set is pinned:
 // its tombstone stays, since the remote still has what is to be removed, and
 // would never be told of it once the path has come back.
-func (s *Source) sweep(ctx context.Context) (more bool, err error) {
+func (s *Source) sweep(ctx context.Context) error {
+	s.writing.Lock()
+	upto := s.sweepable()
+	s.writing.Unlock()
+	return repeat(ctx, func(ctx context.Context) (bool, error) { return s.sweepStep(ctx, upto) })
+}
+
+func (s *Source) sweepStep(ctx context.Context, acked uint64) (more bool, err error) {
 	err = s.transact(ctx, func(txn *badger.Txn, h *header) ([]op, error) {
-		acked := s.acked()
 		if h.Swept >= acked {
 			return nil, nil
 		}

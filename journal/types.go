@@ -79,6 +79,10 @@ type Observation struct {
 	// Confirm promises that a live watch has seen no event for the path since
 	// the recorded observation: an equal racy record becomes trusted.
 	Confirm bool
+	// Renewed tells that a live watch saw the path created, deleted or moved
+	// since the recorded observation: it may have been another, or absent, for
+	// a moment in which a remote looked. See the package documentation.
+	Renewed bool
 	// Baseline writes a path that has no record to the index without an entry:
 	// for the first scan of a source, whose remotes all get a full sync
 	// afterwards anyway.
