@@ -93,7 +93,7 @@ func (v *flushView) show(p control.FlushProgress) error {
 	}
 	if v.live {
 		v.drew = true
-		fmt.Fprintf(v.app.err, "\r\x1b[K%s", v.line())
+		fmt.Fprintf(v.app.err, "\r\x1b[K%s", fit(v.line(), terminalWidth(v.app.err)))
 	}
 	return nil
 }

@@ -41,8 +41,9 @@ EXAMPLE
 }
 
 func (a *app) status(ctx context.Context, c *cli.Context) error {
-	v := &statusView{app: a, c: c, redraw: isTerminal(a.out) && os.Getenv("TERM") != "dumb" && !a.json,
-		colour: isTerminal(a.out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && !c.Bool(flagNoColor)}
+	terminal := isTerminal(a.out) && os.Getenv("TERM") != "dumb"
+	v := &statusView{app: a, c: c, redraw: terminal && c.Bool("watch"),
+		colour: terminal && os.Getenv("NO_COLOR") == "" && !c.Bool(flagNoColor)}
 	for {
 		s, err := a.readStatus(ctx, c)
 		if err != nil {
@@ -112,7 +113,6 @@ type statusView struct {
 	app            *app
 	c              *cli.Context
 	redraw, colour bool
-	lines          int // drawn last time
 }
 
 func (v *statusView) show(s status.Status) error {
@@ -122,11 +122,9 @@ func (v *statusView) show(s status.Status) error {
 	if v.app.json {
 		return v.app.printJSON(s)
 	}
-	text := s.Text(v.colour)
-	up := ""
-	if v.redraw && v.lines > 0 {
-		up = fmt.Sprintf("\x1b[%dA\x1b[J", v.lines)
+	clear := ""
+	if v.redraw {
+		clear = "\x1b[H\x1b[2J"
 	}
-	v.lines = strings.Count(text, "\n")
-	return v.app.print("%s%s", up, text)
+	return v.app.print("%s%s", clear, s.Text(v.colour))
 }

@@ -20,13 +20,14 @@ func DefaultPaths(getenv func(string) string, root bool) Paths {
 	}
 	if !root {
 		home := getenv("HOME")
-		runtime := filepath.Join("/tmp", "gorsyncd-"+sanitise(or(getenv("USER"), "user")))
-		if xdg := getenv("XDG_RUNTIME_DIR"); xdg != "" {
-			runtime = filepath.Join(xdg, "gorsyncd")
-		}
 		p.Config = filepath.Join(or(getenv("XDG_CONFIG_HOME"), filepath.Join(home, ".config")), "gorsyncd", "gorsyncd.yaml")
 		p.StateDir = filepath.Join(or(getenv("XDG_STATE_HOME"), filepath.Join(home, ".local", "state")), "gorsyncd")
-		p.Socket = filepath.Join(runtime, "gorsyncd.sock")
+		// Without a runtime directory not in /tmp, where anybody could be
+		// first at a name that can be guessed.
+		p.Socket = filepath.Join(p.StateDir, "gorsyncd.sock")
+		if xdg := getenv("XDG_RUNTIME_DIR"); xdg != "" {
+			p.Socket = filepath.Join(xdg, "gorsyncd", "gorsyncd.sock")
+		}
 	}
 	if dir := firstDir(getenv("STATE_DIRECTORY")); dir != "" {
 		p.StateDir = dir

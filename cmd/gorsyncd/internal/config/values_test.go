@@ -93,8 +93,8 @@ func TestDefaultPaths(t *testing.T) {
 			Paths{"/etc/gorsyncd/gorsyncd.yaml", "/var/lib/x", "/run/x/gorsyncd.sock"}},
 		{"user", map[string]string{"HOME": "/home/u", "XDG_RUNTIME_DIR": "/run/user/1"}, false,
 			Paths{"/home/u/.config/gorsyncd/gorsyncd.yaml", "/home/u/.local/state/gorsyncd", "/run/user/1/gorsyncd/gorsyncd.sock"}},
-		{"xdg", map[string]string{"HOME": "/h", "XDG_CONFIG_HOME": "/c", "XDG_STATE_HOME": "/s", "USER": "Jo"}, false,
-			Paths{"/c/gorsyncd/gorsyncd.yaml", "/s/gorsyncd", "/tmp/gorsyncd-jo/gorsyncd.sock"}},
+		{"xdg", map[string]string{"HOME": "/h", "XDG_CONFIG_HOME": "/c", "XDG_STATE_HOME": "/s"}, false,
+			Paths{"/c/gorsyncd/gorsyncd.yaml", "/s/gorsyncd", "/s/gorsyncd/gorsyncd.sock"}},
 	} {
 		if got := DefaultPaths(env(c.env), c.root); got != c.want {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)

@@ -352,6 +352,7 @@ func TestSelect(t *testing.T) {
 		{nil, all},
 		{[]string{"www"}, all[:2]},
 		{[]string{"*/nas"}, all[1:]},
+		{[]string{"nas"}, all[1:]},
 		{[]string{"bbs/nas", "www/web1"}, []string{"www/web1", "bbs/nas"}},
 		{[]string{"*"}, all},
 	} {

@@ -8,8 +8,9 @@ import (
 )
 
 // Select returns those of all that a pattern matches, in the order of all.
-// A pattern is a full name, a source's name (all its remotes), or a glob such
-// as www/* or */nas. No pattern selects everything; a pattern that matches
+// A pattern is a full name, a source's name (all its remotes), a remote's name
+// without its source (in every source that has it), or a glob such as www/* or
+// */nas. No pattern selects everything; a pattern that matches
 // nothing is an *Error with CodeUsage.
 func Select(patterns, all []string) ([]string, error) {
 	if len(patterns) == 0 {
@@ -17,18 +18,23 @@ func Select(patterns, all []string) ([]string, error) {
 	}
 	chosen := map[string]bool{}
 	for _, p := range patterns {
-		glob := p
+		globs := []string{p}
 		if !strings.Contains(p, "/") {
-			glob = p + "/*"
+			globs = []string{p + "/*", "*/" + p}
 		}
 		found := false
-		for _, name := range all {
-			ok, err := path.Match(glob, name)
-			if err != nil {
-				return nil, &Error{Code: CodeUsage, Message: fmt.Sprintf("%q is not a name or a pattern", p), Err: err}
+		for _, glob := range globs {
+			for _, name := range all {
+				ok, err := path.Match(glob, name)
+				if err != nil {
+					return nil, &Error{Code: CodeUsage, Message: fmt.Sprintf("%q is not a name or a pattern", p), Err: err}
+				}
+				if ok {
+					found, chosen[name] = true, true
+				}
 			}
-			if ok {
-				found, chosen[name] = true, true
+			if found {
+				break // a source called nas is not also every remote of that name
 			}
 		}
 		if !found {

@@ -61,7 +61,7 @@ func (v *View) Close() error {
 	return v.j.Close()
 }
 
-// Dump, Stats and Check are those of the journal.
+// Dump is that of the journal; nothing is dumped when there is none.
 func (v *View) Dump(ctx context.Context, q journal.Query, row func(journal.Row) error) error {
 	if v.j == nil {
 		return nil
@@ -69,6 +69,7 @@ func (v *View) Dump(ctx context.Context, q journal.Query, row func(journal.Row) 
 	return v.j.Dump(ctx, q, row)
 }
 
+// Stats is that of the journal.
 func (v *View) Stats() journal.Stats {
 	if v.j == nil {
 		return journal.Stats{}
@@ -76,6 +77,7 @@ func (v *View) Stats() journal.Stats {
 	return v.j.Stats()
 }
 
+// Check is that of the journal.
 func (v *View) Check(ctx context.Context) (journal.Report, error) {
 	if v.j == nil {
 		return journal.Report{}, nil
