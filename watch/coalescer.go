@@ -306,11 +306,15 @@ func (c *coalescer) done(it *item, now time.Duration) {
 }
 
 // satisfied says that the path was observed at wall: events received until
-// then need no look.
-func (c *coalescer) satisfied(path string, wall int64, now time.Duration) {
-	if it := c.items[itemKey{path: path}]; it != nil && it.pending && it.wall <= wall {
-		c.done(it, now)
+// then need no look. It returns what they were and when the last was received.
+func (c *coalescer) satisfied(path string, wall int64, now time.Duration) (h hint, last int64) {
+	it := c.items[itemKey{path: path}]
+	if it == nil || !it.pending || it.wall > wall {
+		return 0, 0
 	}
+	h, last = it.hints, it.wall
+	c.done(it, now)
+	return h, last
 }
 
 // hurry makes everything pending due now: a fence waits for it.

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -84,7 +85,12 @@ func withQueue(t *testing.T, limit int, start func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer writeSysctl(t, sysctl, strings.TrimSpace(string(old)))
+	before, err := strconv.Atoi(strings.TrimSpace(string(old)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Another test may have lowered it too: what it was then must not stay.
+	defer writeSysctl(t, sysctl, fmt.Sprint(max(before, 16384)))
 	writeSysctl(t, sysctl, fmt.Sprint(limit))
 	start()
 }

@@ -97,7 +97,6 @@ type lister struct {
 	sc   scan
 	root *handle
 	dir  *handle
-	at   int64 // when the directory was opened
 	todo []todo
 }
 
@@ -121,7 +120,6 @@ func (t *Tree) scanDir(ctx context.Context, sc scan) error {
 		return t.rootTrouble(ctx)
 	}
 	defer root.close()
-	at := time.Now().UnixNano()
 	dir, err := root.open(sc.rel)
 	if err != nil {
 		t.notThere(sc.rel, "open directory", err)
@@ -135,6 +133,7 @@ func (t *Tree) scanDir(ctx context.Context, sc scan) error {
 	if !t.watchDir(root, sc) {
 		return nil
 	}
+	sc.at = time.Now().UnixNano()
 	if err := unix.Fstat(dir.fd, &dir.st); err != nil {
 		t.troubled(sc.rel, "stat", err)
 		return nil
@@ -146,7 +145,7 @@ func (t *Tree) scanDir(ctx context.Context, sc scan) error {
 	}
 	t.scans.dirs++
 	slices.Sort(names)
-	l := &lister{t: t, sc: sc, root: root, dir: dir, at: at}
+	l := &lister{t: t, sc: sc, root: root, dir: dir}
 	if err := l.own(); err != nil {
 		return err
 	}
@@ -211,7 +210,7 @@ func (t *Tree) markPolled(n *node, sc scan) {
 // own observes the directory itself, unless that was done just before.
 func (l *lister) own() error {
 	t := l.t
-	o := journal.Observation{Path: l.sc.rel, State: stateOf(&l.dir.st, t.rootKey.dev), At: l.at}
+	o := journal.Observation{Path: l.sc.rel, State: stateOf(&l.dir.st, t.rootKey.dev), At: l.sc.at}
 	if o.State == l.sc.seen {
 		return nil
 	}

@@ -153,7 +153,9 @@ func (t *Tree) passFound(ctx context.Context, f *found) error {
 		if r.Seq == 0 || o.State.Type == journal.Dir {
 			continue
 		}
-		t.co.satisfied(o.Path, o.At, t.now())
+		if h, last := t.co.satisfied(o.Path, o.At, t.now()); h&hintName != 0 && last > from.sc.at {
+			t.co.add(dirOf(o.Path), hintAttr, t.now(), last) // the directory was observed before that
+		}
 		if from.sc.group != t.scans.full { // which sees all names anyway
 			if err := t.siblings(from.was, *o); err != nil {
 				return err

@@ -14,6 +14,7 @@ type scan struct {
 	group *group
 	suspects
 
+	at    int64         // when the directory itself was observed
 	seen  journal.State // what was passed to the index already; zero if nothing
 	fresh bool          // the index has another inode or nothing there: what it has below does not count
 }
