@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -108,7 +109,18 @@ func (c *Churn) data() []byte {
 	return b
 }
 
-func (c *Churn) create() { _ = os.WriteFile(filepath.Join(c.dir(), c.name()), c.data(), 0o644) }
+// writeFile is os.WriteFile that gives up on a fifo instead of waiting for a
+// reader.
+func writeFile(path string, data []byte, mode os.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NONBLOCK, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
+}
+
+func (c *Churn) create() { _ = writeFile(filepath.Join(c.dir(), c.name()), c.data(), 0o644) }
 
 func (c *Churn) regular() string {
 	f := c.file()
@@ -129,7 +141,7 @@ func (c *Churn) append() {
 
 func (c *Churn) overwrite() {
 	if f := c.regular(); f != "" {
-		_ = os.WriteFile(f, c.data(), 0o644)
+		_ = writeFile(f, c.data(), 0o644)
 	}
 }
 
@@ -160,7 +172,7 @@ func (c *Churn) editorSave() {
 		f = filepath.Join(c.dir(), c.name())
 	}
 	tmp := filepath.Join(filepath.Dir(f), fmt.Sprintf(".%d.swp", c.next))
-	if os.WriteFile(tmp, c.data(), 0o600) == nil {
+	if writeFile(tmp, c.data(), 0o600) == nil {
 		_ = os.Rename(tmp, f)
 	}
 }
@@ -176,7 +188,7 @@ func (c *Churn) mkdir() { _ = os.Mkdir(filepath.Join(c.dir(), c.name()), 0o755) 
 func (c *Churn) mkdirDeep() {
 	d := filepath.Join(c.dir(), c.name(), c.name(), c.name())
 	if os.MkdirAll(d, 0o755) == nil {
-		_ = os.WriteFile(filepath.Join(d, c.name()), c.data(), 0o644)
+		_ = writeFile(filepath.Join(d, c.name()), c.data(), 0o644)
 	}
 }
 
@@ -223,7 +235,7 @@ func (c *Churn) touch() {
 func (c *Churn) fifo() { _ = syscall.Mkfifo(filepath.Join(c.dir(), c.name()), 0o644) }
 
 func (c *Churn) sparse() {
-	f, err := os.Create(filepath.Join(c.dir(), "sparse"))
+	f, err := os.OpenFile(filepath.Join(c.dir(), "sparse"), os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NONBLOCK, 0o644)
 	if err != nil {
 		return
 	}
@@ -235,12 +247,12 @@ func (c *Churn) sparse() {
 func (c *Churn) swapType() {
 	if f := c.file(); f != "" && c.r.IntN(2) == 0 {
 		if os.Remove(f) == nil && os.Mkdir(f, 0o755) == nil {
-			_ = os.WriteFile(filepath.Join(f, "inside"), c.data(), 0o644)
+			_ = writeFile(filepath.Join(f, "inside"), c.data(), 0o644)
 		}
 		return
 	}
 	if d := c.dir(); d != c.Root && os.RemoveAll(d) == nil {
-		_ = os.WriteFile(d, c.data(), 0o644)
+		_ = writeFile(d, c.data(), 0o644)
 	}
 }
 

@@ -29,6 +29,7 @@ func TestMassDeletionIsHeld(t *testing.T) {
 	base := t.TempDir()
 	src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
 	fill(t, src, 300)
+	write(t, filepath.Join(src, "keep"), "so that the source is not empty")
 	d := testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: dst})
 	r := newRig(t, oneRemote(src, d.Target("m"), "defaults: {guard: {max_delete: 100}}"))
 	r.start()

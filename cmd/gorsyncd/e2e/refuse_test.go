@@ -45,7 +45,7 @@ func TestRefusedFile(t *testing.T) {
 		out := r.mustCLI("journal", "inspect", "--state", "failing", "--json")
 		return strings.Contains(out, "dir/stone") && strings.Contains(out, "E-DEST-PERM") && !strings.Contains(out, `"attempts":1,`)
 	})
-	if doc := r.status().remote(t, "src/r"); doc.Failing != 1 || doc.State != "failing" {
+	if doc := r.waitState("src/r", "failing", 20*time.Second); doc.Failing != 1 || doc.Error == nil || doc.Error.ID != "E-DEST-PERM" {
 		t.Errorf("remote with a refused file: %+v", doc)
 	}
 	if _, _, code := r.cli("status", "-q"); code != 4 {
