@@ -154,6 +154,25 @@ func TestRetryPinsTombstone(t *testing.T) {
 	equal(t, "index", s.header().Index, 1)
 }
 
+// The same for a directory that became a file, which goes on changing.
+func TestRetryPinsWhatAFileShadows(t *testing.T) {
+	j := openTest(t)
+	s := source(t, j)
+	r := remote(t, s, "nas")
+	tree(t, s)
+	record(t, s, file("d", 9, 1))
+	commit(t, r, Update{Cursor: &Cursor{Low: 5}, PutRetry: []Retry{{Path: "d", Seq: 5, Op: OpChange}}})
+	maintain(t, j)
+	record(t, s, file("d", 9, 2))
+	commit(t, r, Update{Cursor: &Cursor{Low: 6}, DelRetry: []string{"d"}})
+	maintain(t, j)
+	equal(t, "index", s.header().Index, 2)
+	record(t, s, file("d", 9, 3))
+	e, _, err := s.Latest("d")
+	must(t, err)
+	equal(t, "count", e.Count, 0)
+}
+
 func TestMaintainEndsWithItsContext(t *testing.T) {
 	j := openTest(t)
 	tree(t, source(t, j))

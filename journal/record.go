@@ -186,6 +186,7 @@ func (c *chunk) change(o Observation, old *Record, flags Flag) (Result, error) {
 			rec.Since = old.Since
 		}
 	}
+	rec.below = lost
 	if old != nil && old.Type == Dir && (rec.Type != Dir || another) {
 		clear(c.above)
 	}
@@ -227,24 +228,13 @@ func (c *chunk) last(path string, old *Record) (Entry, bool, error) {
 	return e, found && e.Path == path, err
 }
 
-// lost counts the indexed paths below that go away with this observation,
-// and were not reported in an entry of their own.
+// lost counts the indexed paths below that go away with this observation, or
+// went away with an earlier one and are not swept yet.
 func (c *chunk) lost(o Observation, old *Record) (uint64, error) {
-	switch {
-	case old == nil || o.State.Type == Dir:
+	if old == nil || o.State.Type == Dir || old.Type != Dir && old.below == 0 {
 		return 0, nil
-	case old.Type == Dir:
-		return c.countBelow(o.Path)
-	case old.Type == Gone:
-		return old.below, nil
 	}
-	// A directory was replaced by this file, and what was below is still
-	// shadowed until the sweep.
-	e, found, err := c.last(o.Path, old)
-	if err != nil || !found || e.Op != OpChange || e.Seq <= c.h.Swept {
-		return 0, err
-	}
-	return e.Count, nil
+	return c.countBelow(o.Path)
 }
 
 // append gives an entry its seq and deletes the older one of the path.

@@ -67,7 +67,7 @@ type Record struct {
 	Since      uint64 // directories: records below with a smaller LastSeq do not count
 
 	baseline bool   // LastSeq is no entry of this path
-	below    uint64 // tombstones: indexed paths that went away with this one
+	below    uint64 // no directories: records below that it shadows, until they are swept
 }
 
 // Observation is what was seen at a path.
