@@ -23,9 +23,10 @@ build:
 demo: setup build
 	go run ./bench/demo -bin $(BIN)
 
-# The whole suite; real rsync daemons and ssh servers on loopback ports.
+# The whole suite; real rsync daemons and ssh servers on loopback ports. One
+# package at a time: some tests lower kernel limits that all processes share.
 test: setup
-	go test $(TESTFLAGS) -timeout 14m ./...
+	go test $(TESTFLAGS) -p 1 -timeout 14m ./...
 
 # The long form of the crash test that `make test` runs briefly.
 crash: setup

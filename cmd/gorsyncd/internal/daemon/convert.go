@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"log/slog"
-	"path/filepath"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/journal"
@@ -44,7 +43,7 @@ func rsyncOptions(rc config.Remote, stateDir string) replicate.RsyncOptions {
 		SSH: replicate.SSHOptions{
 			Port: rc.SSH.Port, IdentityFile: rc.SSH.IdentityFile, ConfigFile: rc.SSH.ConfigFile,
 			KnownHosts: rc.SSH.KnownHosts, Options: config.Texts(rc.SSH.Options),
-			ControlDir: filepath.Join(stateDir, "ssh"),
+			ControlDir: sshDir(stateDir),
 		},
 	}
 }

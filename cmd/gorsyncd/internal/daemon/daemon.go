@@ -70,7 +70,7 @@ func Run(ctx context.Context, o Options) error {
 }
 
 func (d *Daemon) open(ctx context.Context) error {
-	for _, dir := range []string{d.cfg.StateDir, d.fenceDir("")} {
+	for _, dir := range []string{d.cfg.StateDir, d.fenceDir(""), sshDir(d.cfg.StateDir)} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make state directory: %w", err)
 		}
@@ -79,6 +79,9 @@ func (d *Daemon) open(ctx context.Context) error {
 	d.journal, err = openJournal(ctx, d.cfg, d.log)
 	return err
 }
+
+// sshDir holds the sockets of shared ssh connections.
+func sshDir(stateDir string) string { return filepath.Join(stateDir, "ssh") }
 
 func (d *Daemon) fenceDir(source string) string {
 	return filepath.Join(d.cfg.StateDir, "fence", source)
