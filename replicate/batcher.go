@@ -97,6 +97,8 @@ func (r *round) consider(it *Item) {
 	}
 	u, verdict := r.unit(it)
 	switch {
+	case u == &wait:
+		return
 	case verdict.ID != "":
 		r.failed = append(r.failed, failure{it, verdict})
 		return
@@ -214,6 +216,12 @@ func (r *round) add(it *Item, u *unit) {
 	b.Locks = append(b.Locks, u.locks...)
 }
 
+// wait is the unit of an item that cannot be sent as it is: the journal says
+// that the path is gone, and there is one. Either that is journaled soon, or it
+// is gone again: then this item still has to remove it, so it must not be
+// acknowledged for having sent what was there for a moment.
+var wait unit
+
 // unit looks at an item's path. A nil unit without a verdict means that there
 // is nothing to send.
 func (p *planner) unit(it *Item) (*unit, Outcome) {
@@ -223,14 +231,18 @@ func (p *planner) unit(it *Item) (*unit, Outcome) {
 		return nil, Outcome{}
 	}
 	content := it.Flags&journal.FlagChecksum != 0
+	if it.Op == journal.OpRemove && !p.noDelete && seen.Presence >= IsDir && seen.Presence != Unknown {
+		return &wait, Outcome{}
+	}
 	switch seen.Presence {
 	case Unknown:
 		return nil, sourceOutcome(seen.Err)
-	case Covered:
-		return nil, Outcome{}
-	case Missing:
+	case Covered, Missing:
 		if it.Op != journal.OpRemove || p.noDelete || it.Path == "" {
 			return nil, Outcome{}
+		}
+		if seen.Presence == Covered {
+			return p.covered(it.Path), Outcome{}
 		}
 		return p.small(it.Path, Lock{ScopeTree, it.Path}, true), Outcome{}
 	case IsDir:
@@ -255,6 +267,31 @@ func (p *planner) unit(it *Item) (*unit, Outcome) {
 func (p *planner) small(path string, own Lock, removes bool) *unit {
 	u := &unit{lane: laneOf(path), removes: removes, paths: []string{path}, locks: []Lock{own}}
 	u.addParent(path)
+	return u
+}
+
+// covered is the unit of a path whose parent is gone, too. The entry that
+// removes the parent is on its way, but this one may not wait for it: the
+// parent may come back first, and then nobody would remove the path. Listing
+// the path alone removes exactly it (rsync ends with code 24), and lets the
+// removal guard see the parent's own entry. Below what is no directory any
+// more rsync refuses to look, so that is listed as well.
+func (p *planner) covered(path string) *unit {
+	top, _ := parentOf(path)
+	seen := p.look(top)
+	for seen.Presence == Covered {
+		top, _ = parentOf(top)
+		seen = p.look(top)
+	}
+	u := &unit{lane: LaneList, removes: true, paths: []string{path}}
+	if seen.Presence == Missing {
+		parent, _ := parentOf(path)
+		u.locks = []Lock{{ScopeTree, path}, {ScopeDir, parent}}
+		return u
+	}
+	u.paths = append(u.paths, top)
+	u.locks = []Lock{{ScopeTree, top}}
+	u.addParent(top)
 	return u
 }
 

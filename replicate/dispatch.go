@@ -139,9 +139,22 @@ func (d *Dispatcher) start(ctx context.Context, b *Batch, now time.Time) {
 // work carries one batch, and looks again when only a part of it arrived.
 func (d *Dispatcher) work(ctx context.Context, b *Batch) report {
 	rep := report{batch: b, res: d.tr.Run(ctx, b, Send)}
-	if c := rep.res.Outcome; c.Class == ClassEntry || c.ID == "E-NOSPACE" {
+	// Code 24 comes, among others, from a removal whose parent is gone, too.
+	unsure := rep.res.Exit == 24 && b.Removes
+	if c := rep.res.Outcome; unsure || c.Class == ClassEntry || c.ID == "E-NOSPACE" {
 		v := d.tr.Run(ctx, b, Verify)
 		rep.verify = &v
+	}
+	if t, ok := d.o.Tree.(indexed); ok && b.chunk != nil {
+		for _, c := range rep.res.Changes {
+			_, known, err := t.Lookup(c.Path)
+			if err != nil {
+				rep.err = err
+			}
+			if !known {
+				rep.unknown = append(rep.unknown, c.Path)
+			}
+		}
 	}
 	return rep
 }

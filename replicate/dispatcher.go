@@ -64,6 +64,9 @@ type report struct {
 	// verify is what a second look found still different; nil when there was
 	// none. It did not change anything.
 	verify *Result
+	// unknown are paths a reconcile made that the index does not know.
+	unknown []string
+	err     error // of the index: the journal's trouble
 }
 
 // New checks the options. Nothing is started or read before Run.
@@ -152,6 +155,11 @@ func (d *Dispatcher) loop(ctx, work context.Context) error {
 		case fn := <-d.calls:
 			fn()
 		case rep := <-d.reports:
+			if rep.err != nil {
+				d.giveBack(rep.batch)
+				delete(d.flights, rep.batch.ID)
+				return rep.err
+			}
 			d.settle(rep, time.Now())
 		case err := <-d.commits:
 			if err := d.committed(err); err != nil {

@@ -24,9 +24,9 @@
 //   - No two processes work on overlapping paths of one remote: both would exit
 //     0 and the older could land last. See Locks.
 //   - A path that is gone is removed from the remote only for a removal entry,
-//     and only when its parent is still there. In every other case a removal
-//     entry that covers it exists or is about to be journaled, since the index
-//     says it exists; sending it earlier would pass the removal guard by.
+//     and only that path. One that is gone when its change is to be sent has a
+//     removal entry to come, since the index says it exists; and what is gone
+//     above it has an entry with a count, which the removal guard must see.
 //   - The source root is opened, compared with the identity the journal knows,
 //     and handed to rsync as a directory handle, so that a root that is
 //     unmounted in between is never read as an empty tree.

@@ -49,6 +49,9 @@ func (d *Dispatcher) take(e journal.Entry, now time.Time) {
 		d.guard.add(e.Time, e.Seq, e.Count) {
 		d.hold(maxDeleteReason(d.guard.sum, d.guard.max), now)
 	}
+	if e.Op == journal.OpRemove && e.Count > 1 {
+		d.supersedeBelow(e.Path)
+	}
 	if r := d.retries.get(e.Path); r != nil {
 		d.absorb(r, e)
 		return
@@ -58,6 +61,30 @@ func (d *Dispatcher) take(e journal.Entry, now time.Time) {
 		return
 	}
 	d.queue.push(&Item{Path: e.Path, Seq: e.Seq, Op: e.Op, Flags: e.Flags, Count: e.Count, Time: e.Time})
+}
+
+// supersedeBelow drops the changes below a directory that is gone. They are
+// covered, and if the directory comes back everything in it is journaled anew;
+// sent after the removal they could bring back what nobody would remove.
+// Removals stay: a path that does not come back is not journaled again.
+func (d *Dispatcher) supersedeBelow(dir string) {
+	var covered []*Item
+	for it := range d.unacked() {
+		if it.Op == journal.OpChange && isBelow(it.Path, dir) {
+			covered = append(covered, it)
+		}
+	}
+	for _, it := range covered {
+		d.queue.take(it, itemDropped)
+		it.state = itemDropped
+		d.ledger.ack(it.Seq)
+		d.linkDone(it)
+	}
+	for path, r := range d.retries.byPath {
+		if r.Op == journal.OpChange && isBelow(path, dir) && r.item.state != itemInFlight {
+			d.dropRetry(path)
+		}
+	}
 }
 
 // collapse makes a waiting item stand for a newer entry of its path. It keeps

@@ -321,3 +321,11 @@ func write(tb testing.TB, root string, files map[string]string) {
 		}
 	}
 }
+
+// Lookup makes the index known to a full sync.
+func (j *memJournal) Lookup(path string) (journal.Record, bool, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s, ok := j.index[path]
+	return journal.Record{State: s}, ok, nil
+}

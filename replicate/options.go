@@ -48,6 +48,12 @@ type rooted interface {
 	Root() (journal.RootID, bool)
 }
 
+// indexed is what a Tree may also tell: whether the index knows a path. Then
+// a full sync finds out what it sent and nobody journaled.
+type indexed interface {
+	Lookup(path string) (journal.Record, bool, error)
+}
+
 // DeleteMode says which removals a remote follows.
 type DeleteMode uint8
 

@@ -37,6 +37,16 @@ func (c Change) dirtiesRoot() bool {
 	return c.Path != "" && !strings.Contains(c.Path, "/") && (c.Delete || c.Item[0] != '.')
 }
 
+// wants tells whether a line of a Send matters: it may show that rsync found
+// something which the journal takes for gone. Should that vanish before it is
+// observed, no entry would tell the remote.
+func (b *Batch) wants(c Change) bool {
+	if b.Lane == LaneReconcile {
+		return !c.Delete && strings.HasSuffix(c.Item, "+++++++")
+	}
+	return b.Removes && !c.Delete
+}
+
 // unescape undoes rsync's \#ooo (three octal digits), its form of control
 // characters and of a backslash that would otherwise read as one.
 func unescape(s string) string {

@@ -70,6 +70,10 @@ func (o *Options) laneArgs(b *Batch, mode Mode) []string {
 	missing := "--ignore-missing-args"
 	if b.Removes {
 		missing = "--delete-missing-args"
+		if mode == Send {
+			// Also print what is there and unchanged: see Batch.wants.
+			a = append(a, "-ii")
+		}
 	}
 	a = append(a, missing)
 	switch b.Lane {

@@ -23,11 +23,13 @@ type transport interface {
 
 // Result is what one run came to.
 type Result struct {
-	Outcome  Outcome
-	Exit     int
-	Stderr   string
-	Changes  []Change // Verify
-	Sent     int64    // bytes on the wire
+	Outcome Outcome
+	Exit    int
+	Stderr  string
+	// Changes are all that a Verify would do. Of a Send they are only what the
+	// journal may know nothing of: see Batch.wants.
+	Changes  []Change
+	Sent     int64 // bytes on the wire
 	Received int64
 	Files    uint64 // regular files sent
 	Deleted  uint64
@@ -59,7 +61,7 @@ func (t *rsyncTransport) Run(ctx context.Context, b *Batch, mode Mode) Result {
 	out := &lines{fn: func(s string) {
 		if c, ok := parseChange(s); ok {
 			res.RootDirty = res.RootDirty || c.dirtiesRoot()
-			if mode == Verify {
+			if mode == Verify || b.wants(c) {
 				res.Changes = append(res.Changes, c)
 			}
 			return
@@ -109,10 +111,10 @@ func (t *rsyncTransport) openRoot() (*os.File, error) {
 			var st unix.Stat_t
 			var fs unix.Statfs_t
 			err := errors.Join(unix.Fstat(int(f.Fd()), &st), unix.Fstatfs(int(f.Fd()), &fs))
-			fsid := uint64(uint32(fs.Fsid.Val[0])) | uint64(uint32(fs.Fsid.Val[1]))<<32
+			fsid := uint64(uint32(fs.Fsid.Val[0]))<<32 | uint64(uint32(fs.Fsid.Val[1]))
 			// A device number may change with each mount, the id of a file
 			// system on some kinds of them; both at once do not.
-			if err == nil && (st.Ino != id.Ino || st.Dev != id.Dev && fsid != id.FSID) {
+			if err == nil && (st.Ino != id.Ino || st.Dev != id.Dev && (fsid == 0 || fsid != id.FSID)) {
 				err = fmt.Errorf("%s is not the directory that was indexed", t.o.Root)
 			}
 			if err != nil {

@@ -21,12 +21,13 @@ func (d *Dispatcher) settle(rep report, now time.Time) {
 	d.locks.RemoveAll(b.Locks)
 	d.stats.add(rep, now)
 	d.logBatch(rep)
+	d.phantoms(rep.unknown, now)
 	out := rep.res.Outcome
 	switch {
-	case out.Class == ClassOK:
+	case out.Class == ClassOK && (rep.verify == nil || rep.verify.Outcome.Class == ClassOK && len(rep.verify.Changes) == 0):
 		d.recovered(now)
 		d.maxFiles = min(d.o.BatchFiles, d.maxFiles*2)
-		d.arrived(b, nil, rep.res.RootDirty, now)
+		d.arrived(rep, nil, rep.res.RootDirty, now)
 	case rep.verify != nil && (rep.verify.Outcome.Class == ClassOK || rep.verify.Outcome.Class == ClassEntry):
 		d.partial(rep, now)
 	case out.Class == ClassCanceled || rep.verify != nil && rep.verify.Outcome.Class == ClassCanceled:
@@ -36,7 +37,7 @@ func (d *Dispatcher) settle(rep report, now time.Time) {
 		d.hold("G-MAXDELETE "+out.Message, now)
 	default:
 		exit := rep.res.Exit
-		if rep.verify != nil && out.Class == ClassEntry {
+		if rep.verify != nil && out.ID != "E-NOSPACE" {
 			out, exit = rep.verify.Outcome, rep.verify.Exit
 		}
 		d.giveBack(b)
@@ -66,12 +67,23 @@ func (d *Dispatcher) recovered(now time.Time) {
 
 // arrived acknowledges a batch, but for the residual (paths by verify pass).
 // dirty says that the root may have lost its mtime.
-func (d *Dispatcher) arrived(b *Batch, residual map[string]bool, dirty bool, now time.Time) {
+func (d *Dispatcher) arrived(rep report, residual map[string]bool, dirty bool, now time.Time) {
+	b := rep.batch
+	found := map[string]bool{}
+	for _, c := range rep.res.Changes {
+		found[c.Path] = true
+	}
+	var back []*Item
 	for _, it := range b.Items {
-		if !residual[it.Path] {
+		switch {
+		case residual[it.Path]:
+		case it.Op == journal.OpRemove && found[it.Path]:
+			back = append(back, it)
+		default:
 			d.ackItem(it, b.Retry, now)
 		}
 	}
+	d.handBack(b, back)
 	if b.Lane == LaneBig || dirty {
 		for _, dir := range b.Restamp {
 			d.restamp(dir, now)
@@ -79,6 +91,20 @@ func (d *Dispatcher) arrived(b *Batch, residual map[string]bool, dirty bool, now
 	}
 	if b.chunk != nil {
 		d.chunkDone(b)
+	}
+}
+
+// phantoms are paths that a reconcile made on the remote and the index does
+// not know. What stays is journaled soon, which turns these records into
+// changes; what was there for a moment only is removed by them.
+func (d *Dispatcher) phantoms(paths []string, now time.Time) {
+	if d.o.Delete == DeleteNone {
+		return
+	}
+	for _, path := range paths {
+		if d.queue.get(path) == nil && d.retries.get(path) == nil {
+			d.keepRetry(journal.Retry{Path: path, Seq: d.ledger.read, Op: journal.OpRemove, First: now, Next: now})
+		}
 	}
 }
 
@@ -108,10 +134,14 @@ func (d *Dispatcher) ackItem(it *Item, retry bool, now time.Time) {
 // failItem moves an item to the retry set, or keeps it there, one attempt on.
 func (d *Dispatcher) failItem(it *Item, out Outcome, retry bool, now time.Time) {
 	if !retry {
+		covered := it.state == itemDropped
 		d.queue.take(it, itemDropped)
 		d.update.cursor = true
 		d.ledger.ack(it.Seq)
 		d.linkDone(it)
+		if covered {
+			return // superseded while it was under way
+		}
 	}
 	d.failPath(journal.Retry{Path: it.Path, Seq: it.Seq, Op: it.Op, Flags: it.Flags}, out, now)
 }
@@ -120,9 +150,12 @@ func (d *Dispatcher) failItem(it *Item, out Outcome, retry bool, now time.Time) 
 // queue is absorbed.
 func (d *Dispatcher) failPath(rec journal.Retry, out Outcome, now time.Time) {
 	if e := d.retries.get(rec.Path); e != nil {
-		flags := rec.Flags
+		failed := rec
 		rec = e.Retry
-		rec.Flags |= flags
+		rec.Flags |= failed.Flags
+		if failed.Seq > rec.Seq {
+			rec.Seq, rec.Op = failed.Seq, failed.Op
+		}
 		e.item.state, e.again = itemQueued, false
 	}
 	if q := d.queue.get(rec.Path); q != nil {
@@ -148,6 +181,9 @@ func (d *Dispatcher) failPath(rec journal.Retry, out Outcome, now time.Time) {
 // restamp has the attributes of a directory sent soon: a run wrote into it
 // without stamping it. It is durable with the acknowledgement of that run.
 func (d *Dispatcher) restamp(dir string, now time.Time) {
+	if d.queue.get(dir) != nil {
+		return // it is to be sent anyway
+	}
 	if e := d.retries.get(dir); e != nil {
 		if e.item.state == itemInFlight {
 			e.again = true
@@ -163,15 +199,20 @@ func (d *Dispatcher) giveBack(b *Batch) {
 	if b.chunk != nil {
 		b.chunk.running = false
 	}
+	d.handBack(b, b.Items)
+}
+
+// handBack returns some of the items of a batch to where they came from.
+func (d *Dispatcher) handBack(b *Batch, items []*Item) {
 	if b.Retry {
-		for _, it := range b.Items {
+		for _, it := range items {
 			if e := d.retries.get(it.Path); e != nil && e.item == it {
 				it.state, e.again = itemQueued, false
 			}
 		}
 		return
 	}
-	d.requeue(b.Items)
+	d.requeue(items)
 }
 
 // requeue puts items before all others. One that a newer entry has replaced
@@ -190,7 +231,11 @@ func (d *Dispatcher) requeue(items []*Item) {
 			continue
 		}
 		if r := d.retries.get(it.Path); r != nil {
-			d.absorb(r, journal.Entry{Seq: max(it.Seq, r.Seq), Op: it.Op, Flags: it.Flags, Path: it.Path})
+			e := journal.Entry{Seq: r.Seq, Op: r.Op, Flags: it.Flags, Path: it.Path}
+			if it.Seq > r.Seq {
+				e.Seq, e.Op = it.Seq, it.Op
+			}
+			d.absorb(r, e)
 			d.ledger.ack(it.Seq)
 			d.linkDone(it)
 			d.update.cursor = true
@@ -204,6 +249,9 @@ func (d *Dispatcher) requeue(items []*Item) {
 // partial files a batch of which a part arrived.
 func (d *Dispatcher) partial(rep report, now time.Time) {
 	b, out := rep.batch, rep.res.Outcome
+	if out.ID == "" {
+		out = Outcome{ID: "E-VANISHED", Class: ClassEntry, Message: "changed while it was sent"}
+	}
 	res := d.residual(rep)
 	aborted := out.ID == "E-NOSPACE" || rep.res.Exit == 11
 	if aborted && len(res.items) > 0 && d.squeeze(rep, res, now) {
@@ -222,7 +270,7 @@ func (d *Dispatcher) partial(rep report, now time.Time) {
 	for _, it := range res.items {
 		paths[it.Path] = true
 	}
-	d.arrived(b, paths, true, now)
+	d.arrived(rep, paths, true, now)
 	for _, it := range res.items {
 		d.failItem(it, reasonFor(it.Path, rep.res.Stderr, out), b.Retry, now)
 	}
@@ -265,7 +313,7 @@ func (d *Dispatcher) squeeze(rep report, res residual, now time.Time) bool {
 	}
 	if len(left) < len(b.Items) {
 		d.recovered(now)
-		d.arrived(b, left, true, now)
+		d.arrived(rep, left, true, now)
 	}
 	slices.SortStableFunc(res.items, func(a, b *Item) int { return cmp.Compare(a.Size, b.Size) })
 	d.requeue(res.items)
