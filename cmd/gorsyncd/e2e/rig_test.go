@@ -86,9 +86,20 @@ func (r *rig) cleanup() {
 	}
 	if r.t.Failed() {
 		if b, err := os.ReadFile(r.log); err == nil {
-			r.t.Logf("last of the daemon's log:\n%s", tail(string(b), 8000))
+			r.t.Logf("of the daemon's log:\n%s", excerpt(string(b)))
 		}
 	}
+}
+
+// excerpt is what explains a failure: the beginning of a crash, and the end.
+func excerpt(log string) string {
+	const most = 6000
+	for _, mark := range []string{"panic: ", "fatal error: ", "WARNING: DATA RACE"} {
+		if i := strings.Index(log, mark); i >= 0 {
+			return log[i:min(len(log), i+most)]
+		}
+	}
+	return tail(log, most)
 }
 
 func tail(s string, n int) string {
