@@ -24,7 +24,7 @@ func (a *app) statusCommand() *cli.Command {
 		Category:  "Look",
 		Usage:     "show every remote: state, how far behind, what is wrong",
 		ArgsUsage: "[NAME...]",
-		Description: `NAME is source/remote, a source, or a pattern such as 'www/*' or '*/nas'. Without
+		Description: `NAME is source/remote, either alone, or a pattern such as 'www/*'. Without
 a daemon the journal answers, as of its end. Exit status 0: all in sync,
 3: not, 4: a remote is failing or held.
 
@@ -44,32 +44,26 @@ func (a *app) status(ctx context.Context, c *cli.Context) error {
 	terminal := isTerminal(a.out) && os.Getenv("TERM") != "dumb"
 	v := &statusView{app: a, c: c, redraw: terminal && c.Bool("watch"),
 		colour: terminal && os.Getenv("NO_COLOR") == "" && !c.Bool(flagNoColor)}
-	for {
-		s, err := a.readStatus(ctx, c)
-		if err != nil {
-			return err
-		}
-		if err := v.show(s); err != nil {
-			return err
-		}
-		if !c.Bool("watch") {
-			if code := s.ExitCode(); code != status.ExitOK {
-				return silent(code)
-			}
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return silent(control.ExitInterrupted)
-		case <-time.After(watchEvery):
-		}
+	if c.Bool("watch") {
+		return v.watch(ctx)
 	}
+	s, err := a.readStatus(ctx, c)
+	if err != nil {
+		return err
+	}
+	if err := v.show(s); err != nil {
+		return err
+	}
+	if code := s.ExitCode(); code != status.ExitOK {
+		return silent(code)
+	}
+	return nil
 }
 
 // readStatus asks the daemon, else the journal, and keeps the named remotes.
 func (a *app) readStatus(ctx context.Context, c *cli.Context) (status.Status, error) {
 	s, err := client(c).Status(ctx)
-	if unreachable(err) {
+	if unreachable(err) && !c.Bool("watch") {
 		s, err = a.offlineStatus(c)
 	}
 	if err != nil {
@@ -113,6 +107,36 @@ type statusView struct {
 	app            *app
 	c              *cli.Context
 	redraw, colour bool
+}
+
+// watch shows the daemon's status until ctx ends. A daemon that is away is
+// waited for: opening its journal every second would be in the way of its start.
+func (v *statusView) watch(ctx context.Context) error {
+	away := false
+	for {
+		s, err := v.app.readStatus(ctx, v.c)
+		switch {
+		case ctx.Err() != nil:
+			return silent(control.ExitInterrupted)
+		case unreachable(err):
+			if !away {
+				v.app.message("%v; waiting for it", err)
+			}
+			away = true
+		case err != nil:
+			return err
+		default:
+			away = false
+			if err := v.show(s); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return silent(control.ExitInterrupted)
+		case <-time.After(watchEvery):
+		}
+	}
 }
 
 func (v *statusView) show(s status.Status) error {

@@ -1,0 +1,41 @@
+package control
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// FuzzRequests: whatever is asked, the answer is JSON, and an error says why.
+func FuzzRequests(f *testing.F) {
+	f.Add("POST", "/pause", "", `{"names":["a/b"],"for":1}`)
+	f.Add("POST", "/flush", "", `{"paths":[{"path":"x","path_b64":"!"}],"remotes":null}`)
+	f.Add("POST", "/sync", "", `{"sub":{"path":"x"}}`)
+	f.Add("GET", "/explain", "path=%ff", "")
+	f.Add("GET", "/journal/entries", "from=1&to=18446744073709551616&state=acked", "")
+	f.Add("POST", "/journal/check", "", "")
+	f.Fuzz(func(t *testing.T, method, path, query, body string) {
+		s := &Server{api: &fake{}, log: slog.New(slog.DiscardHandler), slots: make(chan struct{}, 1)}
+		req := httptest.NewRequest("GET", "/", strings.NewReader(body))
+		req.Method, req.URL = method, &url.URL{Path: prefix + path, RawQuery: query}
+		w := httptest.NewRecorder()
+		s.limit(s.routes()).ServeHTTP(w, req)
+		if w.Code == http.StatusMovedPermanently || w.Code == http.StatusTemporaryRedirect {
+			return // the mux cleans paths
+		}
+		dec := json.NewDecoder(w.Body)
+		for dec.More() {
+			var doc ErrorDocument
+			if err := dec.Decode(&doc); err != nil {
+				t.Fatalf("%s %s?%s %q: status %d, %v", method, path, query, body, w.Code, err)
+			}
+			if w.Code != http.StatusOK && (doc.Error == nil || doc.Error.Code == "" || doc.Error.Message == "") {
+				t.Fatalf("%s %s: status %d without a reason", method, path, w.Code)
+			}
+		}
+	})
+}
