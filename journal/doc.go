@@ -88,7 +88,8 @@
 // Since is at most the record's LastSeq; else it is shadowed or *stale*. A directory that comes
 // back (or whose inode changed) gets Since = the seq of its own new entry, so
 // everything below must be observed anew and is journaled even if it looks
-// unchanged, because the remotes may have deleted it in between. Removing a
+// unchanged, because the remotes may have deleted it in between; paths known
+// to be gone too, because a remote may have seen them come back for a moment. Removing a
 // tree is thus one small atomic write whatever its size, and a tree recreated
 // in between yields exact removals for what did not come back. A directory
 // replaced by something else shadows in the same way, and Entry.Count tells of

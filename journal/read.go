@@ -51,8 +51,10 @@ type child struct {
 }
 
 // Children calls fn for each record directly in dir, in byte order of the
-// names, without tombstones. A record is not trusted when it does not count:
-// dir is gone or came back since, and the path must be observed anew. What is
+// names. A record is not trusted when it does not count: dir is gone or came
+// back since, and the path must be observed anew. Tombstones (Type Gone) are
+// among them only in that case: the path may have been back in between, and
+// read by a remote. What is
 // recorded while fn runs may or may not be seen. An error of fn ends it and is
 // returned as it is.
 func (s *Source) Children(dir string, fn func(name string, r Record, trusted bool) error) error {
@@ -62,7 +64,7 @@ func (s *Source) Children(dir string, fn func(name string, r Record, trusted boo
 			return fmt.Errorf("list %.200q of source %s: %w", dir, s.name, err)
 		}
 		for _, c := range page {
-			if c.record.Type == Gone {
+			if c.record.Type == Gone && c.trusted {
 				continue
 			}
 			if err := fn(c.name, c.record, c.trusted); err != nil {
@@ -104,7 +106,8 @@ func (s *Source) children(dir, after string, begun bool) ([]child, error) {
 			if err != nil {
 				return err
 			}
-			page = append(page, child{string(name), r, st.trusts(r)})
+			trusted := st.live && r.LastSeq >= st.since
+			page = append(page, child{string(name), r, trusted})
 			it.Next()
 		}
 		return nil

@@ -76,12 +76,14 @@ func (c *chunk) observe(o Observation) (Result, error) {
 	}
 	if o.State.Type == Gone {
 		switch {
-		case !live, !known && !(o.Renewed && c.s.anyFullSync()), old.Type == Gone && known && !o.Renewed:
-			return Result{}, nil // the remotes know, or never knew of it
-		case !known:
+		case !live, known && old.Type == Gone && old.LastSeq >= since && !o.Renewed:
+			return Result{}, nil // the remotes were told
+		case known:
+			return c.remove(o, &old)
+		case o.Renewed && c.s.anyFullSync():
 			return c.remove(o, nil)
 		}
-		return c.remove(o, &old)
+		return Result{}, nil // and never knew of it
 	}
 	if !live {
 		if since, err = c.imply(o); err != nil {
