@@ -178,10 +178,10 @@ func TestExitCodeAndVerdict(t *testing.T) {
 		{remotes(replicate.StateInSync, replicate.StateSyncing), 3, "1 of 2 not in sync: s/syncing is syncing"},
 		{remotes(replicate.StatePaused), 3, "1 of 1 not in sync: s/paused is paused"},
 		{remotes(replicate.StateFullSync, replicate.StateStarting, replicate.StateRetrying), 3, "3 of 3 not in sync: s/full_sync is full sync, s/starting is starting, s/retrying is retrying"},
-		{remotes(replicate.StateSyncing, replicate.StateHeld), 4, "1 of 2 need you: s/held is held"},
-		{remotes(replicate.StateFailing, replicate.StateInSync), 4, "1 of 2 need you: s/failing is failing"},
-		{heldSource, 4, "1 of 1 need you: source s is held"},
-		{offline, 3, "1 remote in sync"},
+		{remotes(replicate.StateSyncing, replicate.StateHeld), 4, "1 needs you: s/held is held"},
+		{remotes(replicate.StateFailing, replicate.StateInSync), 4, "1 needs you: s/failing is failing"},
+		{heldSource, 4, "1 needs you: source s is held"},
+		{offline, 3, "when it ended: 1 remote in sync"},
 	} {
 		if got := c.s.ExitCode(); got != c.code {
 			t.Errorf("%+v: exit code %d, want %d", c.s.Remotes, got, c.code)

@@ -8,11 +8,11 @@ import (
 	"gorsyncd/replicate"
 )
 
-// Text renders s for people: one line on the whole, the table of remotes, and
+// Text renders s for people: what runs, the verdict, the table of remotes, and
 // below it what needs attention at the sources and in the configuration.
 func (s Status) Text(colour bool) string {
 	var b strings.Builder
-	b.WriteString(s.headline() + "\n\n")
+	b.WriteString(s.headline() + "\n" + s.Verdict() + "\n\n")
 	b.WriteString(s.table(colour))
 	for i, line := range s.Attention() {
 		if i == 0 {
@@ -150,6 +150,10 @@ func sample(paths []string) string {
 
 // Verdict is s in one sentence.
 func (s Status) Verdict() string {
+	when := ""
+	if s.From == FromJournal {
+		when = "when it ended: "
+	}
 	var problems, behind []string
 	for _, src := range s.Sources {
 		if src.State == held {
@@ -168,13 +172,13 @@ func (s Status) Verdict() string {
 	total := len(s.Remotes)
 	switch {
 	case len(problems) > 0:
-		return fmt.Sprintf("%d of %d need you: %s", len(problems), total, list(problems))
+		return when + fmt.Sprintf("%d %s you: %s", len(problems), plural(len(problems), "needs", "need"), list(problems))
 	case len(behind) > 0:
-		return fmt.Sprintf("%d of %d not in sync: %s", len(behind), total, list(behind))
+		return when + fmt.Sprintf("%d of %d not in sync: %s", len(behind), total, list(behind))
 	case total == 1:
-		return "1 remote in sync"
+		return when + "1 remote in sync"
 	}
-	return fmt.Sprintf("all %d remotes in sync", total)
+	return when + fmt.Sprintf("all %d remotes in sync", total)
 }
 
 func list(items []string) string {
@@ -182,5 +186,5 @@ func list(items []string) string {
 	if len(items) > most {
 		items = append(items[:most:most], fmt.Sprintf("%d more", len(items)-most))
 	}
-	return strings.Join(items, ", ")
+	return names.Printable(strings.Join(items, ", "))
 }
