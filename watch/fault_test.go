@@ -148,6 +148,8 @@ func TestWatchLimit(t *testing.T) {
 		t.Fatalf("%+v", s)
 	}
 	r.sh(`for i in $(seq 20); do echo 2 >> d$i/e/f; mkdir -p d$i/new/x; done; rm -r d7`)
+	r.settled() // a fence scans what has no watch
+	r.sh(`for i in $(seq 8 20); do echo more >> d$i/e/f; done`)
 	r.eventually("unwatched directories are scanned", func() bool { return len(r.diff()) == 0 })
 	writeSysctl(t, limit, "1000")
 	r.eventually("all are watched", func() bool { return r.tree.Status().Unwatched == 0 })

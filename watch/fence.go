@@ -107,6 +107,7 @@ func (t *Tree) advance(f *fence) {
 		f.hurry = true
 		t.nextTick = 0 // root and mounts are compared too
 		t.co.hurry()
+		t.scanSilent(nil)
 		return
 	}
 	if t.co.hurried() || t.nextTick == 0 {

@@ -163,9 +163,21 @@ func (t *Tree) round() {
 	if len(t.links) > 0 {
 		t.fullScan(suspects{})
 	}
-	g := t.scans.group(func(took time.Duration) {
+	t.scanSilent(func(took time.Duration) {
 		t.nextRound = max(t.nextRound, t.now()+10*took) // at most a tenth of the time
-	}, start)
+	})
+	for p := range t.again {
+		t.co.addNow(p, hintName, start, 0)
+		if n := t.w.find(p); n != nil {
+			n.stale = true
+		}
+	}
+	clear(t.again)
+}
+
+// scanSilent scans the directories whose changes cause no events here.
+func (t *Tree) scanSilent(done func(took time.Duration)) {
+	g := t.scans.group(done, t.now())
 	for n := range t.w.missing {
 		t.scans.push(scan{rel: n.path(), key: n.key, group: g})
 	}
@@ -174,12 +186,5 @@ func (t *Tree) round() {
 			t.scans.push(scan{rel: p, key: n.key, deep: true, group: g})
 		}
 	}
-	for p := range t.again {
-		t.co.addNow(p, hintName, start, 0)
-		if n := t.w.find(p); n != nil {
-			n.stale = true
-		}
-	}
-	clear(t.again)
 	g.close(t.now())
 }
