@@ -72,6 +72,12 @@
 // the retry set, a full sync runs). The flag passes on to the entry that supersedes it. Tombstones keep size and
 // mtime for the same comparison.
 //
+// Remotes act on the tree as it is when they read it, so they may have acted
+// on a path that was there, or away, for a moment and was never observed so.
+// With Observation.Renewed a path that is gone again is told again, and a
+// directory counts as another one. For the same reason a tombstone outlives
+// the last cursor by a few seconds.
+//
 // A present path proves that its ancestors are directories. Where the index
 // says otherwise Record writes an entry and a blank directory record for them,
 // so that every record stands below directories of the index; the first real
