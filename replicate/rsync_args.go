@@ -232,11 +232,15 @@ func checkArgs(args []string) error {
 		if a == "--" || !strings.HasPrefix(a, "-") {
 			return fmt.Errorf("rsync argument %q is no option; write options with a value as --name=value", a)
 		}
-		if bundle := a; len(bundle) > 2 && bundle[1] != '-' && strings.ContainsAny(bundle[1:2], "AXUNSzyWHlptgoDESKLkcxv") {
-			for _, c := range bundle[1:] {
-				if strings.ContainsRune("nRraqusehiT", c) {
-					return fmt.Errorf("rsync argument %s: -%c is set by gorsyncd itself", a, c)
-				}
+		if len(a) < 2 || a[1] == '-' {
+			continue
+		}
+		for _, c := range a[1:] {
+			if strings.ContainsRune("BMf", c) {
+				break // the rest is its value
+			}
+			if strings.ContainsRune("nRraqusehiT@d", c) {
+				return fmt.Errorf("rsync argument %s: -%c is set by gorsyncd itself", a, c)
 			}
 		}
 	}
