@@ -23,6 +23,7 @@ var refusedArgs = map[string]string{
 	"--modify-window": owned, "-@": owned, "--ignore-times": owned, "-I": owned,
 	"--daemon": owned, "--server": owned, "--sender": owned, "--config": owned, "--detach": owned,
 	"--remove-source-files": owned, "--remove-sent-files": owned,
+	"--stderr": owned, "--msgs2stderr": owned, "--version": nothing, "-V": nothing, "--help": nothing,
 	"--read-batch": owned, "--write-batch": owned, "--only-write-batch": owned,
 
 	"--delete": useDelete, "--del": useDelete, "--max-delete": useGuard,
@@ -35,6 +36,7 @@ var refusedArgs = map[string]string{
 
 	"-u": differs, "--update": differs, "--existing": differs, "--ignore-non-existing": differs,
 	"--ignore-existing": differs, "--size-only": differs, "--max-size": differs, "--min-size": differs,
+	"-m": differs, "--prune-empty-dirs": differs, "--compare-dest": differs, "--no-links": differs, "--no-l": differs,
 	"--append": differs, "--append-verify": differs, "--stop-after": differs, "--stop-at": differs, "--time-limit": differs,
 	"-O": differs, "--omit-dir-times": differs, "--no-times": differs, "--no-t": differs,
 	"-L": follows, "--copy-links": follows, "-k": follows, "--copy-dirlinks": follows, "--copy-unsafe-links": follows,
@@ -47,6 +49,7 @@ const (
 	useFilter = "set filter or exclude"
 	useSSH    = "set ssh"
 	differs   = "under it a remote could stay different for ever"
+	nothing   = "rsync would do nothing and call it a success"
 	follows   = "what a link points to is not watched"
 )
 
@@ -87,8 +90,12 @@ func checkRsyncArg(arg string) error {
 			return err
 		}
 		if strings.ContainsRune(shortWithValue, c) {
-			if i+1 == len(arg)-1 {
+			value := arg[i+2:]
+			if value == "" {
 				return fmt.Errorf("%q lacks its value: write both as one word", arg)
+			}
+			if c == 'M' {
+				return checkRsyncArg(value)
 			}
 			return nil
 		}
@@ -99,7 +106,10 @@ func checkRsyncArg(arg string) error {
 // checkLong also refuses the whole --delete family and the negations of what
 // gorsyncd owns, --no-from0 or --no-R.
 func checkLong(arg string) error {
-	name, _, _ := strings.Cut(arg, "=")
+	name, value, _ := strings.Cut(arg, "=")
+	if name == "--remote-option" && value != "" {
+		return checkRsyncArg(value)
+	}
 	positive := name
 	if rest, ok := strings.CutPrefix(name, "--no-"); ok {
 		positive = "--" + rest
