@@ -134,7 +134,7 @@ func (c *churn) write(p string, flag, n int) {
 func (c *churn) step() {
 	c.n++
 	p := c.pick()
-	switch c.rnd.IntN(20) {
+	switch c.rnd.IntN(21) {
 	case 0, 1, 2:
 		c.write(p, os.O_TRUNC, c.n)
 	case 3:
@@ -168,6 +168,8 @@ func (c *churn) step() {
 		if list, err := os.ReadDir(c.outside); err == nil && len(list) > 0 {
 			c.do("move in", os.Rename(filepath.Join(c.outside, list[c.rnd.IntN(len(list))].Name()), p))
 		}
+	case 20:
+		c.do("link", os.Link(p, c.pick()))
 	case 19: // within one tick of the clock
 		for i := range 3 {
 			c.write(p, os.O_TRUNC, i)

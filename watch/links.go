@@ -14,28 +14,23 @@ const maxLinks = 1 << 16
 
 func isLinked(s journal.State) bool { return s.Nlink > 1 && s.Type != journal.Dir }
 
-// siblings looks at the other names of a file that changed: link(2) and
-// unlink(2) change the link count of all and cause an event for one, and so do
-// writes and chmod. was is the last known state if the path is gone now.
-// A name that the index does not know as a link yet is searched for in the
-// same directory and, if that was not enough, in the next round, or by the next
-// fence, with a scan of the whole tree.
-func (t *Tree) siblings(was journal.State, o journal.Observation) error {
-	s := o.State
-	if s.Type == journal.Gone {
-		s = was
-	}
+// siblings looks at the other names of a file that changed: link(2) changes
+// the link count of all names and causes an event for one, and so do write(2)
+// and chmod(2). A name that the index does not know as a link yet is searched
+// for in the same directory and, if that was not enough, in the next round, or
+// by the next fence, with a scan of the whole tree.
+func (t *Tree) siblings(o journal.Observation) error {
 	linker, ok := t.o.Index.(Linker)
-	if !ok || !isLinked(s) {
+	if !ok || !isLinked(o.State) {
 		return nil
 	}
+	t.linksSeen = true
+	s := o.State
 	paths, err := linker.Siblings(s.Dev, s.Ino)
 	if err != nil {
 		return err
 	}
-	known := 0
 	for _, p := range paths {
-		known++
 		if p == o.Path {
 			continue
 		}
@@ -43,12 +38,12 @@ func (t *Tree) siblings(was journal.State, o journal.Observation) error {
 		if err != nil {
 			return err
 		}
-		if ok && (o.State.Type == journal.Gone || r.Ctime != s.Ctime || r.Nlink != s.Nlink) {
+		if ok && (r.Ctime != s.Ctime || r.Nlink != s.Nlink) {
 			t.co.addNow(p, 0, t.now(), 0)
 		}
 	}
 	key := fileKey{s.Dev, s.Ino}
-	if o.State.Type == journal.Gone || known >= int(s.Nlink) {
+	if len(paths) >= int(s.Nlink) {
 		delete(t.links, key)
 		return nil
 	}
@@ -62,4 +57,42 @@ func (t *Tree) siblings(was journal.State, o journal.Observation) error {
 		g.close(t.now())
 	}
 	return nil
+}
+
+// unlinked looks at the names that remain of a file that lost one, or of the
+// files below a directory that is no more: their link count has changed
+// without an event. top is the path that is gone or something else now.
+func (t *Tree) unlinked(top, path string, was journal.State) {
+	linker, ok := t.o.Index.(Linker)
+	if !ok || !t.linksSeen {
+		return
+	}
+	if was.Type == journal.Dir {
+		below := map[string]journal.State{}
+		err := t.o.Index.Children(path, func(name string, r journal.Record, _ bool) error {
+			if r.Type == journal.Dir || isLinked(r.State) {
+				below[join(path, name)] = r.State
+			}
+			return nil
+		})
+		if err != nil {
+			return // it comes back from Record
+		}
+		for p, s := range below {
+			t.unlinked(top, p, s)
+		}
+		return
+	}
+	if !isLinked(was) {
+		return
+	}
+	paths, err := linker.Siblings(was.Dev, was.Ino)
+	if err != nil {
+		return // it comes back from Record
+	}
+	for _, p := range paths {
+		if p != top && !isBelow(p, top) {
+			t.co.addNow(p, 0, t.now(), 0)
+		}
+	}
 }

@@ -21,7 +21,6 @@ type look struct {
 	dir    bool
 	key    fileKey
 	exists bool
-	linked journal.Record // of a path that is gone and had other names
 }
 
 // looks observes what is due.
@@ -195,12 +194,14 @@ func (b *batch) observe(i int) {
 		if t.keepGone(b.root, l.path) {
 			return
 		}
-		if r, ok, err := t.o.Index.Lookup(l.path); err == nil && ok && isLinked(r.State) {
-			l.linked = r // an error of the index comes back from Record
-		}
 	default:
 		t.troubled(l.path, "stat", err)
 		return
+	}
+	if l.hints&hintName != 0 && t.linksSeen {
+		if r, ok, err := t.o.Index.Lookup(l.path); err == nil && ok && (!l.exists || l.key.ino != r.Ino) {
+			t.unlinked(l.path, l.path, r.State) // an error of the index comes back from Record
+		}
 	}
 	o := journal.Observation{Path: l.path, At: at, Confirm: l.confirm != 0 && err == nil}
 	if err == nil {
@@ -261,7 +262,7 @@ func (b *batch) record(ctx context.Context) error {
 		l := &b.list[b.of[i]]
 		delete(t.approved, l.path)
 		if r.Seq != 0 && l.hints != 0 {
-			if err := t.siblings(l.linked.State, *o); err != nil {
+			if err := t.siblings(*o); err != nil {
 				return err
 			}
 		}

@@ -106,7 +106,7 @@ type todo struct {
 	force bool          // look unchanged, but are suspect
 	other bool          // the index has another inode, or nothing
 	mount bool          // the index has a directory of another file system
-	was   journal.State // what the index has of a name that is missing
+	was   journal.State // what the index has
 }
 
 // scanDir compares one directory with the index: watch, list, lstat, compare.
@@ -256,10 +256,11 @@ func (l *lister) known(name string, r journal.Record, trusted bool) {
 	var st unix.Stat_t
 	at := time.Now().UnixNano()
 	if !trusted || fstatat(l.dir.fd, name, &st) != nil {
-		l.todo = append(l.todo, todo{name: name, other: true})
+		l.todo = append(l.todo, todo{name: name, other: true, was: r.State})
 		return
 	}
 	t := l.t
+	t.linksSeen = t.linksSeen || isLinked(r.State)
 	o := journal.Observation{State: stateOf(&st, t.rootKey.dev), At: at}
 	path := ""
 	if r.Type == journal.Dir || r.Racy() {
@@ -271,6 +272,7 @@ func (l *lister) known(name string, r journal.Record, trusted bool) {
 			name:  name,
 			other: r.Type != o.State.Type || r.Ino != o.State.Ino || r.Dev != o.State.Dev,
 			mount: r.Type == journal.Dir && r.Dev != 0,
+			was:   r.State,
 		})
 	case r.Type == journal.Dir:
 		if l.sc.deep || t.needsScan(path, keyOf(&st)) {

@@ -23,8 +23,7 @@ type found struct {
 type foundFrom struct {
 	sc        scan
 	key       fileKey
-	descended bool          // its scan was asked for already
-	was       journal.State // of a name that is gone
+	descended bool // its scan was asked for already
 }
 
 func (f *found) add(o journal.Observation, from foundFrom) {
@@ -79,7 +78,8 @@ func (l *lister) observe(n todo) {
 	case err == unix.ENOENT:
 		if !t.keepGone(l.root, path) {
 			t.dropped(path)
-			t.found.add(o, foundFrom{sc: l.sc, descended: true, was: n.was})
+			t.unlinked(path, path, n.was)
+			t.found.add(o, foundFrom{sc: l.sc, descended: true})
 		}
 		return
 	case err != nil:
@@ -96,6 +96,9 @@ func (l *lister) observe(n todo) {
 	}
 	if !dir && n.other {
 		t.dropped(path)
+	}
+	if n.was.Type != journal.Gone && n.was.Ino != st.Ino {
+		t.unlinked(path, path, n.was)
 	}
 	o.State = stateOf(&st, t.rootKey.dev)
 	if n.force {
@@ -157,7 +160,7 @@ func (t *Tree) passFound(ctx context.Context, f *found) error {
 			t.co.add(dirOf(o.Path), hintAttr, t.now(), last) // the directory was observed before that
 		}
 		if from.sc.group != t.scans.full { // which sees all names anyway
-			if err := t.siblings(from.was, *o); err != nil {
+			if err := t.siblings(*o); err != nil {
 				return err
 			}
 		}

@@ -106,6 +106,7 @@ type Tree struct {
 	fsPolled  map[uint64]bool      // by device
 	again     map[string]struct{}  // to be looked at in the next round
 	links     map[fileKey]struct{} // inodes with names in the tree that were not found
+	linksSeen bool                 // any file has several names
 	nextTick  time.Duration
 	nextRound time.Duration
 	isReady   bool
