@@ -122,21 +122,12 @@ func TestOverflow(t *testing.T) {
 // TestWatchLimit runs itself again in a user namespace, whose own limit of
 // watches disturbs nobody else.
 func TestWatchLimit(t *testing.T) {
-	const child = "WATCH_LIMIT_CHILD"
-	if os.Getenv(child) == "" {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestWatchLimit$", "-test.v")
-		cmd.Env = append(os.Environ(), child+"=1")
-		cmd.SysProcAttr = &syscall.SysProcAttr{
-			Cloneflags:  syscall.CLONE_NEWUSER,
-			UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
-			GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
-			Pdeathsig:   syscall.SIGKILL,
-		}
-		out, err := cmd.CombinedOutput()
-		t.Logf("%s", out)
-		if err != nil {
-			t.Fatal(err)
-		}
+	attr := &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
+	}
+	if !again(t, "WATCH_LIMIT_CHILD", attr) {
 		return
 	}
 	const limit = "/proc/sys/user/max_inotify_watches"
@@ -386,20 +377,69 @@ func TestExcludedIsNeitherWatchedNorRemoved(t *testing.T) {
 	}
 }
 
+// again runs a test a second time in a process with other rights; it returns
+// true there.
+func again(t *testing.T, env string, attr *syscall.SysProcAttr) bool {
+	t.Helper()
+	if os.Getenv(env) != "" {
+		return true
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env = append(os.Environ(), env+"=1", "TMPDIR=/tmp")
+	cmd.Dir = "/"
+	attr.Pdeathsig = syscall.SIGKILL
+	cmd.SysProcAttr = attr
+	out, err := cmd.CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return false
+}
+
+// TestUnreadableIsNotRemoved runs as a user whom permissions stop.
 func TestUnreadableIsNotRemoved(t *testing.T) {
-	r := startTree(t, func(r *rig) { r.sh(`mkdir -p d/e; echo 1 > d/e/f`) })
+	attr := &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 1000, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 1000, HostID: os.Getgid(), Size: 1}},
+	}
+	if !again(t, "WATCH_UNREADABLE_CHILD", attr) {
+		return
+	}
+	r := startTree(t, func(r *rig) { r.sh(`mkdir -p d/e c; echo 1 > d/e/f; echo 1 > c/f`) })
 	r.settled()
 	before := r.idx.Head()
-	r.tree.Rescan("d") // with a directory that cannot be listed below
-	old := r.idx.below("d")
-	r.sh(`chmod 0 d/e`)
+	r.do(os.Chmod(r.path("d/e"), 0))
+	t.Cleanup(func() { r.do(os.Chmod(r.path("d/e"), 0o700)) })
+	if _, err := os.ReadDir(r.path("d/e")); err == nil {
+		t.Fatal("permissions do not stop this process")
+	}
+	r.tree.Rescan("")
 	r.fence()
-	if got := r.idx.removals(before); len(got) > 0 || len(r.idx.below("d")) != len(old) {
+	r.stop()
+	r.start()
+	r.waitReady()
+	r.sh(`echo 2 >> c/f`)
+	r.fence()
+	if got := r.idx.removals(before); len(got) > 0 || len(r.idx.below("d/e/f")) != 1 {
 		t.Errorf("removed %q", got)
 	}
-	for _, err := range []error{unix.EACCES, unix.EIO, unix.ESTALE, unix.EMFILE, unix.ENAMETOOLONG} {
-		if isGone(err) {
-			t.Errorf("%v counts as a removal", err)
+	if s := r.tree.Status(); s.WatchErrors == 0 {
+		t.Errorf("not counted: %+v", s)
+	}
+	r.do(os.Chmod(r.path("d/e"), 0o700))
+	r.sh(`echo 2 >> d/e/f`)
+	r.eventually("readable again", func() bool { return len(r.diff()) == 0 })
+}
+
+func TestOnlyMissingIsGone(t *testing.T) {
+	for err, gone := range map[error]bool{
+		unix.ENOENT: true, unix.ENOTDIR: true, unix.ELOOP: true, unix.EACCES: false, unix.EPERM: false,
+		unix.EIO: false, unix.ESTALE: false, unix.EMFILE: false, unix.ENAMETOOLONG: false, unix.ENOMEM: false,
+	} {
+		if isGone(err) != gone {
+			t.Errorf("%v counts as a removal: %v", err, !gone)
 		}
 	}
 }
