@@ -49,6 +49,7 @@ func newApp(out, errOut io.Writer) *app {
 	each(a.cli.Commands, func(c *cli.Command) {
 		c.OnUsageError = usageError
 		c.HideHelpCommand = true
+		c.Description += "\n\nFlags for every command, such as --config and --json: gorsyncd --help"
 		if len(c.Subcommands) > 0 {
 			c.Action = a.noCommand
 		}
