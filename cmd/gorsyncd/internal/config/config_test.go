@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,16 +71,30 @@ func TestInvalidSamples(t *testing.T) {
 				t.Errorf("a control character was printed:\n%q", got)
 			}
 			golden := strings.TrimSuffix(f, ".yaml") + ".err"
-			if *update {
+			if *update && !matches(got, golden) {
 				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if want := string(read(t, golden)); got != want {
-				t.Errorf("got:\n%s\nwant:\n%s", got, want)
+			if !matches(got, golden) {
+				t.Errorf("got:\n%s\nwant:\n%s", got, read(t, golden))
 			}
 		})
 	}
+}
+
+// matches compares text with a golden file. A line there that ends in "…" is
+// the beginning of the line: the rest are the words of another package.
+func matches(got, golden string) bool {
+	data, err := os.ReadFile(golden)
+	if err != nil {
+		return false
+	}
+	lines, want := strings.Split(got, "\n"), strings.Split(string(data), "\n")
+	return slices.EqualFunc(lines, want, func(g, w string) bool {
+		start, open := strings.CutSuffix(w, "…")
+		return g == w || open && strings.HasPrefix(g, start)
+	})
 }
 
 func TestDefaults(t *testing.T) {
