@@ -98,9 +98,12 @@ func (v *flushView) show(p control.FlushProgress) error {
 	return nil
 }
 
-// line: waiting  www/web1 ✓  www/dr 1 204 → 0 ✓  www/nas 88 310 left.
+// line: waiting for #184223  www/web1 ✓  www/dr 1 204 → 0 ✓  www/nas 88 310 left.
 func (v *flushView) line() string {
 	parts := []string{"waiting"}
+	if seq, one := v.fence(); one {
+		parts[0] = fmt.Sprintf("waiting for #%d", seq)
+	}
 	for _, p := range v.last {
 		name := names.Printable(p.Remote)
 		switch from := v.from[p.Remote]; {
@@ -113,6 +116,18 @@ func (v *flushView) line() string {
 		}
 	}
 	return strings.Join(parts, "  ")
+}
+
+// fence is the seq waited for, if it is the same for all: each source has its
+// own.
+func (v *flushView) fence() (seq uint64, one bool) {
+	for i, p := range v.last {
+		if i > 0 && p.Seq != seq {
+			return 0, false
+		}
+		seq = p.Seq
+	}
+	return seq, seq > 0
 }
 
 func (v *flushView) end() {
