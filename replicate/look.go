@@ -38,9 +38,12 @@ type look struct {
 }
 
 func newLook(root string) (*look, error) {
-	fi, err := os.Lstat(root)
+	fi, err := os.Stat(root) // the root itself may be a symlink
 	if err != nil {
 		return nil, err
+	}
+	if !fi.IsDir() {
+		return nil, &fs.PathError{Op: "look at", Path: root, Err: syscall.ENOTDIR}
 	}
 	return &look{root: root, rootDev: fi.Sys().(*syscall.Stat_t).Dev, dirs: map[string]Presence{"": IsDir}}, nil
 }

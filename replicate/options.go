@@ -42,6 +42,12 @@ type Store interface {
 	Commit(ctx context.Context, u journal.Update) error
 }
 
+var (
+	_ Feed  = (*journal.Source)(nil)
+	_ Tree  = (*journal.Source)(nil)
+	_ Store = (*journal.Remote)(nil)
+)
+
 // rooted is what a Tree may also tell: which directory the source root was
 // when its index was made. A root that is another one is not replicated.
 type rooted interface {
@@ -53,6 +59,11 @@ type rooted interface {
 type indexed interface {
 	Lookup(path string) (journal.Record, bool, error)
 }
+
+var (
+	_ rooted  = (*journal.Source)(nil)
+	_ indexed = (*journal.Source)(nil)
+)
 
 // DeleteMode says which removals a remote follows.
 type DeleteMode uint8

@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
@@ -99,7 +97,6 @@ func TestChurn(t *testing.T) {
 	}
 	t.Logf("REPLICATE_SEED=%d", seed)
 	g := newRig(t, targets["daemon"]).start()
-	drainFifos(t, g.src)
 	c := testbed.NewChurn(g.src, seed)
 	for range 20 {
 		c.Steps(60)
@@ -140,28 +137,4 @@ func TestFullSync(t *testing.T) {
 			}
 		})
 	}
-}
-
-// drainFifos keeps a reader on every fifo below root, so that a program which
-// opens one for writing by its name is not stuck.
-func drainFifos(t *testing.T, root string) {
-	done := make(chan struct{})
-	t.Cleanup(func() { close(done) })
-	go func() {
-		for {
-			_ = filepath.WalkDir(root, func(p string, e os.DirEntry, _ error) error {
-				if e != nil && e.Type() == os.ModeNamedPipe {
-					if f, err := os.OpenFile(p, os.O_RDWR|syscall.O_NONBLOCK, 0); err == nil {
-						f.Close()
-					}
-				}
-				return nil
-			})
-			select {
-			case <-done:
-				return
-			case <-time.After(20 * time.Millisecond):
-			}
-		}
-	}()
 }

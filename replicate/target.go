@@ -142,7 +142,7 @@ func checkHost(user, host string) error {
 func daemonTarget(user, host string, port int, mod string) (Target, error) {
 	name, rest, _ := strings.Cut(mod, "/")
 	if name == "" {
-		return Target{}, errors.New("no module; rsync lists the modules of a host with: rsync host::")
+		return Target{}, errors.New("no module after the host (rsync HOST:: lists them)")
 	}
 	if strings.HasPrefix(name, "-") {
 		return Target{}, errors.New("a module cannot start with -")
