@@ -46,6 +46,9 @@ func (s *sourceChecker) entries() error {
 		if err != nil {
 			return s.j.corrupt(key, err)
 		}
+		if e.First == 0 || e.First > e.Seq {
+			s.problem("entry %d stands for entries from %d on", e.Seq, e.First)
+		}
 		if e.Seq <= s.h.Truncated || e.Seq > s.h.Head {
 			s.problem("entry %d is outside of %d to %d", e.Seq, s.h.Truncated+1, s.h.Head)
 		}

@@ -16,6 +16,7 @@ type chunk struct {
 	txn     *badger.Txn // read only
 	now     time.Time
 	h       header
+	acked   uint64             // every remote had passed it at the start
 	records map[string]*Record // changed
 	entries map[uint64]*Entry  // appended; nil when deleted
 	ops     []op

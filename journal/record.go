@@ -49,7 +49,7 @@ func (s *Source) recordChunk(ctx context.Context, obs []Observation, above map[s
 		return nil, err
 	}
 	defer s.j.leave()
-	c := &chunk{s: s, h: s.header(), now: s.j.now(), records: map[string]*Record{}, entries: map[uint64]*Entry{}, above: above}
+	c := &chunk{s: s, h: s.header(), acked: s.acked(), now: s.j.now(), records: map[string]*Record{}, entries: map[uint64]*Entry{}, above: above}
 	c.txn = s.j.db.NewTransaction(false)
 	defer c.txn.Discard()
 	results := make([]Result, 0, min(len(obs), chunkObservations))
@@ -246,6 +246,10 @@ func (c *chunk) append(e Entry, last Entry, found bool) uint64 {
 	}
 	c.h.Head++
 	e.Seq, e.Time = c.h.Head, c.now
+	e.First, e.FirstTime = e.Seq, e.Time
+	if found && last.Seq > c.acked {
+		e.First, e.FirstTime = last.First, last.FirstTime
+	}
 	c.putEntry(e)
 	return e.Seq
 }

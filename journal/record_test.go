@@ -132,6 +132,36 @@ func TestCompactionKeepsNewestOfEachPath(t *testing.T) {
 	equal(t, "entries", got, []string{"1 ", "2 d", "15 d/y", "16 d/x"})
 }
 
+// An entry says since when a remote that has not read the older ones is behind,
+// and forgets it once every remote had them.
+func TestEntryStandsForOlderOnes(t *testing.T) {
+	s := source(t, openTest(t))
+	tree(t, s)
+	fast, slow := remote(t, s, "fast"), remote(t, s, "slow")
+	last := func() Entry {
+		list := entries(t, s)
+		return list[len(list)-1]
+	}
+	record(t, s, file("d/x", 3, 1))
+	first := last()
+	equal(t, "new", []uint64{first.Seq, first.First}, []uint64{5, 5})
+	done := func(r *Remote, low uint64) {
+		t.Helper()
+		if err := r.Commit(context.Background(), Update{Cursor: &Cursor{Low: low}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done(fast, 5)
+	record(t, s, file("d/x", 3, 2))
+	second := last()
+	equal(t, "slow has not read it", []uint64{second.Seq, second.First}, []uint64{6, 5})
+	equal(t, "since", second.FirstTime.Equal(first.Time), true)
+	done(fast, 6)
+	done(slow, 6)
+	record(t, s, file("d/x", 3, 3))
+	equal(t, "all have read it", []uint64{last().Seq, last().First}, []uint64{7, 7})
+}
+
 func TestChecksumSurvivesCompaction(t *testing.T) {
 	s := source(t, openTest(t))
 	f := file("f", 2, 0)

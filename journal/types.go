@@ -24,6 +24,11 @@ type Entry struct {
 	Flags Flag
 	Path  string
 	Time  time.Time // when it was journaled
+	// First is the oldest seq that this entry stands for: a newer entry of a
+	// path replaces the older one, but a remote that has not read the older is
+	// behind since then. It is Seq when every remote had the older one.
+	First     uint64
+	FirstTime time.Time // when that was journaled
 	// Count is the number of indexed paths that went away: for OpRemove at
 	// least 1, for OpChange what was below a directory that is none any more.
 	Count uint64

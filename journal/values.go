@@ -44,6 +44,8 @@ func (n *Entry) encode(key []byte) []byte {
 	e.byte(byte(n.Flags))
 	e.string(n.Path)
 	e.time(n.Time)
+	e.uint(n.First)
+	e.time(n.FirstTime)
 	e.uint(n.Count)
 	return e.seal(key)
 }
@@ -51,7 +53,10 @@ func (n *Entry) encode(key []byte) []byte {
 // decodeEntry takes the seq from the last eight bytes of the key.
 func decodeEntry(key, val []byte) (Entry, error) {
 	d := open(key, val)
-	n := Entry{Op: Op(d.byte()), Flags: Flag(d.byte()), Path: d.string(), Time: d.time(), Count: d.uint()}
+	n := Entry{
+		Op: Op(d.byte()), Flags: Flag(d.byte()), Path: d.string(), Time: d.time(),
+		First: d.uint(), FirstTime: d.time(), Count: d.uint(),
+	}
 	if len(key) < 8 {
 		d.fail(errShort)
 	} else {

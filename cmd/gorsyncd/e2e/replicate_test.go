@@ -37,7 +37,7 @@ defaults:
   ssh: {port: %d, identity_file: %s, known_hosts: %s}
 sources:
   - path: %s
-    remotes: [%q, %q]
+    remotes: [%q, {name: ssh, target: %q}]
   - path: %s
     remotes:
       - {name: daemon, target: %q}

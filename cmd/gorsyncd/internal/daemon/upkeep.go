@@ -9,8 +9,9 @@ import (
 	"gorsyncd/replicate"
 )
 
-// upkeepEvery is the pause between two rounds of upkeep.
-const upkeepEvery = 2 * time.Second
+// upkeepEvery is the pause between two rounds of upkeep. The journal sweeps
+// what every remote has passed for 5 s.
+const upkeepEvery = 5 * time.Second
 
 // upkeep runs rounds until ctx ends.
 func (d *Daemon) upkeep(ctx context.Context) {
