@@ -10,6 +10,7 @@ const (
 	tickEvery  = time.Second      // root, mounts, requests of rounds
 	roundEvery = 30 * time.Second // looks at what has no watch; at least, see round
 	batchSize  = 1000             // observations passed to the index at once
+	maxFlaps   = 20               // a second, for one directory
 )
 
 // requests are what other goroutines ask of the loop.
@@ -136,6 +137,7 @@ func (t *Tree) takeRequests(ctx context.Context) error {
 // tick does what no event tells: the root and the mounts are compared, and
 // from time to time what has no watch is scanned.
 func (t *Tree) tick(ctx context.Context) error {
+	clear(t.flaps)
 	if err := t.checkRoot(ctx); err != nil || t.heldRoot != "" {
 		return err
 	}
@@ -152,8 +154,7 @@ func (t *Tree) tick(ctx context.Context) error {
 // directories above the limit of watches, file systems of other hosts, and
 // paths that could not be read.
 func (t *Tree) round() {
-	start := t.now()
-	t.nextRound = start + t.every
+	t.nextRound = t.now() + t.every
 	if len(t.w.missing)+len(t.polled)+len(t.again)+len(t.links) == 0 {
 		return
 	}
@@ -166,16 +167,10 @@ func (t *Tree) round() {
 	t.scanSilent(func(took time.Duration) {
 		t.nextRound = max(t.nextRound, t.now()+10*took) // at most a tenth of the time
 	})
-	for p := range t.again {
-		t.co.addNow(p, hintName, start, 0)
-		if n := t.w.find(p); n != nil {
-			n.stale = true
-		}
-	}
-	clear(t.again)
 }
 
-// scanSilent scans the directories whose changes cause no events here.
+// scanSilent scans the directories whose changes cause no events here, and
+// looks again at what could not be judged.
 func (t *Tree) scanSilent(done func(took time.Duration)) {
 	g := t.scans.group(done, t.now())
 	for n := range t.w.missing {
@@ -186,5 +181,15 @@ func (t *Tree) scanSilent(done func(took time.Duration)) {
 			t.scans.push(scan{rel: p, key: n.key, deep: true, group: g})
 		}
 	}
+	if len(t.again) >= maxAgain {
+		t.fullScan(suspects{}) // there were more
+	}
+	for p := range t.again {
+		t.co.addNow(p, hintName, t.now(), 0)
+		if n := t.w.find(p); n != nil {
+			n.stale = true
+		}
+	}
+	clear(t.again)
 	g.close(t.now())
 }

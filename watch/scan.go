@@ -126,9 +126,13 @@ func (t *Tree) scanDir(ctx context.Context, sc scan) error {
 		return nil
 	}
 	defer func() { dir.close() }()
-	if n := t.w.find(sc.rel); keyOf(&dir.st) != sc.key || n != nil && n.key != sc.key {
-		t.co.addNow(sc.rel, hintName, t.now(), 0)
+	n := t.w.find(sc.rel)
+	if keyOf(&dir.st) != sc.key || n != nil && n.key != sc.key {
+		t.flapped(sc.rel)
 		return nil
+	}
+	if n != nil && n.stale {
+		sc.deep = true // what happened below while it was elsewhere was misread
 	}
 	if !t.watchDir(root, sc) {
 		return nil
@@ -164,6 +168,17 @@ func (t *Tree) notThere(rel, op string, err error) {
 	t.troubled(rel, op, err)
 }
 
+// flapped asks for a look at a directory that was another one when its scan
+// began. One that stays so, as where a mount is only made by opening it, must
+// not keep the loop busy.
+func (t *Tree) flapped(rel string) {
+	if t.flaps[rel]++; t.flaps[rel] > maxFlaps {
+		t.troubled(rel, "scan directory", errMoved)
+		return
+	}
+	t.co.addNow(rel, hintName, t.now(), 0)
+}
+
 // watchDir puts a watch on a directory. false means that it moved meanwhile.
 func (t *Tree) watchDir(root *handle, sc scan) bool {
 	same := func(rel string, key fileKey) bool {
@@ -181,7 +196,7 @@ func (t *Tree) watchDir(root *handle, sc scan) bool {
 	n, err := t.w.ensure(sc.rel, sc.key, int64(t.now()), same)
 	t.lookAtOrphans()
 	if err == errMoved {
-		t.co.addNow(sc.rel, hintName, t.now(), 0)
+		t.flapped(sc.rel)
 		return false
 	}
 	if err != nil && !limitReached(err) {

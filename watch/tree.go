@@ -106,6 +106,7 @@ type Tree struct {
 	fsPolled  map[uint64]bool      // by device
 	again     map[string]struct{}  // to be looked at in the next round
 	links     map[fileKey]struct{} // inodes with names in the tree that were not found
+	flaps     map[string]int       // directories that were others when scanned, in the last second
 	linksSeen bool                 // any file has several names
 	nextTick  time.Duration
 	nextRound time.Duration
@@ -160,6 +161,7 @@ func New(o Options) (*Tree, error) {
 	t.heldBelow, t.approved = map[string]string{}, map[string]struct{}{}
 	t.polled, t.fsPolled = map[string]struct{}{}, map[uint64]bool{}
 	t.again, t.links = map[string]struct{}{}, map[fileKey]struct{}{}
+	t.flaps = map[string]int{}
 	t.confirms.reset()
 	t.status = Status{Root: t.abs, State: StateStarting}
 	return t, nil
