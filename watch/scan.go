@@ -86,6 +86,7 @@ func (t *Tree) scanned(ctx context.Context) error {
 	}
 	if !t.isReady {
 		t.isReady = true
+		t.publish() // who waits for Ready finds the status of it
 		close(t.ready)
 	}
 	return nil
