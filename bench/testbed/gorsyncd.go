@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,10 +50,9 @@ func (g *Gorsyncd) Start() error {
 		return err
 	}
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
-		if _, err := os.Stat(filepath.Join(filepath.Dir(g.Config), "socket")); err == nil {
-			if _, code, err := g.Run("config", "show"); err == nil && code == 0 {
-				return nil
-			}
+		// A socket left behind by a kill refuses; only a daemon accepts.
+		if c, err := net.Dial("unix", filepath.Join(filepath.Dir(g.Config), "socket")); err == nil {
+			return c.Close()
 		}
 		select {
 		case <-g.proc.Done():
