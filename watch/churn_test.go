@@ -25,6 +25,7 @@ func runChurn(t *testing.T, around func(start func())) {
 	s := seed(t, "WATCH_CHURN_SEED")
 	rnd := rand.New(rand.NewPCG(s, 1))
 	r := newRig(t)
+	r.passingLinks = true
 	around(func() {
 		r.start()
 		r.waitReady()

@@ -26,6 +26,11 @@ type rig struct {
 	o    Options
 	tree *Tree
 	stop func() error
+
+	// passingLinks says that links are made, and removed or moved out of the
+	// tree before they are looked at: that changes ctime and link count of the
+	// other names without an event, and there is nothing to replicate.
+	passingLinks bool
 }
 
 // newRig makes a directory and does not watch it yet.
@@ -197,6 +202,7 @@ func (r *rig) diff() []string {
 		switch rec, ok := got[p]; {
 		case !ok:
 			list = append(list, fmt.Sprintf("%q is not in the index", p))
+		case r.passingLinks && s.Type != journal.Dir && sameButLinks(rec.State, s):
 		case !journal.Same(rec, journal.Observation{State: s}):
 			list = append(list, fmt.Sprintf("%q: index %+v, tree %+v", p, rec.State, s))
 		}
@@ -207,6 +213,11 @@ func (r *rig) diff() []string {
 		}
 	}
 	return list
+}
+
+func sameButLinks(a, b journal.State) bool {
+	a.Ctime, a.Nlink = b.Ctime, b.Nlink
+	return a == b
 }
 
 // settled asserts that after a fence the index equals the tree.
