@@ -12,10 +12,8 @@ import (
 )
 
 func TestPauseSurvivesRestart(t *testing.T) {
-	base := t.TempDir()
-	src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
-	d := testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: dst})
-	r := newRig(t, oneRemote(src, d.Target("m"), ""))
+	src, dst := trees(t)
+	_, r := serve(t, src, dst, "")
 	r.start()
 	r.flush(20 * time.Second)
 	r.mustCLI("pause", "src/r", "--reason", "maintenance")
@@ -35,12 +33,10 @@ func TestPauseSurvivesRestart(t *testing.T) {
 }
 
 func TestExplainAndFilter(t *testing.T) {
-	base := t.TempDir()
-	src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
+	src, dst := trees(t)
 	write(t, filepath.Join(dst, "cache/stranger"), "stays")
 	write(t, filepath.Join(dst, "stranger.o"), "stays")
-	d := testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: dst})
-	r := newRig(t, oneRemote(src, d.Target("m"), `defaults: {exclude: ["*.o", "/cache/"], delete: all}`))
+	_, r := serve(t, src, dst, `defaults: {exclude: ["*.o", "/cache/"], delete: all}`)
 	write(t, filepath.Join(src, "cache/deep/x"), "x")
 	write(t, filepath.Join(src, "keep"), "x")
 	r.start()
@@ -69,11 +65,9 @@ func TestExplainAndFilter(t *testing.T) {
 
 // TestSyncRepairs: a full sync puts right what was changed on the remote.
 func TestSyncRepairs(t *testing.T) {
-	base := t.TempDir()
-	src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
+	src, dst := trees(t)
 	fill(t, src, 100)
-	d := testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: dst})
-	r := newRig(t, oneRemote(src, d.Target("m"), ""))
+	_, r := serve(t, src, dst, "")
 	r.start()
 	r.flush(20 * time.Second)
 	must(t, os.RemoveAll(filepath.Join(dst, "d3")))
@@ -96,8 +90,7 @@ func TestSyncRepairs(t *testing.T) {
 // TestStrangersStay: with delete: tracked what the source never had is left
 // alone, also in directories that change, and what it lost goes.
 func TestStrangersStay(t *testing.T) {
-	base := t.TempDir()
-	src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
+	src, dst := trees(t)
 	fill(t, src, 30)
 	write(t, filepath.Join(dst, "stranger"), "s")
 	write(t, filepath.Join(dst, "d1/stranger"), "s")
@@ -159,10 +152,8 @@ func TestReload(t *testing.T) {
 
 // TestFlushIsAFence: whatever was written before the call is there after it.
 func TestFlushIsAFence(t *testing.T) {
-	base := t.TempDir()
-	src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
-	d := testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: dst})
-	r := newRig(t, oneRemote(src, d.Target("m"), ""))
+	src, dst := trees(t)
+	_, r := serve(t, src, dst, "")
 	r.start()
 	r.flush(20 * time.Second)
 	for i := range 25 {
@@ -178,11 +169,9 @@ func TestFlushIsAFence(t *testing.T) {
 
 // TestLostJournalIsRebuilt: a damaged journal is kept aside, everything is found again.
 func TestLostJournalIsRebuilt(t *testing.T) {
-	base := t.TempDir()
-	src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
+	src, dst := trees(t)
 	fill(t, src, 50)
-	d := testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: dst})
-	r := newRig(t, oneRemote(src, d.Target("m"), ""))
+	_, r := serve(t, src, dst, "")
 	r.start()
 	r.flush(20 * time.Second)
 	r.kill9()

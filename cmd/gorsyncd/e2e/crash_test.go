@@ -91,8 +91,7 @@ func noLeftovers(t *testing.T, dir string) {
 // costs next to nothing on the wire, and changes made meanwhile cost what they
 // weigh, not a walk of the tree.
 func TestKillNineSendsOnlyWhatDiffered(t *testing.T) {
-	base := t.TempDir()
-	src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
+	src, dst := trees(t)
 	d := testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: dst})
 	for i := range 2000 {
 		write(t, filepath.Join(src, "d"+strconv.Itoa(i%40), "file"+strconv.Itoa(i)), strings.Repeat("x", 500))
@@ -157,10 +156,8 @@ func wireBytes(t *testing.T, d *testbed.Rsyncd) (total int) {
 // TestChangesWhileDown: what happens with no daemon running arrives after the
 // start, by the scan alone.
 func TestChangesWhileDown(t *testing.T) {
-	base := t.TempDir()
-	src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
-	d := testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: dst})
-	r := newRig(t, oneRemote(src, d.Target("m"), "defaults: {guard: {max_delete: 0}}"))
+	src, dst := trees(t)
+	d, r := serve(t, src, dst, "defaults: {guard: {max_delete: 0}}")
 	churn := testbed.NewChurn(src, seed(t))
 	churn.Steps(300)
 	write(t, filepath.Join(src, "restored"), "content")

@@ -28,10 +28,8 @@ func sysctl(t *testing.T, name, value string) {
 
 func TestQueueOverflow(t *testing.T) {
 	sysctl(t, "fs/inotify/max_queued_events", "8")
-	base := t.TempDir()
-	src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
-	d := testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: dst})
-	r := newRig(t, oneRemote(src, d.Target("m"), "defaults: {guard: {max_delete: 0}}"))
+	src, dst := trees(t)
+	_, r := serve(t, src, dst, "defaults: {guard: {max_delete: 0}}")
 	r.start()
 	churn := testbed.NewChurn(src, seed(t))
 	r.waitFor("an overflow", 30*time.Second, func() bool {
@@ -45,13 +43,11 @@ func TestQueueOverflow(t *testing.T) {
 }
 
 func TestWatchesExhausted(t *testing.T) {
-	base := t.TempDir()
-	src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
+	src, dst := trees(t)
 	for i := range 60 {
 		write(t, filepath.Join(src, fmt.Sprintf("d%02d", i), "f"), "x")
 	}
-	d := testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: dst})
-	r := newRig(t, oneRemote(src, d.Target("m"), ""))
+	_, r := serve(t, src, dst, "")
 	sysctl(t, "fs/inotify/max_user_watches", "20")
 	r.start()
 	r.flush(60 * time.Second)
@@ -119,10 +115,8 @@ journal: {retain: 0s}
 }
 
 func TestStatusAndInspectWithDaemonDown(t *testing.T) {
-	base := t.TempDir()
-	src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
-	d := testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: dst})
-	r := newRig(t, oneRemote(src, d.Target("m"), ""))
+	src, dst := trees(t)
+	d, r := serve(t, src, dst, "")
 	r.start()
 	write(t, filepath.Join(src, "delivered"), "x")
 	r.flush(20 * time.Second)

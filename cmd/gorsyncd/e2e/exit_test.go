@@ -24,8 +24,7 @@ func TestBadConfigIs78(t *testing.T) {
 }
 
 func TestSecondInstanceIs75(t *testing.T) {
-	base := t.TempDir()
-	src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
+	src, dst := trees(t)
 	r := newRig(t, oneRemote(src, dst, ""))
 	r.start()
 	_, errOut, code := r.cli("run")
@@ -57,8 +56,7 @@ func TestRunWithoutConfig(t *testing.T) {
 }
 
 func TestDaemonUnreachableIs69(t *testing.T) {
-	base := t.TempDir()
-	src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
+	src, dst := trees(t)
 	r := newRig(t, oneRemote(src, dst, ""))
 	for _, args := range [][]string{{"flush"}, {"pause", "src/r"}, {"reload"}} {
 		if _, errOut, code := r.cli(args...); code != 69 {

@@ -26,12 +26,10 @@ func files(t *testing.T, root string) int {
 }
 
 func TestMassDeletionIsHeld(t *testing.T) {
-	base := t.TempDir()
-	src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
+	src, dst := trees(t)
 	fill(t, src, 300)
 	write(t, filepath.Join(src, "keep"), "so that the source is not empty")
-	d := testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: dst})
-	r := newRig(t, oneRemote(src, d.Target("m"), "defaults: {guard: {max_delete: 100}}"))
+	_, r := serve(t, src, dst, "defaults: {guard: {max_delete: 100}}")
 	r.start()
 	r.flush(30 * time.Second)
 	for i := range 10 {
@@ -60,8 +58,7 @@ func TestMassDeletionIsHeld(t *testing.T) {
 }
 
 func TestVanishedSourceIsHeld(t *testing.T) {
-	base := t.TempDir()
-	src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
+	src, dst := trees(t)
 	run(t, "mount", "-t", "tmpfs", "tmpfs", src)
 	mounted := true
 	t.Cleanup(func() {
@@ -70,8 +67,7 @@ func TestVanishedSourceIsHeld(t *testing.T) {
 		}
 	})
 	fill(t, src, 50)
-	d := testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: dst})
-	r := newRig(t, oneRemote(src, d.Target("m"), ""))
+	_, r := serve(t, src, dst, "")
 	r.start()
 	r.flush(30 * time.Second)
 	want := files(t, dst)
@@ -107,11 +103,9 @@ func TestVanishedSourceIsHeld(t *testing.T) {
 }
 
 func TestEmptiedSourceNeedsApproval(t *testing.T) {
-	base := t.TempDir()
-	src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
+	src, dst := trees(t)
 	fill(t, src, 50)
-	d := testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: dst})
-	r := newRig(t, oneRemote(src, d.Target("m"), ""))
+	_, r := serve(t, src, dst, "")
 	r.start()
 	r.flush(30 * time.Second)
 	r.stop()

@@ -22,10 +22,8 @@ func run(t *testing.T, name string, args ...string) {
 // TestRefusedFile: one file cannot be written on the remote; everything else
 // flows, the path waits with its reason, and it heals by itself.
 func TestRefusedFile(t *testing.T) {
-	base := t.TempDir()
-	src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
-	d := testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: dst})
-	r := newRig(t, oneRemote(src, d.Target("m"), "defaults: {retry: {initial: 300ms, max: 1s}}"))
+	src, dst := trees(t)
+	_, r := serve(t, src, dst, "defaults: {retry: {initial: 300ms, max: 1s}}")
 	write(t, filepath.Join(src, "dir/stone"), "old")
 	r.start()
 	r.flush(20 * time.Second)
@@ -61,8 +59,7 @@ func TestRefusedFile(t *testing.T) {
 
 // TestRemoteFull: a file too big for the remote waits, small ones flow.
 func TestRemoteFull(t *testing.T) {
-	base := t.TempDir()
-	src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
+	src, dst := trees(t)
 	run(t, "mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", dst)
 	t.Cleanup(func() { run(t, "umount", dst) })
 	d := testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: dst})

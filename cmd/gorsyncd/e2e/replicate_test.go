@@ -79,8 +79,7 @@ func TestKinds(t *testing.T) {
 	base := t.TempDir()
 	src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
 	outside := mkdir(t, base, "outside")
-	d := testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: dst})
-	r := newRig(t, oneRemote(src, d.Target("m"), "defaults: {rsync: {args: [-X]}}"))
+	_, r := serve(t, src, dst, "defaults: {rsync: {args: [-X]}}")
 	r.start()
 	in := func(elem ...string) string { return filepath.Join(append([]string{src}, elem...)...) }
 

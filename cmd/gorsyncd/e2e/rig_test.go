@@ -358,6 +358,21 @@ func mkdir(t *testing.T, elem ...string) string {
 	return dir
 }
 
+// trees makes two directories.
+func trees(t *testing.T) (src, dst string) {
+	t.Helper()
+	base := t.TempDir()
+	return mkdir(t, base, "src"), mkdir(t, base, "dst")
+}
+
+// serve starts an rsync daemon with dst as its module m and configures src to
+// be replicated to it, with extra lines for the top level.
+func serve(t *testing.T, src, dst, extra string) (*testbed.Rsyncd, *rig) {
+	t.Helper()
+	d := testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: dst})
+	return d, newRig(t, oneRemote(src, d.Target("m"), extra))
+}
+
 // oneRemote is the configuration of one source called src with one remote
 // called r, with extra lines for the top level.
 func oneRemote(src, target, extra string) string {
