@@ -10,8 +10,10 @@ import (
 // limits bound one batch.
 type limits struct {
 	files int
-	bytes int64
-	big   int64 // regular files above this size travel alone
+	// covered bounds a batch of removals whose parent is gone, too.
+	covered int
+	bytes   int64
+	big     int64 // regular files above this size travel alone
 }
 
 // planner forms batches. It is pure: what the tree, the filter and the index
@@ -22,6 +24,8 @@ type planner struct {
 	look     func(path string) Seen
 	siblings func(dev, ino uint64) ([]string, error)
 	excluded func(path string, isDir bool) bool
+	// live tells whether the index takes a path for existing; nil: unknown.
+	live func(path string) bool
 }
 
 // plan is what one round of planning decided.
@@ -50,6 +54,9 @@ type unit struct {
 	// either marks a directory directly below the root: listed in the list
 	// lane it is stamped as well, only the root is not.
 	either bool
+	// covered marks a removal whose parent is gone, too. rsync gives up on the
+	// whole batch when the remote has something else in the parent's place.
+	covered bool
 }
 
 // next forms the next batch from the items in order. The first item that can
@@ -121,7 +128,8 @@ func (r *round) consider(it *Item) {
 		return
 	}
 	r.add(it, u)
-	r.full = u.lane == LaneBig || it.alone || len(r.batch.Paths) >= r.limits.files
+	r.full = u.lane == LaneBig || it.alone || len(r.batch.Paths) >= r.limits.files ||
+		u.covered && len(r.batch.Items) >= r.limits.covered
 }
 
 // mayJoin is what can be told without looking at the path: content comparison
@@ -149,6 +157,8 @@ func (r *round) mayJoin(lane Lane, content bool) bool {
 func (r *round) fits(u *unit) bool {
 	b := r.batch
 	switch {
+	case b.Covered != u.covered:
+		return false
 	case b.Lane == LaneTop && u.lane == LaneRoot:
 		return true
 	case b.Lane == LaneRoot && u.lane == LaneTop:
@@ -187,7 +197,7 @@ func (r *round) conflicts(u *unit) bool {
 
 func (r *round) add(it *Item, u *unit) {
 	if r.batch == nil {
-		r.batch, r.either = &Batch{Lane: u.lane, Content: u.content}, u.either
+		r.batch, r.either = &Batch{Lane: u.lane, Content: u.content, Covered: u.covered}, u.either
 	} else {
 		r.join(u)
 	}
@@ -216,10 +226,11 @@ func (r *round) add(it *Item, u *unit) {
 	b.Locks = append(b.Locks, u.locks...)
 }
 
-// wait is the unit of an item that cannot be sent as it is: the journal says
-// that the path is gone, and there is one. Either that is journaled soon, or it
-// is gone again: then this item still has to remove it, so it must not be
-// acknowledged for having sent what was there for a moment.
+// wait is the unit of an item that cannot be sent as it is, because the tree
+// is not as the journal says: a path is there that was removed, or one is gone
+// that was changed. Once the index agrees with the tree, there is an entry that
+// replaces this item. Until then it may as well turn back before anybody
+// notices, and nothing but this item would tell the remote.
 var wait unit
 
 // unit looks at an item's path. A nil unit without a verdict means that there
@@ -232,12 +243,18 @@ func (p *planner) unit(it *Item) (*unit, Outcome) {
 	}
 	content := it.Flags&journal.FlagChecksum != 0
 	if it.Op == journal.OpRemove && !p.noDelete && seen.Presence >= IsDir && seen.Presence != Unknown {
+		if p.live != nil && p.live(it.Path) {
+			return nil, Outcome{}
+		}
 		return &wait, Outcome{}
 	}
 	switch seen.Presence {
 	case Unknown:
 		return nil, sourceOutcome(seen.Err)
 	case Covered, Missing:
+		if it.Op == journal.OpChange && p.live != nil && p.live(it.Path) {
+			return &wait, Outcome{}
+		}
 		if it.Op != journal.OpRemove || p.noDelete || it.Path == "" {
 			return nil, Outcome{}
 		}
@@ -283,7 +300,7 @@ func (p *planner) covered(path string) *unit {
 		top, _ = parentOf(top)
 		seen = p.look(top)
 	}
-	u := &unit{lane: LaneList, removes: true, paths: []string{path}}
+	u := &unit{lane: LaneList, removes: true, covered: true, paths: []string{path}}
 	if seen.Presence == Missing {
 		parent, _ := parentOf(path)
 		u.locks = []Lock{{ScopeTree, path}, {ScopeDir, parent}}

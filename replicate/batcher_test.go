@@ -30,7 +30,7 @@ var aDir = Seen{Presence: IsDir}
 func aFile(size int64) Seen { return Seen{Presence: IsFile, Size: size, Nlink: 1} }
 
 func (f fakeTree) planner() *planner {
-	return &planner{limits: limits{files: 100, bytes: 1000, big: 500}, look: f.look}
+	return &planner{limits: limits{files: 100, covered: 100, bytes: 1000, big: 500}, look: f.look}
 }
 
 func items(paths ...string) []*Item {

@@ -93,8 +93,16 @@ func (d *Dispatcher) retryFlights() int {
 // plan runs one planning round and files what needs no sending.
 func (d *Dispatcher) plan(l *look, items iter.Seq[*Item], files int, now time.Time, retry bool) *Batch {
 	p := planner{
-		limits:   limits{files: files, bytes: d.o.BatchBytes, big: d.o.BigFile},
+		limits:   limits{files: files, covered: d.maxCovered, bytes: d.o.BatchBytes, big: d.o.BigFile},
 		noDelete: d.o.Delete == DeleteNone, look: l.at, siblings: d.o.Tree.Siblings, excluded: d.o.Excluded,
+	}
+	if t, ok := d.o.Tree.(indexed); ok {
+		p.live = func(path string) bool {
+			// An error shows up wherever the journal is used next; until then
+			// the item waits or is sent.
+			_, live, err := t.Lookup(path)
+			return live && err == nil
+		}
 	}
 	pl := p.next(items, &d.locks, d.bigAllowed())
 	for _, it := range pl.done {

@@ -36,25 +36,27 @@ type Dispatcher struct {
 	last     atomic.Pointer[Status]
 
 	// All below belongs to the goroutine of Run.
-	state     journal.RemoteState
-	ledger    ledger
-	queue     *queue
-	retries   *retrySet
-	locks     Locks
-	guard     *guard
-	breaker   breaker
-	full      *fullSync // nil when none is needed
-	flights   map[uint64]*Batch
-	reports   chan report
-	update    changes
-	commits   chan error
-	waiters   []*waiter
-	again     bool // something came up that needs no event to go on
-	maxFiles  int  // shrinks when batches run out of space, grows with success
-	liveRuns  int  // live batches started since the last chunk
-	batches   uint64
-	stats     counters
-	completed cursorState
+	state   journal.RemoteState
+	ledger  ledger
+	queue   *queue
+	retries *retrySet
+	locks   Locks
+	guard   *guard
+	breaker breaker
+	full    *fullSync // nil when none is needed
+	flights map[uint64]*Batch
+	reports chan report
+	update  changes
+	commits chan error
+	waiters []*waiter
+	again   bool // something came up that needs no event to go on
+	// maxCovered bounds batches of removals whose parent is gone, too.
+	maxCovered int
+	maxFiles   int // shrinks when batches run out of space, grows with success
+	liveRuns   int // live batches started since the last chunk
+	batches    uint64
+	stats      counters
+	completed  cursorState
 }
 
 // report is what a worker brings back.
@@ -79,7 +81,7 @@ func New(o Options) (*Dispatcher, error) {
 		o: o, log: o.Logger.With("source", o.Source, "remote", o.Name), tr: o.transport,
 		calls: make(chan func()), started: make(chan struct{}), stopped: make(chan struct{}), drain: make(chan struct{}),
 		flights: map[uint64]*Batch{}, reports: make(chan report, o.Workers), commits: make(chan error, 1),
-		queue: newQueue(), guard: newGuard(o.MaxDelete), maxFiles: o.BatchFiles,
+		queue: newQueue(), guard: newGuard(o.MaxDelete), maxFiles: o.BatchFiles, maxCovered: o.BatchFiles,
 	}
 	if d.tr == nil {
 		d.tr = &rsyncTransport{o: &d.o}

@@ -24,9 +24,11 @@
 //   - No two processes work on overlapping paths of one remote: both would exit
 //     0 and the older could land last. See Locks.
 //   - A path that is gone is removed from the remote only for a removal entry,
-//     and only that path. One that is gone when its change is to be sent has a
-//     removal entry to come, since the index says it exists; and what is gone
-//     above it has an entry with a count, which the removal guard must see.
+//     and only that path: what is gone above it has an entry with a count, which
+//     the removal guard must see.
+//   - An item that the tree contradicts (a changed path is gone, a removed one
+//     is there) waits until the index agrees with the tree. Acknowledged
+//     earlier, it would be forgotten if the path turned back unobserved.
 //   - The source root is opened, compared with the identity the journal knows,
 //     and handed to rsync as a directory handle, so that a root that is
 //     unmounted in between is never read as an empty tree.

@@ -50,6 +50,7 @@ type Batch struct {
 	Lane      Lane
 	Content   bool     // compare content: list lanes rewrite (--ignore-times), reconcile uses --checksum
 	Removes   bool     // paths that are gone are in Paths and are to be removed
+	Covered   bool     // removals whose parent is gone, too
 	Retry     bool     // made of the retry set
 	Paths     []string // relative, in the order to list them; reconcile: directories
 	Parents   []string // directories listed only to be stamped

@@ -23,10 +23,17 @@ func (d *Dispatcher) settle(rep report, now time.Time) {
 	d.logBatch(rep)
 	d.phantoms(rep.unknown, now)
 	out := rep.res.Outcome
+	if b.Covered && rep.res.Exit == 2 && strings.Contains(rep.res.Stderr, "invalid path from sender") {
+		d.nowhere(rep, now)
+		return
+	}
 	switch {
 	case out.Class == ClassOK && (rep.verify == nil || rep.verify.Outcome.Class == ClassOK && len(rep.verify.Changes) == 0):
 		d.recovered(now)
 		d.maxFiles = min(d.o.BatchFiles, d.maxFiles*2)
+		if b.Covered {
+			d.maxCovered = min(d.o.BatchFiles, d.maxCovered*2)
+		}
 		d.arrived(rep, nil, rep.res.RootDirty, now)
 	case rep.verify != nil && (rep.verify.Outcome.Class == ClassOK || rep.verify.Outcome.Class == ClassEntry):
 		d.partial(rep, now)
@@ -43,6 +50,19 @@ func (d *Dispatcher) settle(rep report, now time.Time) {
 		d.giveBack(b)
 		d.fail(now, b.Started, out, exit)
 	}
+}
+
+// nowhere files a batch that rsync gave up because the remote has no directory
+// where one of the paths would be: that path is not there, as it should be.
+// Which one it is shows when it is alone.
+func (d *Dispatcher) nowhere(rep report, now time.Time) {
+	if len(rep.batch.Items) > 1 {
+		d.maxCovered, d.again = 1, true
+		d.giveBack(rep.batch)
+		return
+	}
+	d.recovered(now)
+	d.arrived(rep, nil, true, now)
 }
 
 // fail backs the whole remote off.
@@ -101,7 +121,12 @@ func (d *Dispatcher) phantoms(paths []string, now time.Time) {
 	if d.o.Delete == DeleteNone {
 		return
 	}
+	t, _ := d.o.Tree.(indexed)
 	for _, path := range paths {
+		// It may have been journaled, and even sent, since the worker asked.
+		if _, known, err := t.Lookup(path); known || err != nil {
+			continue
+		}
 		if d.queue.get(path) == nil && d.retries.get(path) == nil {
 			d.keepRetry(journal.Retry{Path: path, Seq: d.ledger.read, Op: journal.OpRemove, First: now, Next: now})
 		}
