@@ -14,6 +14,7 @@ const (
 	hintAttr  hint = 1 << iota // attributes changed
 	hintWrite                  // content changed
 	hintName                   // the name appeared, went away or was moved
+	hintEvent                  // with hintName: an event said so, nobody only suspects it
 )
 
 // Limits of the coalescer.

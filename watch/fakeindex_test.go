@@ -85,7 +85,7 @@ func (f *fakeIndex) one(o journal.Observation) journal.Result {
 	old, exists := f.recs[o.Path]
 	stale, gone := f.shadowed(o.Path, old)
 	if o.State.Type == journal.Gone {
-		if !exists || old.Type == journal.Gone || gone {
+		if !exists || old.Type == journal.Gone && !o.Renewed || gone {
 			return journal.Result{}
 		}
 		f.head++
@@ -100,7 +100,8 @@ func (f *fakeIndex) one(o journal.Observation) journal.Result {
 	}
 	trusted := exists && old.Type != journal.Gone && !stale
 	rec := journal.Record{State: o.State, ObservedAt: o.At, LastSeq: old.LastSeq, Since: old.Since}
-	if trusted && journal.Same(old, o) && (!old.Racy() || o.Confirm) {
+	renewed := o.Renewed && old.Type == journal.Dir
+	if trusted && !renewed && journal.Same(old, o) && (!old.Racy() || o.Confirm) {
 		if old.Racy() {
 			f.put(o.Path, rec)
 		}
@@ -117,7 +118,7 @@ func (f *fakeIndex) one(o journal.Observation) journal.Result {
 		f.log = append(f.log, journal.Entry{Seq: f.head, Op: journal.OpChange, Path: o.Path, Flags: flags})
 	}
 	rec.LastSeq = f.head
-	if o.State.Type == journal.Dir && (!trusted || old.Type != journal.Dir || old.Ino != o.State.Ino || old.Dev != o.State.Dev) {
+	if o.State.Type == journal.Dir && (!trusted || renewed || old.Type != journal.Dir || old.Ino != o.State.Ino || old.Dev != o.State.Dev) {
 		rec.Since = f.head
 		res.Descend = true
 	}

@@ -49,6 +49,29 @@ func TestRenamedDirectoriesAreWatchedUnderTheirNewNames(t *testing.T) {
 	}
 }
 
+// TestDirectoryThatWasAway: a remote may act on a moment in which a directory
+// was elsewhere, and nothing in it looks changed afterwards.
+func TestDirectoryThatWasAway(t *testing.T) {
+	r := startTree(t, func(r *rig) { r.sh(`mkdir -p a/sub; echo 1 > a/sub/f; mkdir b; touch -d 2001-01-01 a/sub/f a/sub a b`) })
+	r.settled()
+	before := r.idx.Head()
+	r.sh(`mv a b/; mv b/a .`)
+	r.settled()
+	told := map[string]bool{}
+	for _, e := range r.idx.entries(before) {
+		told[e.Path] = true
+	}
+	if !told["a"] || !told["a/sub"] || !told["a/sub/f"] {
+		t.Errorf("journaled after the directory was away: %v", told)
+	}
+	before = r.idx.Head()
+	r.sh(`echo 2 > a/sub/f`)
+	r.settled()
+	if n := r.idx.Head() - before; n > 2 {
+		t.Errorf("%d entries for one change in a directory that was away long ago", n)
+	}
+}
+
 // TestMoveAndRemove: fsnotify sends an error while it holds the lock of Add
 // when a watched directory is moved and removed at once.
 func TestMoveAndRemove(t *testing.T) {

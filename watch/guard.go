@@ -116,7 +116,7 @@ func (t *Tree) judge(h *handle) (string, error) {
 // how many are there.
 func (t *Tree) compareTop(names []string) (lost string, present int, err error) {
 	err = t.o.Index.Children("", func(name string, r journal.Record, _ bool) error {
-		if t.o.Filter.excludes(name, r.Type == journal.Dir) {
+		if r.Type == journal.Gone || t.o.Filter.excludes(name, r.Type == journal.Dir) {
 			return nil
 		}
 		if _, found := slices.BinarySearch(names, name); found {

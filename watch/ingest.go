@@ -75,7 +75,7 @@ func (t *Tree) ingest(ev *event) {
 func hintOf(op fsnotify.Op) hint {
 	var h hint
 	if op.Has(fsnotify.Create) || op.Has(fsnotify.Remove) || op.Has(fsnotify.Rename) {
-		h |= hintName
+		h |= hintName | hintEvent
 	}
 	if op.Has(fsnotify.Write) {
 		h |= hintWrite
@@ -96,7 +96,7 @@ func (t *Tree) hint(rel string, h hint, ev *event) {
 		// it was moved back. What was watched after this event was received is
 		// watched for good.
 		if n := t.w.find(rel); n != nil && n.added <= int64(ev.mono) {
-			n.stale = true
+			n.stale, n.moved = true, true
 		}
 	}
 	if t.o.Filter.excludes(rel, false) && t.o.Filter.excludes(rel, true) {

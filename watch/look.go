@@ -206,7 +206,9 @@ func (b *batch) observe(i int) {
 	o := journal.Observation{Path: l.path, At: at, Confirm: l.confirm != 0 && err == nil}
 	if err == nil {
 		o.State = stateOf(&st, t.rootKey.dev)
+		o.Renewed = l.dir && t.wasAway(l.path, l.key)
 	} else {
+		o.Renewed = l.hints&hintEvent != 0
 		t.dropped(l.path)
 	}
 	b.add(o, i)
@@ -289,6 +291,14 @@ func (b *batch) record(ctx context.Context) error {
 		g.close(t.now())
 	}
 	return nil
+}
+
+// wasAway says whether the directory that is at the path, and was there before,
+// may have been elsewhere in between. Remotes may have acted on that: what is
+// in it has to be journaled anew, although none of it looks changed.
+func (t *Tree) wasAway(path string, key fileKey) bool {
+	n := t.w.find(path)
+	return n != nil && n.moved && n.key == key
 }
 
 // live says whether events of the path arrive, so that silence means

@@ -283,7 +283,7 @@ func (l *lister) known(name string, r journal.Record, trusted bool) {
 		path = join(l.sc.rel, name)
 	}
 	switch {
-	case !journal.Same(r, o), r.Racy() && !t.confirms.pending(path):
+	case !journal.Same(r, o), r.Racy() && !t.confirms.pending(path), r.Type == journal.Dir && t.wasAway(path, keyOf(&st)):
 		l.todo = append(l.todo, todo{
 			name:  name,
 			other: r.Type != o.State.Type || r.Ino != o.State.Ino || r.Dev != o.State.Dev,

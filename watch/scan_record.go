@@ -105,10 +105,11 @@ func (l *lister) observe(n todo) {
 		t.found.forced = append(t.found.forced, o)
 		return
 	}
+	o.Renewed = dir && t.wasAway(path, keyOf(&st))
 	deep := dir && (l.sc.deep || n.other)
 	t.found.add(o, foundFrom{sc: l.sc, key: keyOf(&st), descended: !dir || deep})
 	if deep {
-		t.descend(l.sc, path, keyOf(&st), o.State, n.other)
+		t.descend(l.sc, path, keyOf(&st), o.State, n.other || o.Renewed)
 	}
 }
 
