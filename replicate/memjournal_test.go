@@ -33,12 +33,13 @@ type memJournal struct {
 	entries map[uint64]journal.Entry
 	newest  map[string]uint64
 	index   map[string]journal.State
+	shadow  map[string]bool // went away with a directory above: no entry of their own
 	changed chan struct{}
 }
 
 func newMemJournal(root string) *memJournal {
 	return &memJournal{root: root, entries: map[uint64]journal.Entry{}, newest: map[string]uint64{},
-		index: map[string]journal.State{}, changed: make(chan struct{})}
+		index: map[string]journal.State{}, shadow: map[string]bool{}, changed: make(chan struct{})}
 }
 
 func (j *memJournal) Head() uint64 { j.mu.Lock(); defer j.mu.Unlock(); return j.head }
@@ -127,17 +128,32 @@ func (j *memJournal) scan(tb testing.TB, baseline bool) uint64 {
 			j.appendLocked(p, journal.OpChange, flags, 0)
 		}
 	}
+	topGone := func(top string) string {
+		for parent, ok := parentOf(top); ok; parent, ok = parentOf(top) {
+			if _, there := now[parent]; there {
+				break
+			}
+			top = parent
+		}
+		return top
+	}
 	counts := map[string]uint64{}
 	for p := range j.index {
 		if _, ok := now[p]; !ok {
-			top := p
-			for parent, ok := parentOf(top); ok; parent, ok = parentOf(top) {
-				if _, there := now[parent]; there {
-					break
-				}
-				top = parent
-			}
+			top := topGone(p)
 			counts[top]++
+			if p != top {
+				j.shadow[p] = true
+			}
+		}
+	}
+	// A directory that came back: exact removals of what did not.
+	for p := range j.shadow {
+		if _, ok := now[p]; ok {
+			delete(j.shadow, p)
+		} else if top := topGone(p); top == p {
+			counts[top]++
+			delete(j.shadow, p)
 		}
 	}
 	for _, p := range slices.Sorted(maps.Keys(counts)) {
