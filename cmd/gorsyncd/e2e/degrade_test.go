@@ -149,3 +149,32 @@ func TestStatusAndInspectWithDaemonDown(t *testing.T) {
 	}
 	contains(t, errOut, "read-only")
 }
+
+// TestStateDiskFull: with no space for the journal nothing is forgotten, nothing
+// crashes, and it is said; with space it goes on by itself.
+func TestStateDiskFull(t *testing.T) {
+	src, dst := trees(t)
+	_, r := serve(t, src, dst, "")
+	mkdir(t, r.stateDir())
+	run(t, "mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", r.stateDir())
+	t.Cleanup(func() { run(t, "umount", "-l", r.stateDir()) })
+	// Cleanups run in reverse: the daemon has to stop before its disk goes.
+	t.Cleanup(r.cleanup)
+	r.start()
+	r.flush(20 * time.Second)
+
+	filler := filepath.Join(r.stateDir(), "filler")
+	run(t, "fallocate", "-l", "180m", filler)
+	time.Sleep(1100 * time.Millisecond) // the journal looks at free space once a second
+	for i := range 20 {
+		write(t, filepath.Join(src, "while-full", strconv.Itoa(i)), "x")
+	}
+	r.waitFor("the shortage to be shown", 20*time.Second, func() bool {
+		out, _, code := r.cli("status")
+		return code == 4 && strings.Contains(out, "waits for space")
+	})
+	must(t, os.Remove(filler))
+	r.waitSync(30 * time.Second)
+	r.flush(20 * time.Second)
+	testbed.WaitEqual(t, src, dst, time.Second)
+}

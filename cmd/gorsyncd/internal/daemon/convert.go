@@ -4,13 +4,12 @@ import (
 	"log/slog"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
-	"gorsyncd/journal"
 	"gorsyncd/replicate"
 	"gorsyncd/watch"
 )
 
 // treeOptions turns a configured source into what watch needs.
-func treeOptions(sc config.Source, src *journal.Source, fence string, log *slog.Logger) watch.Options {
+func treeOptions(sc config.Source, src patientSource, fence string, log *slog.Logger) watch.Options {
 	return watch.Options{
 		Root: sc.Path, Filter: sc.Filter, Index: src, Roots: src,
 		Settle: sc.Settle, SettleMax: sc.SettleMax, FenceDir: fence,
@@ -20,7 +19,7 @@ func treeOptions(sc config.Source, src *journal.Source, fence string, log *slog.
 }
 
 // dispatcherOptions turns a configured remote into what replicate needs.
-func dispatcherOptions(u *unit, rc config.Remote, store *journal.Remote, stateDir string, log *slog.Logger) replicate.Options {
+func dispatcherOptions(u *unit, rc config.Remote, store patientRemote, stateDir string, log *slog.Logger) replicate.Options {
 	return replicate.Options{
 		Source: u.cfg.Name, Name: rc.Name, Root: u.cfg.Path, Target: rc.Target,
 		Feed: u.src, Tree: u.src, Store: store,

@@ -36,6 +36,8 @@ type Daemon struct {
 	journal *journal.Journal
 	failed  chan error // the first failure that must end the process
 
+	patience patience
+
 	hard, soft context.Context // set once by serve: lives of dispatchers and of trees
 
 	reloading sync.Mutex // one reload at a time
@@ -58,7 +60,7 @@ func Run(ctx context.Context, o Options) error {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	d := &Daemon{opts: o, log: o.Logger, started: time.Now(), cfg: o.Config, failed: make(chan error, 1)}
+	d := &Daemon{opts: o, log: o.Logger, started: time.Now(), cfg: o.Config, failed: make(chan error, 1), patience: patience{log: o.Logger}}
 	if err := d.open(ctx); err != nil {
 		return err
 	}

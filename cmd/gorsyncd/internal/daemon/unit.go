@@ -30,7 +30,6 @@ type unit struct {
 type remote struct {
 	cfg    config.Remote
 	name   string // source/remote
-	store  *journal.Remote
 	disp   *replicate.Dispatcher
 	cancel context.CancelFunc // cuts it off
 	done   chan struct{}      // closed when it has ended
@@ -65,7 +64,7 @@ func (d *Daemon) startUnit(sc config.Source) (*unit, error) {
 	if err := os.MkdirAll(fence, 0o700); err != nil {
 		return nil, fmt.Errorf("make fence directory: %w", err)
 	}
-	tree, err := watch.New(treeOptions(sc, src, fence, d.log))
+	tree, err := watch.New(treeOptions(sc, patientSource{src, &d.patience}, fence, d.log))
 	if err != nil {
 		return nil, fmt.Errorf("source %s: %w", sc.Name, err)
 	}
@@ -114,12 +113,12 @@ func (d *Daemon) startRemote(u *unit, rc config.Remote) (*remote, error) {
 	if err := d.prepareRemote(store, name, rc); err != nil {
 		return nil, err
 	}
-	disp, err := replicate.New(dispatcherOptions(u, rc, store, d.cfg.StateDir, d.log))
+	disp, err := replicate.New(dispatcherOptions(u, rc, patientRemote{store, &d.patience}, d.cfg.StateDir, d.log))
 	if err != nil {
 		return nil, fmt.Errorf("remote %s: %w", name, err)
 	}
 	ctx, cancel := context.WithCancel(d.hard)
-	r := &remote{cfg: rc, name: name, store: store, disp: disp, cancel: cancel, done: make(chan struct{})}
+	r := &remote{cfg: rc, name: name, disp: disp, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(r.done)
 		d.fail(disp.Run(ctx))

@@ -60,6 +60,7 @@ func (d *Daemon) Status(context.Context) (status.Status, error) {
 	c := d.config()
 	s.Daemon = d.about(now, c)
 	s.Journal = journalStatus(d.journal.Stats(), c)
+	s.Journal.Waiting = d.patience.reason()
 	for _, u := range d.allUnits() {
 		s.Sources = append(s.Sources, status.Source{Name: u.cfg.Name, Status: u.tree.Status()})
 	}

@@ -52,8 +52,9 @@ type Journal struct {
 	Entries     uint64     `json:"entries"`  // present now
 	SizeBytes   int64      `json:"size_bytes"`
 	MaxBytes    int64      `json:"max_bytes"`
-	PinnedBy    string     `json:"pinned_by"`    // full name of the remote that holds most; "" for none
-	OldestEntry *time.Time `json:"oldest_entry"` // nil when empty
+	PinnedBy    string     `json:"pinned_by"`         // full name of the remote that holds most; "" for none
+	OldestEntry *time.Time `json:"oldest_entry"`      // nil when empty
+	Waiting     string     `json:"waiting,omitempty"` // why nothing can be journaled now
 }
 
 // NewJournal adds up what the journal says about its sources.
@@ -89,7 +90,7 @@ func New(now time.Time, from string) Status {
 const (
 	ExitOK      = 0 // every remote is in sync
 	ExitBehind  = 3 // something is on its way, waiting or paused
-	ExitProblem = 4 // at least one remote is failing or held, or a source is
+	ExitProblem = 4 // at least one remote is failing or held, or a source is, or the journal is full
 )
 
 // held is the state word of a source that a guard has stopped.
@@ -100,6 +101,9 @@ func (s Status) ExitCode() int {
 	code := ExitOK
 	if s.From == FromJournal {
 		code = ExitBehind // nobody is looking, so nobody knows
+	}
+	if s.Journal.Waiting != "" {
+		return ExitProblem
 	}
 	for _, src := range s.Sources {
 		if src.State == held {

@@ -91,6 +91,9 @@ func (s Status) Attention() []string {
 	var out []string
 	add := func(format string, args ...any) { out = append(out, names.Printable(fmt.Sprintf(format, args...))) }
 	seen := map[string]bool{}
+	if w := s.Journal.Waiting; w != "" {
+		add("nothing can be journaled, and nothing is lost: %s", w)
+	}
 	for _, src := range s.Sources {
 		if src.State == held {
 			add("source %s is held: %s: gorsyncd approve '%s/*'", src.Name, src.Held, src.Name)
@@ -155,6 +158,9 @@ func (s Status) Verdict() string {
 		when = "when it ended: "
 	}
 	var problems, behind []string
+	if s.Journal.Waiting != "" {
+		problems = append(problems, "the journal waits for space")
+	}
 	for _, src := range s.Sources {
 		if src.State == held {
 			problems = append(problems, "source "+src.Name+" is held")
