@@ -44,6 +44,7 @@ func (d *Dispatcher) take(e journal.Entry, now time.Time) {
 		d.ledger.read = e.Seq
 		return
 	}
+	first, since := d.since(e)
 	d.ledger.add(e.Seq)
 	if e.Op == journal.OpRemove && d.o.Delete != DeleteNone && e.Seq > d.state.Approved &&
 		d.guard.add(e.Time, e.Seq, e.Count) {
@@ -60,7 +61,21 @@ func (d *Dispatcher) take(e journal.Entry, now time.Time) {
 		d.collapse(it, e)
 		return
 	}
-	d.queue.push(&Item{Path: e.Path, Seq: e.Seq, Op: e.Op, Flags: e.Flags, Count: e.Count, Time: e.Time})
+	d.queue.push(&Item{Path: e.Path, Seq: e.Seq, First: first, Op: e.Op, Flags: e.Flags, Count: e.Count, Time: since})
+}
+
+// since says how long this remote has been behind with the path of an entry
+// that was just read: an entry stands for older ones that it has replaced,
+// but those that this remote has passed do not count.
+func (d *Dispatcher) since(e journal.Entry) (first uint64, at time.Time) {
+	passed := d.ledger.read
+	if open := d.ledger.first(); open != 0 {
+		passed = open - 1
+	}
+	if e.First > passed {
+		return e.First, e.FirstTime
+	}
+	return min(passed+1, e.Seq), e.Time
 }
 
 // supersedeBelow drops the changes below a directory that is gone. They are
@@ -105,6 +120,9 @@ func (d *Dispatcher) absorb(r *retryEntry, e journal.Entry) {
 	rec := r.Retry
 	rec.Seq, rec.Op = e.Seq, e.Op
 	rec.Flags |= e.Flags
+	if rec.ErrorID == idChanged {
+		rec.Attempts = 0 // here is the reason for it
+	}
 	if r.item.state == itemInFlight {
 		r.again = true
 	}

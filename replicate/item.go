@@ -10,10 +10,11 @@ import (
 type Item struct {
 	Path  string
 	Seq   uint64 // newest entry it stands for; 0 when it comes from a full sync
+	First uint64 // oldest entry it stands for, as far as this remote has not had it
 	Op    journal.Op
 	Flags journal.Flag
 	Count uint64    // removals: paths that went away
-	Time  time.Time // when it was journaled
+	Time  time.Time // when that was journaled
 	Size  int64     // bytes of a regular file at the last look; 0 before
 	alone bool      // it has aborted a whole batch before
 

@@ -26,6 +26,32 @@ func (r RetryOptions) delay(attempts int) time.Duration {
 	return b.NextBackOff()
 }
 
+// idChanged marks a path that was different after a run without any complaint
+// of rsync's: as a rule it changed meanwhile. That is no failure before it has
+// happened changedPatience times in a row with no newer entry to explain it.
+const (
+	idChanged       = "E-VANISHED"
+	changedPatience = 3
+	changedDelay    = 100 * time.Millisecond
+)
+
+// failed tells whether the path has failed, rather than changed or not been
+// sent yet.
+func (e *retryEntry) failed() bool {
+	return e.Attempts > 0 && (e.ErrorID != idChanged || e.Attempts > changedPatience)
+}
+
+// wait is how long a record waits for its next attempt.
+func (r RetryOptions) wait(rec journal.Retry) time.Duration {
+	if rec.ErrorID != idChanged {
+		return r.delay(rec.Attempts)
+	}
+	if rec.Attempts <= changedPatience {
+		return min(changedDelay<<(rec.Attempts-1), r.Max)
+	}
+	return r.delay(rec.Attempts - changedPatience)
+}
+
 // retrySet mirrors the retry records of one remote.
 type retrySet struct {
 	byPath map[string]*retryEntry

@@ -2,7 +2,6 @@ package replicate
 
 import (
 	"cmp"
-	"context"
 	"slices"
 	"strings"
 	"time"
@@ -195,10 +194,10 @@ func (d *Dispatcher) failPath(rec journal.Retry, out Outcome, now time.Time) {
 		rec.First = now
 	}
 	rec.Attempts++
-	rec.Next = now.Add(d.o.Retry.delay(rec.Attempts))
 	rec.ErrorID, rec.Error = out.ID, out.Message
+	rec.Next = now.Add(d.o.Retry.wait(rec))
 	d.stats.retries++
-	d.log.Log(context.Background(), levelFor(rec.Attempts), "path failed", "path", rec.Path, "seq", rec.Seq, "error_id", rec.ErrorID,
+	d.log.Debug("path failed", "path", rec.Path, "seq", rec.Seq, "error_id", rec.ErrorID,
 		"message", rec.Error, "attempts", rec.Attempts, "next_retry", rec.Next)
 	d.keepRetry(rec)
 }
@@ -275,7 +274,7 @@ func (d *Dispatcher) requeue(items []*Item) {
 func (d *Dispatcher) partial(rep report, now time.Time) {
 	b, out := rep.batch, rep.res.Outcome
 	if out.ID == "" {
-		out = Outcome{ID: "E-VANISHED", Class: ClassEntry, Message: "changed while it was sent"}
+		out = Outcome{ID: idChanged, Class: ClassEntry, Message: "changed while it was sent"}
 	}
 	res := d.residual(rep)
 	aborted := out.ID == "E-NOSPACE" || rep.res.Exit == 11
@@ -296,6 +295,7 @@ func (d *Dispatcher) partial(rep report, now time.Time) {
 		paths[it.Path] = true
 	}
 	d.arrived(rep, paths, true, now)
+	d.tellFailed(rep, res, out)
 	for _, it := range res.items {
 		d.failItem(it, reasonFor(it.Path, rep.res.Stderr, out), b.Retry, now)
 	}
@@ -306,6 +306,27 @@ func (d *Dispatcher) partial(rep report, now time.Time) {
 		}
 		d.failPath(journal.Retry{Path: c.Path, Seq: d.ledger.read, Op: op}, reasonFor(c.Path, rep.res.Stderr, out), now)
 	}
+}
+
+// tellFailed logs one line for the failed paths of a batch that fail for the
+// first time, however many they are; the debug log has each.
+func (d *Dispatcher) tellFailed(rep report, res residual, out Outcome) {
+	if rep.batch.Retry || out.ID == idChanged {
+		return
+	}
+	paths := make([]string, 0, len(res.items)+len(res.other))
+	for _, it := range res.items {
+		paths = append(paths, it.Path)
+	}
+	for _, c := range res.other {
+		paths = append(paths, c.Path)
+	}
+	if len(paths) == 0 {
+		return
+	}
+	why := reasonFor(paths[0], rep.res.Stderr, out)
+	d.log.Warn("paths failed and are tried again", "batch", rep.batch.ID, "failed", len(paths), "path", paths[0],
+		"error_id", why.ID, "message", why.Message, "hint", why.Hint)
 }
 
 // squeeze treats a batch that was cut short by one of its files: rsync gives

@@ -2,7 +2,6 @@ package replicate
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -31,7 +30,7 @@ const failingAfter = 5
 // program's interface: base units are in the names, lists are never null.
 type Status struct {
 	Name   string `json:"name"` // source/remote
-	Source string `json:"sync"`
+	Source string `json:"source"`
 	Remote string `json:"remote"`
 	Target string `json:"target"`
 	State  State  `json:"state"`
@@ -196,7 +195,7 @@ func (d *Dispatcher) status() Status {
 func (d *Dispatcher) word() State {
 	failing, most := 0, 0
 	for _, e := range d.retries.byPath {
-		if e.Attempts > 0 {
+		if e.failed() {
 			failing++
 			most = max(most, e.Attempts)
 		}
@@ -229,7 +228,7 @@ func (d *Dispatcher) word() State {
 func (d *Dispatcher) trouble() (failing int, show *StatusError) {
 	var worst *retryEntry
 	for _, e := range d.retries.byPath {
-		if e.Attempts == 0 {
+		if !e.failed() {
 			continue
 		}
 		failing++
@@ -262,11 +261,4 @@ func timePtr(t time.Time) *time.Time {
 		return nil
 	}
 	return &t
-}
-
-func levelFor(attempts int) slog.Level {
-	if attempts&(attempts-1) == 0 {
-		return slog.LevelWarn
-	}
-	return slog.LevelDebug
 }

@@ -100,15 +100,16 @@ func (d *Dispatcher) answerWaiters() {
 
 // clear tells whether nothing is in the way of a wait.
 func (d *Dispatcher) clear(w *waiter) bool {
-	if d.ledger.read < w.seq {
+	// An entry that was waited for may have been replaced by a newer one before
+	// it was read, so that only the newest tell whether anything is left of it.
+	if d.ledger.read < max(w.seq, d.o.Feed.Head()) {
 		return false
 	}
 	if d.full != nil && (len(w.paths) == 0 || slices.ContainsFunc(w.paths, d.full.touches)) {
 		return false
 	}
-	if len(w.paths) == 0 {
-		first := d.ledger.first()
-		return d.retries.len() == 0 && (first == 0 || first > w.seq)
+	if len(w.paths) == 0 && d.retries.len() > 0 {
+		return false
 	}
 	n, _ := d.inTheWay(w, 1)
 	return n == 0
@@ -121,7 +122,7 @@ func (f *fullSync) touches(path string) bool { return f.covers(path) || isBelow(
 // inTheWay lists the paths a wait is for that are not there yet, up to a limit.
 func (d *Dispatcher) inTheWay(w *waiter, limit int) (n uint64, failing int) {
 	for it := range d.unacked() {
-		if it.Seq <= w.seq && w.concerns(it.Path) {
+		if it.First <= w.seq && w.concerns(it.Path) {
 			if n++; int(n) >= limit {
 				return n, failing
 			}
@@ -182,7 +183,7 @@ func (d *Dispatcher) blocked(w *waiter) *BlockedError {
 		}
 	}
 	for it := range d.unacked() {
-		if len(e.Paths) < sample && it.Seq <= w.seq && w.concerns(it.Path) {
+		if len(e.Paths) < sample && it.First <= w.seq && w.concerns(it.Path) {
 			e.Paths = append(e.Paths, it.Path)
 		}
 	}

@@ -166,7 +166,9 @@ func TestChangesWhileDown(t *testing.T) {
 	for range 3 {
 		r.stop()
 		churn.Steps(100)
-		write(t, filepath.Join(src, "restored"), "CONTENT")
+		restored := filepath.Join(src, "restored")
+		must(t, os.RemoveAll(restored)) // the churn may have made anything of it
+		write(t, restored, "CONTENT")
 		r.start()
 		r.flush(30 * time.Second)
 		testbed.WaitEqual(t, src, dst, time.Second)
