@@ -60,6 +60,9 @@ func parseTarget(s string) (Target, error) {
 	case strings.HasPrefix(strings.ToLower(s), "rsync://"):
 		return parseURL(s[len("rsync://"):])
 	}
+	if scheme, _, ok := strings.Cut(s, "://"); ok && strings.Trim(strings.ToLower(scheme), "abcdefghijklmnopqrstuvwxyz") == "" {
+		return Target{}, fmt.Errorf("%s:// is not a way to reach a target; write rsync://, host::module, host:/path or /path", scheme)
+	}
 	user, host, rest, err := splitHost(s)
 	if err != nil {
 		return Target{}, err

@@ -40,7 +40,7 @@ func TestParseTargetErrors(t *testing.T) {
 		"", "host:", "host", "relative/path", "./x", "host:path", "host:~/x", "host::", "host::/x", "::m", ":/p", "@h:/p",
 		"-oProxyCommand=x:/p", "-u@h:/p", "h h:/p", "rsync://h", "rsync://h/", "rsync://h:0/m", "rsync://h:x/m",
 		"rsync://h:70000/m", "rsync:///m", "[::1:/p", "[::1]/p", "[x]:/p", "rsync://u:pw@h/m", "h\x00:/p", "h:/p\n",
-		"h::-m", "$(id):/p", "rsync://h:/m",
+		"h::-m", "$(id):/p", "rsync://h:/m", "http://h/m", "ssh://u@h/p",
 	} {
 		if got, err := ParseTarget(in); !errors.Is(err, ErrTarget) {
 			t.Errorf("ParseTarget(%q) = %+v, %v; want ErrTarget", in, got, err)

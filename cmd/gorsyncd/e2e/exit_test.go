@@ -1,8 +1,11 @@
 package e2e
 
 import (
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -63,4 +66,39 @@ func TestDaemonUnreachableIs69(t *testing.T) {
 			t.Errorf("%v: exit %d, want 69: %s", args, code, errOut)
 		}
 	}
+}
+
+// TestSignals: the first SIGTERM lets a transfer go on for a while, the second
+// cuts it, and the next start carries on.
+func TestSignals(t *testing.T) {
+	src, dst := trees(t)
+	d, r := serve(t, src, dst, "defaults: {bwlimit: 100K}")
+	r.start()
+	r.flush(20 * time.Second)
+	write(t, filepath.Join(src, "slow"), strings.Repeat("x", 5<<20)) // 50 s at this rate
+	r.waitFor("the transfer to begin", 10*time.Second, func() bool {
+		return strings.Count(d.Log(), " rsync to ") > strings.Count(d.Log(), " total size ")
+	})
+	must(t, r.proc.Signal(syscall.SIGTERM))
+	select {
+	case <-r.proc.Done():
+		t.Error("the first signal cut the transfer at once")
+	case <-time.After(time.Second):
+	}
+	must(t, r.proc.Signal(syscall.SIGTERM))
+	select {
+	case <-r.proc.Done():
+	case <-time.After(5 * time.Second):
+		t.Fatal("the second signal did not end it")
+	}
+	var exit *exec.ExitError
+	if err := r.proc.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 130 {
+		t.Errorf("after two signals: %v, want exit status 130", err)
+	}
+	r.proc = nil
+	r.setConfig(oneRemote(src, d.Target("m"), ""))
+	r.start()
+	r.flush(20 * time.Second)
+	testbed.WaitEqual(t, src, dst, time.Second)
+	noLeftovers(t, dst)
 }
