@@ -40,13 +40,29 @@ type Daemon struct {
 
 	hard, soft context.Context // set once by serve: lives of dispatchers and of trees
 
-	reloading sync.Mutex // one reload at a time
+	reloading lock // held by whoever starts or stops units
 
 	mu         sync.RWMutex
 	cfg        *config.Config // guarded by mu
 	units      []*unit        // guarded by mu; in the order of the configuration
 	lastReload reloadResult   // guarded by mu
 }
+
+// lock is a mutex that can be waited for with a context.
+type lock chan struct{}
+
+func newLock() lock { return make(lock, 1) }
+
+func (l lock) take(ctx context.Context) error {
+	select {
+	case l <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l lock) release() { <-l }
 
 type reloadResult struct {
 	at  time.Time
@@ -60,7 +76,7 @@ func Run(ctx context.Context, o Options) error {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	d := &Daemon{opts: o, log: o.Logger, started: time.Now(), cfg: o.Config, failed: make(chan error, 1), patience: patience{log: o.Logger}}
+	d := &Daemon{opts: o, log: o.Logger, started: time.Now(), cfg: o.Config, failed: make(chan error, 1), patience: patience{log: o.Logger}, reloading: newLock()}
 	if err := d.open(ctx); err != nil {
 		return err
 	}
@@ -116,6 +132,9 @@ func (d *Daemon) serve(ctx context.Context) error {
 	d.log.Info("gorsyncd is running", "version", d.opts.Version, "sources", len(d.cfg.Sources), "remotes", len(d.cfg.RemoteNames()))
 
 	err = d.wait(ctx)
+	// A reload under way has to end first, and no other may begin.
+	_ = d.reloading.take(context.WithoutCancel(ctx)) // cannot fail without an end of the context
+	defer d.reloading.release()
 	stopIntake()
 	d.drainUnits(ctx, drainLimit)
 	cut()

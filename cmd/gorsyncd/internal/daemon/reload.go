@@ -16,8 +16,10 @@ import (
 // line for each source or remote that changed. A configuration that is not
 // valid, or that changes what only a restart can change, changes nothing.
 func (d *Daemon) Reload(ctx context.Context) ([]string, error) {
-	d.reloading.Lock()
-	defer d.reloading.Unlock()
+	if err := d.reloading.take(ctx); err != nil {
+		return nil, err
+	}
+	defer d.reloading.release()
 	lines, err := d.reload()
 	d.mu.Lock()
 	d.lastReload = reloadResult{at: time.Now(), err: err}
@@ -52,9 +54,10 @@ func (d *Daemon) reload() ([]string, error) {
 	if err := d.fixedParts(next); err != nil {
 		return nil, err
 	}
+	units, lines, err := d.apply(next)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	lines, err := d.apply(next)
+	d.units = units // also after an error: this is what runs now
 	if err != nil {
 		return nil, err
 	}
@@ -73,47 +76,59 @@ func (d *Daemon) fixedParts(next *config.Config) error {
 	return nil
 }
 
-// apply makes the running units match next. The caller holds mu.
-func (d *Daemon) apply(next *config.Config) ([]string, error) {
-	var lines []string
-	var units []*unit
-	old := d.units
-	for _, u := range old {
-		if !slices.ContainsFunc(next.Sources, func(s config.Source) bool { return s.Name == u.cfg.Name }) {
-			u.stop()
-			if err := d.dropStrangers(u.src, config.Source{Name: u.cfg.Name}); err != nil {
-				return nil, err
-			}
-			lines = append(lines, u.cfg.Name+": removed")
+// apply makes the running units match next and returns them, also when it could
+// not go through with it. It is the only one to change units while the daemon
+// runs (see reloading), and does so without holding mu: transfers under way may
+// take a while to end, and the status is to be had meanwhile.
+func (d *Daemon) apply(next *config.Config) (units []*unit, lines []string, err error) {
+	old := d.allUnits()
+	gone := func(u *unit) bool {
+		return !slices.ContainsFunc(next.Sources, func(s config.Source) bool { return s.Name == u.cfg.Name })
+	}
+	for i := slices.IndexFunc(old, gone); i >= 0; i = slices.IndexFunc(old, gone) {
+		u := old[i]
+		old = slices.Delete(old, i, i+1)
+		u.stop()
+		lines = append(lines, u.cfg.Name+": removed")
+		if err := d.dropStrangers(u.src, config.Source{Name: u.cfg.Name}); err != nil {
+			return old, nil, err
 		}
 	}
 	for _, sc := range next.Sources {
-		i := slices.IndexFunc(old, func(u *unit) bool { return u.cfg.Name == sc.Name })
 		var u *unit
-		var changed []string
-		var err error
-		switch {
-		case i < 0:
-			u, err = d.startUnit(sc)
-			changed = addedLines(sc)
-		case !sameTree(old[i].cfg, sc):
-			old[i].stop()
-			u, err = d.startUnit(sc)
-			changed = []string{sc.Name + ": changed, started anew"}
-		default:
+		if i := slices.IndexFunc(old, func(u *unit) bool { return u.cfg.Name == sc.Name }); i >= 0 {
 			u = old[i]
-			changed, err = d.applyRemotes(u, sc)
+			old = slices.Delete(old, i, i+1)
+		}
+		u, changed, err := d.applySource(u, sc)
+		if u != nil {
+			units = append(units, u)
 		}
 		if err != nil {
-			return nil, err
+			return append(units, old...), nil, err
 		}
-		units, lines = append(units, u), append(lines, changed...)
+		lines = append(lines, changed...)
 	}
-	d.units = units
 	if len(lines) == 0 {
 		lines = []string{"nothing changed"}
 	}
-	return lines, nil
+	return units, lines, nil
+}
+
+// applySource makes one source match its configuration; u is nil when it does
+// not run yet. It returns the unit that runs now, nil for none.
+func (d *Daemon) applySource(u *unit, sc config.Source) (*unit, []string, error) {
+	switch {
+	case u == nil:
+		u, err := d.startUnit(sc)
+		return u, addedLines(sc), err
+	case !sameTree(u.cfg, sc):
+		u.stop()
+		u, err := d.startUnit(sc)
+		return u, []string{sc.Name + ": changed, started anew"}, err
+	}
+	lines, err := d.applyRemotes(u, sc)
+	return u, lines, err
 }
 
 func addedLines(sc config.Source) []string {
@@ -125,44 +140,63 @@ func addedLines(sc config.Source) []string {
 }
 
 // applyRemotes changes the remotes of a source whose tree stays as it is.
-func (d *Daemon) applyRemotes(u *unit, sc config.Source) ([]string, error) {
-	var lines []string
+func (d *Daemon) applyRemotes(u *unit, sc config.Source) (lines []string, err error) {
+	running := d.remotesOf(u)
 	var remotes []*remote
-	for _, r := range u.remotes {
-		if !slices.ContainsFunc(sc.Remotes, func(rc config.Remote) bool { return rc.Name == r.cfg.Name }) {
-			r.stopGently(drainLimit)
-			lines = append(lines, r.name+": removed")
+	defer func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		u.remotes = remotes // also after an error: what runs now
+	}()
+	for _, r := range running {
+		if slices.ContainsFunc(sc.Remotes, func(rc config.Remote) bool { return rc.Name == r.cfg.Name }) {
+			remotes = append(remotes, r)
+			continue
 		}
+		r.stopGently(drainLimit)
+		lines = append(lines, r.name+": removed")
 	}
 	if err := d.dropStrangers(u.src, sc); err != nil {
 		return nil, err
 	}
+	kept := remotes
+	remotes = nil
 	for _, rc := range sc.Remotes {
-		i := slices.IndexFunc(u.remotes, func(r *remote) bool { return r.cfg.Name == rc.Name })
-		var r *remote
-		var err error
-		switch {
-		case i < 0:
-			lines = append(lines, sc.FullName(rc)+": added, full sync starts")
-			r, err = d.startRemote(u, rc)
-		case sameRemote(u.remotes[i].cfg, rc):
-			r = u.remotes[i]
-		default:
-			u.remotes[i].stopGently(drainLimit)
-			if rc.Target != u.remotes[i].cfg.Target {
-				lines = append(lines, sc.FullName(rc)+": target changed, full sync starts")
-			} else {
-				lines = append(lines, sc.FullName(rc)+": changed, cursor kept")
-			}
-			r, err = d.startRemote(u, rc)
+		var old *remote
+		if i := slices.IndexFunc(kept, func(r *remote) bool { return r.cfg.Name == rc.Name }); i >= 0 {
+			old = kept[i]
+			kept = slices.Delete(kept, i, i+1)
 		}
+		r, what, err := d.applyRemote(u, old, rc)
 		if err != nil {
+			remotes = append(remotes, kept...)
 			return nil, err
 		}
 		remotes = append(remotes, r)
+		if what != "" {
+			lines = append(lines, r.name+": "+what)
+		}
 	}
-	u.remotes, u.cfg = remotes, sc
 	return lines, nil
+}
+
+// applyRemote makes one remote match its configuration; old is nil when it does
+// not run yet. what is empty when nothing has changed.
+func (d *Daemon) applyRemote(u *unit, old *remote, rc config.Remote) (r *remote, what string, err error) {
+	what = "added, full sync starts"
+	if old != nil {
+		switch {
+		case sameRemote(old.cfg, rc):
+			return old, "", nil
+		case old.cfg.Target != rc.Target:
+			what = "target changed, full sync starts"
+		default:
+			what = "changed, cursor kept"
+		}
+		old.stopGently(drainLimit)
+	}
+	r, err = d.startRemote(u, rc)
+	return r, what, err
 }
 
 // sameTree tells whether the watched tree of a source is configured alike.
