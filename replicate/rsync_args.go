@@ -178,12 +178,16 @@ func (o *Options) sshCommand() string {
 	return strings.Join(args, " ")
 }
 
+// MaxControlDir is the longest SSHOptions.ControlDir, in bytes: a socket's path
+// has room for 107, of which ssh takes a slash, 40 characters for %C and, while
+// connecting, 17 more.
+const MaxControlDir = 107 - 1 - 40 - 17
+
 // controlPath is where ssh puts the socket of a shared connection, "" for no
-// sharing. ssh adds 40 characters for %C and, while connecting, 17 more; a
-// socket's path has room for 107.
+// sharing.
 func (o *Options) controlPath() string {
 	dir := o.Rsync.SSH.ControlDir
-	if dir == "" || len(dir)+1+40+17 > 107 || strings.ContainsAny(dir, "%\" \t") {
+	if dir == "" || len(dir) > MaxControlDir || strings.ContainsAny(dir, "%\" \t") {
 		return ""
 	}
 	return dir + "/%C"

@@ -40,7 +40,7 @@
 // A write through a memory mapping, a write through a hard link outside the
 // tree, and a change made by another host on a network file system cause no
 // event. Scans find them: Rescan, the start, and for network file systems a
-// round every 30 s, which also covers directories above the limit of watches.
+// round every 10 s, which also covers directories above the limit of watches.
 // A hard link that was made, and removed or moved away before it was looked at,
 // leaves another ctime on the remaining name; there is nothing to replicate and
 // the next scan takes it over.

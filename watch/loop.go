@@ -8,7 +8,7 @@ import (
 // Intervals and sizes of the loop.
 const (
 	tickEvery  = time.Second      // root, mounts, requests of rounds
-	roundEvery = 30 * time.Second // looks at what has no watch; at least, see round
+	roundEvery = 10 * time.Second // looks at what has no watch; at least, see round
 	batchSize  = 1000             // observations passed to the index at once
 	maxFlaps   = 20               // a second, for one directory
 )

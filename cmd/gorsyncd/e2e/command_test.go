@@ -12,6 +12,7 @@ import (
 )
 
 func TestPauseSurvivesRestart(t *testing.T) {
+	t.Parallel()
 	src, dst := trees(t)
 	_, r := serve(t, src, dst, "")
 	r.start()
@@ -33,6 +34,7 @@ func TestPauseSurvivesRestart(t *testing.T) {
 }
 
 func TestExplainAndFilter(t *testing.T) {
+	t.Parallel()
 	src, dst := trees(t)
 	write(t, filepath.Join(dst, "cache/stranger"), "stays")
 	write(t, filepath.Join(dst, "stranger.o"), "stays")
@@ -65,6 +67,7 @@ func TestExplainAndFilter(t *testing.T) {
 
 // TestSyncRepairs: a full sync puts right what was changed on the remote.
 func TestSyncRepairs(t *testing.T) {
+	t.Parallel()
 	src, dst := trees(t)
 	fill(t, src, 100)
 	_, r := serve(t, src, dst, "")
@@ -90,6 +93,7 @@ func TestSyncRepairs(t *testing.T) {
 // TestStrangersStay: with delete: tracked what the source never had is left
 // alone, also in directories that change, and what it lost goes.
 func TestStrangersStay(t *testing.T) {
+	t.Parallel()
 	src, dst := trees(t)
 	fill(t, src, 30)
 	write(t, filepath.Join(dst, "stranger"), "s")
@@ -110,6 +114,7 @@ func TestStrangersStay(t *testing.T) {
 
 // TestReload adds and drops sources and remotes while the rest goes on.
 func TestReload(t *testing.T) {
+	t.Parallel()
 	base := t.TempDir()
 	a, b := mkdir(t, base, "a"), mkdir(t, base, "b")
 	a1, a2, b1 := mkdir(t, base, "a1"), mkdir(t, base, "a2"), mkdir(t, base, "b1")
@@ -152,6 +157,7 @@ func TestReload(t *testing.T) {
 
 // TestFlushIsAFence: whatever was written before the call is there after it.
 func TestFlushIsAFence(t *testing.T) {
+	t.Parallel()
 	src, dst := trees(t)
 	_, r := serve(t, src, dst, "")
 	r.start()
@@ -169,6 +175,7 @@ func TestFlushIsAFence(t *testing.T) {
 
 // TestLostJournalIsRebuilt: a damaged journal is kept aside, everything is found again.
 func TestLostJournalIsRebuilt(t *testing.T) {
+	t.Parallel()
 	src, dst := trees(t)
 	fill(t, src, 50)
 	_, r := serve(t, src, dst, "")

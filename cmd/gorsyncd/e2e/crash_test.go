@@ -18,6 +18,7 @@ import (
 // it again each time, and expects equal trees at the end.
 // GORSYNCD_KILLS sets the number of kills (20).
 func TestKillNine(t *testing.T) {
+	t.Parallel()
 	kills := 20
 	if v := os.Getenv("GORSYNCD_KILLS"); v != "" {
 		var err error
@@ -91,6 +92,7 @@ func noLeftovers(t *testing.T, dir string) {
 // costs next to nothing on the wire, and changes made meanwhile cost what they
 // weigh, not a walk of the tree.
 func TestKillNineSendsOnlyWhatDiffered(t *testing.T) {
+	t.Parallel()
 	src, dst := trees(t)
 	d := testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: dst})
 	for i := range 2000 {
@@ -156,6 +158,7 @@ func wireBytes(t *testing.T, d *testbed.Rsyncd) (total int) {
 // TestChangesWhileDown: what happens with no daemon running arrives after the
 // start, by the scan alone.
 func TestChangesWhileDown(t *testing.T) {
+	t.Parallel()
 	src, dst := trees(t)
 	d, r := serve(t, src, dst, "defaults: {guard: {max_delete: 0}}")
 	churn := testbed.NewChurn(src, seed(t))

@@ -67,6 +67,7 @@ func TestWatchesExhausted(t *testing.T) {
 // TestDeadRemote: one remote is gone the whole time; the others do not notice,
 // and the journal grows with the paths, not with the changes.
 func TestDeadRemote(t *testing.T) {
+	t.Parallel()
 	base := t.TempDir()
 	src, dst1, dst2 := mkdir(t, base, "src"), mkdir(t, base, "dst1"), mkdir(t, base, "dst2")
 	alive := testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: dst1})
@@ -115,6 +116,7 @@ journal: {retain: 0s}
 }
 
 func TestStatusAndInspectWithDaemonDown(t *testing.T) {
+	t.Parallel()
 	src, dst := trees(t)
 	d, r := serve(t, src, dst, "")
 	r.start()
@@ -153,6 +155,7 @@ func TestStatusAndInspectWithDaemonDown(t *testing.T) {
 // TestStateDiskFull: with no space for the journal nothing is forgotten, nothing
 // crashes, and it is said; with space it goes on by itself.
 func TestStateDiskFull(t *testing.T) {
+	t.Parallel()
 	src, dst := trees(t)
 	_, r := serve(t, src, dst, "")
 	mkdir(t, r.stateDir())

@@ -5,4 +5,5 @@
 //
 // After every test the daemon is stopped and `gorsyncd journal check` must find
 // nothing wrong. Random tests print their seed; GORSYNCD_SEED replays one.
+// GORSYNCD_LOGS names a directory that keeps each daemon's log.
 package e2e

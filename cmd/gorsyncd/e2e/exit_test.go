@@ -14,6 +14,7 @@ import (
 )
 
 func TestBadConfigIs78(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	conf := filepath.Join(dir, "c.yaml")
 	must(t, os.WriteFile(conf, []byte("sources:\n  - path: "+dir+"\n    remotes:\n      - {targt: /x}\ndefaults: {workers: many}\n"), 0o600))
@@ -27,6 +28,7 @@ func TestBadConfigIs78(t *testing.T) {
 }
 
 func TestSecondInstanceIs75(t *testing.T) {
+	t.Parallel()
 	src, dst := trees(t)
 	r := newRig(t, oneRemote(src, dst, ""))
 	r.start()
@@ -39,6 +41,7 @@ func TestSecondInstanceIs75(t *testing.T) {
 
 // TestRunWithoutConfig: gorsyncd run SOURCE TARGET.
 func TestRunWithoutConfig(t *testing.T) {
+	t.Parallel()
 	base := t.TempDir()
 	src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
 	write(t, filepath.Join(src, "a/b"), "x")
@@ -59,6 +62,7 @@ func TestRunWithoutConfig(t *testing.T) {
 }
 
 func TestDaemonUnreachableIs69(t *testing.T) {
+	t.Parallel()
 	src, dst := trees(t)
 	r := newRig(t, oneRemote(src, dst, ""))
 	for _, args := range [][]string{{"flush"}, {"pause", "src/r"}, {"reload"}} {
@@ -71,6 +75,7 @@ func TestDaemonUnreachableIs69(t *testing.T) {
 // TestSignals: the first SIGTERM lets a transfer go on for a while, the second
 // cuts it, and the next start carries on.
 func TestSignals(t *testing.T) {
+	t.Parallel()
 	src, dst := trees(t)
 	d, r := serve(t, src, dst, "defaults: {bwlimit: 100K}")
 	r.start()

@@ -26,6 +26,7 @@ func files(t *testing.T, root string) int {
 }
 
 func TestMassDeletionIsHeld(t *testing.T) {
+	t.Parallel()
 	src, dst := trees(t)
 	fill(t, src, 300)
 	write(t, filepath.Join(src, "keep"), "so that the source is not empty")
@@ -58,6 +59,7 @@ func TestMassDeletionIsHeld(t *testing.T) {
 }
 
 func TestVanishedSourceIsHeld(t *testing.T) {
+	t.Parallel()
 	src, dst := trees(t)
 	run(t, "mount", "-t", "tmpfs", "tmpfs", src)
 	mounted := true
@@ -103,6 +105,7 @@ func TestVanishedSourceIsHeld(t *testing.T) {
 }
 
 func TestEmptiedSourceNeedsApproval(t *testing.T) {
+	t.Parallel()
 	src, dst := trees(t)
 	fill(t, src, 50)
 	_, r := serve(t, src, dst, "")

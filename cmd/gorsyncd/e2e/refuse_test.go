@@ -22,6 +22,7 @@ func run(t *testing.T, name string, args ...string) {
 // TestRefusedFile: one file cannot be written on the remote; everything else
 // flows, the path waits with its reason, and it heals by itself.
 func TestRefusedFile(t *testing.T) {
+	t.Parallel()
 	src, dst := trees(t)
 	_, r := serve(t, src, dst, "defaults: {retry: {initial: 300ms, max: 1s}}")
 	write(t, filepath.Join(src, "dir/stone"), "old")
@@ -59,6 +60,7 @@ func TestRefusedFile(t *testing.T) {
 
 // TestRemoteFull: a file too big for the remote waits, small ones flow.
 func TestRemoteFull(t *testing.T) {
+	t.Parallel()
 	src, dst := trees(t)
 	run(t, "mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", dst)
 	t.Cleanup(func() { run(t, "umount", dst) })
@@ -90,6 +92,7 @@ func TestRemoteFull(t *testing.T) {
 // TestSickRemotes: each way in which a remote can refuse everything has a name
 // and a remedy, none is a hot loop, and each heals.
 func TestSickRemotes(t *testing.T) {
+	t.Parallel()
 	good := func(dst string) testbed.Module {
 		return testbed.Module{Name: "m", Path: dst, Extra: []string{"auth users = bob", "secrets file = %SECRETS%"}}
 	}
@@ -118,6 +121,7 @@ func TestSickRemotes(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.id, func(t *testing.T) {
+			t.Parallel()
 			base := t.TempDir()
 			src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
 			d := testbed.RunRsyncd(t)
@@ -152,6 +156,7 @@ func TestSickRemotes(t *testing.T) {
 
 // TestSSHRefused: an unknown host key and a refused key have names, too.
 func TestSSHRefused(t *testing.T) {
+	t.Parallel()
 	base := t.TempDir()
 	src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
 	s := testbed.RunSSHD(t)

@@ -15,6 +15,7 @@ import (
 // TestThreeSourcesTwoRemotesEach: daemon, ssh and local targets, all at once,
 // while all three trees change in every way.
 func TestThreeSourcesTwoRemotesEach(t *testing.T) {
+	t.Parallel()
 	base := t.TempDir()
 	var src [3]string
 	var dst [3][2]string
@@ -76,6 +77,7 @@ sources:
 // TestKinds walks through each kind of change alone: one change, one flush,
 // equal trees.
 func TestKinds(t *testing.T) {
+	t.Parallel()
 	base := t.TempDir()
 	src, dst := mkdir(t, base, "src"), mkdir(t, base, "dst")
 	outside := mkdir(t, base, "outside")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -21,7 +22,18 @@ import (
 
 var binary string // the built gorsyncd
 
-func TestMain(m *testing.M) { os.Exit(runTests(m)) }
+// Most tests wait for something most of the time, so several run at once,
+// also on a machine with few processors. Those that change kernel limits are
+// not parallel, and so run before all others.
+const atOnce = "4"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		panic(err)
+	}
+	os.Exit(runTests(m))
+}
 
 func runTests(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "gorsyncd-e2e")
@@ -84,10 +96,15 @@ func (r *rig) cleanup() {
 			r.t.Errorf("journal check: exit %d\n%s%s", code, out, errOut)
 		}
 	}
+	b, err := os.ReadFile(r.log)
+	if err != nil {
+		return
+	}
 	if r.t.Failed() {
-		if b, err := os.ReadFile(r.log); err == nil {
-			r.t.Logf("of the daemon's log:\n%s", excerpt(string(b)))
-		}
+		r.t.Logf("of the daemon's log:\n%s", excerpt(string(b)))
+	}
+	if dir := os.Getenv("GORSYNCD_LOGS"); dir != "" {
+		must(r.t, os.WriteFile(filepath.Join(dir, strings.ReplaceAll(r.t.Name(), "/", "_")+".log"), b, 0o600))
 	}
 }
 

@@ -19,7 +19,7 @@ func treeOptions(sc config.Source, src patientSource, fence string, log *slog.Lo
 }
 
 // dispatcherOptions turns a configured remote into what replicate needs.
-func dispatcherOptions(u *unit, rc config.Remote, store patientRemote, stateDir string, log *slog.Logger) replicate.Options {
+func dispatcherOptions(u *unit, rc config.Remote, store patientRemote, sshDir string, log *slog.Logger) replicate.Options {
 	return replicate.Options{
 		Source: u.cfg.Name, Name: rc.Name, Root: u.cfg.Path, Target: rc.Target,
 		Feed: u.src, Tree: u.src, Store: store,
@@ -27,14 +27,14 @@ func dispatcherOptions(u *unit, rc config.Remote, store patientRemote, stateDir 
 		FilterArgs: rc.Filter.Args(),
 		Workers:    rc.Workers, BatchFiles: rc.Batch.Files, BatchBytes: int64(rc.Batch.Bytes),
 		Delete: deleteMode(rc.Delete), MaxDelete: rc.Guard.MaxDelete,
-		Rsync:  rsyncOptions(rc, stateDir),
+		Rsync:  rsyncOptions(rc, sshDir),
 		Retry:  replicate.RetryOptions{Initial: rc.Retry.Initial, Max: rc.Retry.Max, Jitter: rc.Retry.Jitter},
 		Ready:  u.tree.Ready(),
 		Logger: log,
 	}
 }
 
-func rsyncOptions(rc config.Remote, stateDir string) replicate.RsyncOptions {
+func rsyncOptions(rc config.Remote, sshDir string) replicate.RsyncOptions {
 	return replicate.RsyncOptions{
 		Path: rc.Rsync.Path, Args: config.Texts(rc.Rsync.Args),
 		Timeout: rc.Rsync.Timeout, ConnectTimeout: rc.Rsync.ConnectTimeout,
@@ -42,7 +42,7 @@ func rsyncOptions(rc config.Remote, stateDir string) replicate.RsyncOptions {
 		SSH: replicate.SSHOptions{
 			Port: rc.SSH.Port, IdentityFile: rc.SSH.IdentityFile, ConfigFile: rc.SSH.ConfigFile,
 			KnownHosts: rc.SSH.KnownHosts, Options: config.Texts(rc.SSH.Options),
-			ControlDir: sshDir(stateDir),
+			ControlDir: sshDir,
 		},
 	}
 }

@@ -34,6 +34,7 @@ type Daemon struct {
 	log     *slog.Logger
 	started time.Time
 	journal *journal.Journal
+	sshDir  string     // for shared ssh connections; "" shares none
 	failed  chan error // the first failure that must end the process
 
 	patience patience
@@ -88,7 +89,7 @@ func Run(ctx context.Context, o Options) error {
 }
 
 func (d *Daemon) open(ctx context.Context) error {
-	for _, dir := range []string{d.cfg.StateDir, d.fenceDir(""), sshDir(d.cfg.StateDir)} {
+	for _, dir := range []string{d.cfg.StateDir, d.fenceDir("")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make state directory: %w", err)
 		}
@@ -97,9 +98,6 @@ func (d *Daemon) open(ctx context.Context) error {
 	d.journal, err = openJournal(ctx, d.cfg, d.log)
 	return err
 }
-
-// sshDir holds the sockets of shared ssh connections.
-func sshDir(stateDir string) string { return filepath.Join(stateDir, "ssh") }
 
 func (d *Daemon) fenceDir(source string) string {
 	return filepath.Join(d.cfg.StateDir, "fence", source)
@@ -117,6 +115,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.sshDir = openSSHDir(d.cfg, d.log)
 	if err := d.startUnits(hard, soft); err != nil {
 		_ = server.Close() // nothing was served yet
 		return err

@@ -152,3 +152,36 @@ func TestJournalStatusNamesWhoPins(t *testing.T) {
 var quiet = slog.New(slog.DiscardHandler)
 
 func isLocked(err error) bool { return errors.Is(err, journal.ErrLocked) }
+
+func TestPrivateDirectory(t *testing.T) {
+	base := t.TempDir()
+	dir := filepath.Join(base, "ssh")
+	for range 2 {
+		if err := makePrivate(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fi, err := os.Stat(dir)
+	if err != nil || fi.Mode().Perm() != 0o700 {
+		t.Fatalf("%v %v", fi.Mode(), err)
+	}
+	for name, spoil := range map[string]func(path string) error{
+		"open to others": func(p string) error { return errors.Join(os.Mkdir(p, 0o700), os.Chmod(p, 0o755)) },
+		"a link":         func(p string) error { return os.Symlink(dir, p) },
+		"a file":         func(p string) error { return os.WriteFile(p, nil, 0o600) },
+		"somebody else's": func(p string) error {
+			if os.Geteuid() != 0 {
+				return os.WriteFile(p, nil, 0o600) // cannot be made; a file is refused, too
+			}
+			return errors.Join(os.Mkdir(p, 0o700), os.Chown(p, 12345, 12345))
+		},
+	} {
+		path := filepath.Join(base, name)
+		if err := spoil(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := makePrivate(path); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}

@@ -113,7 +113,7 @@ func (d *Daemon) startRemote(u *unit, rc config.Remote) (*remote, error) {
 	if err := d.prepareRemote(store, name, rc); err != nil {
 		return nil, err
 	}
-	disp, err := replicate.New(dispatcherOptions(u, rc, patientRemote{store, &d.patience}, d.cfg.StateDir, d.log))
+	disp, err := replicate.New(dispatcherOptions(u, rc, patientRemote{store, &d.patience}, d.sshDir, d.log))
 	if err != nil {
 		return nil, fmt.Errorf("remote %s: %w", name, err)
 	}
