@@ -1,0 +1,158 @@
+package replicate
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"gorsyncd/journal"
+)
+
+// smallSize is the size up to which a file that finds no space means that the
+// remote has none at all.
+const smallSize = 1 << 20
+
+// partial files a batch of which a part arrived.
+func (d *Dispatcher) partial(rep report, now time.Time) {
+	b, out := rep.batch, rep.res.Outcome
+	if out.ID == "" {
+		out = Outcome{ID: idChanged, Class: ClassEntry, Message: "changed while it was sent"}
+	}
+	res := d.residual(rep)
+	aborted := out.ID == "E-NOSPACE" || rep.res.Exit == 11
+	if aborted && len(res.items) > 0 && d.squeeze(rep, res, now) {
+		return
+	}
+	if aborted && b.chunk != nil && len(res.other) > 0 && b.chunk.attempts == 0 {
+		b.chunk.attempts++
+		d.giveBack(b)
+		d.fail(now, b.Started, out, rep.res.Exit)
+		return
+	}
+	if !aborted || len(res.items) < len(b.Items) {
+		d.recovered(now)
+	}
+	paths := make(map[string]bool, len(res.items))
+	for _, it := range res.items {
+		paths[it.Path] = true
+	}
+	d.arrived(rep, paths, true, now)
+	d.tellFailed(rep, res, out)
+	for _, it := range res.items {
+		d.failItem(it, reasonFor(it.Path, rep.res.Stderr, out), b.Retry, now)
+	}
+	for _, c := range res.other {
+		op := journal.OpChange
+		if c.Delete {
+			op = journal.OpRemove
+		}
+		d.failPath(journal.Retry{Path: c.Path, Seq: d.ledger.read, Op: op}, reasonFor(c.Path, rep.res.Stderr, out), now)
+	}
+}
+
+// tellFailed logs one line for the failed paths of a batch that fail for the
+// first time, however many they are; the debug log has each.
+func (d *Dispatcher) tellFailed(rep report, res residual, out Outcome) {
+	if rep.batch.Retry || out.ID == idChanged {
+		return
+	}
+	paths := make([]string, 0, len(res.items)+len(res.other))
+	for _, it := range res.items {
+		paths = append(paths, it.Path)
+	}
+	for _, c := range res.other {
+		paths = append(paths, c.Path)
+	}
+	if len(paths) == 0 {
+		return
+	}
+	why := reasonFor(paths[0], rep.res.Stderr, out)
+	d.log.Warn("paths failed and are tried again", "batch", rep.batch.ID, "failed", len(paths), "path", paths[0],
+		"error_id", why.ID, "message", why.Message, "hint", why.Hint)
+}
+
+// squeeze treats a batch that was cut short by one of its files: rsync gives
+// up at the first that finds no space, whatever comes behind it. What is left
+// is sent again, smallest first, in batches of half the size, until either it
+// fits or one path fails alone. That one goes to the retry set, unless it is so
+// small that there is no space for anything: then the remote backs off. It
+// tells whether it has dealt with the batch.
+func (d *Dispatcher) squeeze(rep report, res residual, now time.Time) bool {
+	b, out := rep.batch, rep.res.Outcome
+	if b.chunk != nil {
+		return false
+	}
+	alone := len(b.Items) == 1
+	if alone && out.ID == "E-NOSPACE" && b.Items[0].Size <= smallSize {
+		if b.Retry {
+			d.failItem(b.Items[0], out, true, now)
+		} else {
+			d.giveBack(b)
+		}
+		d.fail(now, b.Started, out, rep.res.Exit)
+		return true
+	}
+	if b.Retry || len(res.items) == 1 {
+		return false
+	}
+	left := make(map[string]bool, len(res.items))
+	for _, it := range res.items {
+		left[it.Path] = true
+	}
+	if len(left) < len(b.Items) {
+		d.recovered(now)
+		d.arrived(rep, left, true, now)
+	}
+	slices.SortStableFunc(res.items, func(a, b *Item) int { return cmp.Compare(a.Size, b.Size) })
+	d.requeue(res.items)
+	d.maxFiles = max(1, len(res.items)/2)
+	return true
+}
+
+// residual is what a verify pass found still different.
+type residual struct {
+	items []*Item
+	other []Change // paths that are no items: stamps, hard links, children
+}
+
+func (d *Dispatcher) residual(rep report) residual {
+	b := rep.batch
+	byPath := make(map[string]*Item, len(b.Items))
+	for _, it := range b.Items {
+		byPath[it.Path] = it
+	}
+	var r residual
+	seen := map[string]bool{}
+	for _, c := range rep.verify.Changes {
+		it, ok := byPath[c.Path], true
+		if it == nil && c.Delete && b.Lane != LaneReconcile {
+			// A removed tree is listed by its top, and itemized path by path.
+			it, ok = topItem(byPath, c.Path)
+		}
+		key := c.Path
+		if it != nil && ok {
+			key = it.Path
+		}
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		if it != nil {
+			r.items = append(r.items, it)
+		} else {
+			r.other = append(r.other, c)
+		}
+	}
+	return r
+}
+
+func topItem(items map[string]*Item, path string) (*Item, bool) {
+	for i := strings.LastIndexByte(path, '/'); i >= 0; i = strings.LastIndexByte(path, '/') {
+		path = path[:i]
+		if it := items[path]; it != nil {
+			return it, true
+		}
+	}
+	return nil, false
+}
