@@ -151,6 +151,8 @@ type RemoteState struct {
 	LastSuccess time.Time
 	LastFull    time.Time // end of the last complete full sync
 	Target      string    // address it was last replicated to: another one needs a full sync
+	Filter      string    // digest of the filter it was last replicated with: likewise
+	Place       string    // identity of a local target's directory: another one is another disk
 }
 
 // RootID tells whether a source root is still the same directory.

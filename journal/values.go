@@ -189,6 +189,8 @@ func (s *RemoteState) encode(key []byte) []byte {
 	e.time(s.LastSuccess)
 	e.time(s.LastFull)
 	e.string(s.Target)
+	e.string(s.Filter)
+	e.string(s.Place)
 	return e.seal(key)
 }
 
@@ -196,7 +198,7 @@ func decodeRemoteState(key, val []byte) (RemoteState, error) {
 	d := open(key, val)
 	s := RemoteState{
 		Paused: d.bool(), PauseReason: d.string(), PausedUntil: d.time(), Held: d.string(), HeldSince: d.time(),
-		Approved: d.uint(), LastSuccess: d.time(), LastFull: d.time(), Target: d.string(),
+		Approved: d.uint(), LastSuccess: d.time(), LastFull: d.time(), Target: d.string(), Filter: d.string(), Place: d.string(),
 	}
 	return s, d.end()
 }
