@@ -63,7 +63,7 @@ func (s *Source) Remote(name string) (*Remote, error) {
 		return nil, err
 	}
 	r := &Remote{s: s, name: name, cursor: Cursor{Low: s.Head()}, history: history{last: s.j.now()}}
-	r.full = &FullSync{Reason: "new remote", Started: s.j.now().UTC()}
+	r.full = &FullSync{Reason: NewRemote, Started: s.j.now().UTC()}
 	err := s.j.submit(context.Background(), r.ops(Update{Cursor: &r.cursor, FullSync: r.full, State: &r.state}))
 	if err != nil {
 		return nil, fmt.Errorf("create remote %s/%s: %w", s.name, name, err)

@@ -126,6 +126,9 @@ type Retry struct {
 	Error    string
 }
 
+// NewRemote is the reason of the full sync that every new remote starts with.
+const NewRemote = "new remote"
+
 // FullSync is the progress of a full sync: a reconcile of every directory in
 // index order.
 type FullSync struct {

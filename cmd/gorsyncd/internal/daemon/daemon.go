@@ -34,6 +34,7 @@ type Daemon struct {
 	log     *slog.Logger
 	started time.Time
 	journal *journal.Journal
+	lost    bool       // the journal is a fresh one in place of a damaged one
 	sshDir  string     // for shared ssh connections; "" shares none
 	failed  chan error // the first failure that must end the process
 
@@ -77,7 +78,10 @@ func Run(ctx context.Context, o Options) error {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	d := &Daemon{opts: o, log: o.Logger, started: time.Now(), cfg: o.Config, failed: make(chan error, 1), patience: patience{log: o.Logger}, reloading: newLock()}
+	d := &Daemon{
+		opts: o, log: o.Logger, started: time.Now(), cfg: o.Config,
+		failed: make(chan error, 1), patience: patience{log: o.Logger}, reloading: newLock(),
+	}
 	if err := d.open(ctx); err != nil {
 		return err
 	}
@@ -95,7 +99,7 @@ func (d *Daemon) open(ctx context.Context) error {
 		}
 	}
 	var err error
-	d.journal, err = openJournal(ctx, d.cfg, d.log)
+	d.journal, d.lost, err = openJournal(ctx, d.cfg, d.log)
 	return err
 }
 
@@ -115,26 +119,34 @@ func (d *Daemon) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.sshDir = openSSHDir(d.cfg, d.log)
-	if err := d.startUnits(hard, soft); err != nil {
-		_ = server.Close() // nothing was served yet
-		return err
-	}
+	d.hard, d.soft, d.sshDir = hard, soft, openSSHDir(d.cfg, d.log)
 	var wg sync.WaitGroup
-	wg.Go(func() { d.upkeep(soft) })
-	wg.Go(func() { d.reloadOnSignal(soft) })
+	wg.Go(func() { // also while sources are still being started
+		select {
+		case <-d.opts.Drain:
+			stopIntake()
+		case <-soft.Done():
+		}
+	})
 	wg.Go(func() {
 		if err := server.Serve(); err != nil {
 			d.log.Error("control socket ended", "error", err)
 		}
 	})
-	d.log.Info("gorsyncd is running", "version", d.opts.Version, "sources", len(d.cfg.Sources), "remotes", len(d.cfg.RemoteNames()))
-
-	err = d.wait(ctx)
-	// A reload under way has to end first, and no other may begin.
-	_ = d.reloading.take(context.WithoutCancel(ctx)) // cannot fail without an end of the context
-	defer d.reloading.release()
+	if err = d.startUnits(); err == nil {
+		wg.Go(func() { d.upkeep(soft) })
+		wg.Go(func() { d.reloadOnSignal(soft) })
+		err = d.work(ctx)
+	} else if soft.Err() != nil {
+		err = nil // stopped before everything had started
+	}
 	stopIntake()
+	// A reload under way has to end first, and no other may begin.
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainLimit)
+	defer cancel()
+	if d.reloading.take(patience) == nil {
+		defer d.reloading.release()
+	}
 	d.drainUnits(ctx, drainLimit)
 	cut()
 	d.stopUnits()
@@ -143,6 +155,13 @@ func (d *Daemon) serve(ctx context.Context) error {
 	}
 	wg.Wait()
 	return err
+}
+
+// work says that everything runs and waits for the end.
+func (d *Daemon) work(ctx context.Context) error {
+	d.log.Info("gorsyncd is running", "version", d.opts.Version, "sources", len(d.cfg.Sources), "remotes", len(d.cfg.RemoteNames()))
+
+	return d.wait(ctx)
 }
 
 // wait returns nil when asked to stop, and the reason when the journal failed.

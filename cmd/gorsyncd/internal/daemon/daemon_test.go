@@ -104,7 +104,7 @@ func TestSameRemote(t *testing.T) {
 // used, and nothing of it is deleted.
 func TestDamagedJournalIsSetAside(t *testing.T) {
 	c := &config.Config{StateDir: t.TempDir()}
-	j, err := openJournal(t.Context(), c, quiet)
+	j, _, err := openJournal(t.Context(), c, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestDamagedJournalIsSetAside(t *testing.T) {
 	}
 	now, cancel := context.WithCancel(t.Context())
 	cancel() // so that it does not wait for the lock
-	if _, err := openJournal(now, c, quiet); !isLocked(err) {
+	if _, _, err := openJournal(now, c, quiet); !isLocked(err) {
 		t.Fatalf("a journal in use: %v", err)
 	}
 	if err := j.Close(); err != nil {
@@ -122,12 +122,12 @@ func TestDamagedJournalIsSetAside(t *testing.T) {
 	if err := os.Remove(filepath.Join(c.JournalDir(), "MANIFEST")); err != nil {
 		t.Fatal(err)
 	}
-	j, err = openJournal(t.Context(), c, quiet)
+	j, lost, err := openJournal(t.Context(), c, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	if n := len(j.Sources()); n != 0 {
+	if n := len(j.Sources()); n != 0 || !lost {
 		t.Errorf("%d sources in a fresh journal", n)
 	}
 	aside, _ := filepath.Glob(c.JournalDir() + ".lost-*")

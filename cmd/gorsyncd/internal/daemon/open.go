@@ -13,26 +13,26 @@ import (
 
 // openJournal opens the journal, or sets a lost or damaged one aside and starts
 // a fresh one. Every source of a fresh journal is scanned anew and every remote
-// full-synced, so nothing is lost but the history.
-func openJournal(ctx context.Context, c *config.Config, log *slog.Logger) (*journal.Journal, error) {
+// full-synced, so nothing is lost but the history; lost says so.
+func openJournal(ctx context.Context, c *config.Config, log *slog.Logger) (j *journal.Journal, lost bool, err error) {
 	o := journal.Options{Dir: c.JournalDir(), Retain: c.Journal.Retain, Logger: log}
-	j, err := openUnlocked(ctx, o)
+	j, err = openUnlocked(ctx, o)
 	if err == nil {
-		return j, nil
+		return j, false, nil
 	}
 	if !isDamage(err) {
-		return nil, fmt.Errorf("open journal %s: %w", o.Dir, err)
+		return nil, false, fmt.Errorf("open journal %s: %w", o.Dir, err)
 	}
 	aside, aerr := journal.SetAside(o.Dir, time.Now())
 	if aerr != nil {
-		return nil, fmt.Errorf("set the damaged journal aside: %w (damage: %w)", aerr, err)
+		return nil, false, fmt.Errorf("set the damaged journal aside: %w (damage: %w)", aerr, err)
 	}
 	log.Error("journal lost: every source is scanned anew and every remote gets a full sync",
 		"error", err, "kept_in", aside)
 	if j, err = journal.Open(o); err != nil {
-		return nil, fmt.Errorf("open a fresh journal in %s: %w", o.Dir, err)
+		return nil, false, fmt.Errorf("open a fresh journal in %s: %w", o.Dir, err)
 	}
-	return j, nil
+	return j, true, nil
 }
 
 // Commands that read the journal while no daemon runs hold its lock for a

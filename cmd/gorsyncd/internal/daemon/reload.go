@@ -59,6 +59,9 @@ func (d *Daemon) reload() ([]string, error) {
 	defer d.mu.Unlock()
 	d.units = units // also after an error: this is what runs now
 	if err != nil {
+		// Neither the old configuration runs nor the new one; the next start
+		// makes one of them of it.
+		d.fail(fmt.Errorf("apply configuration: %w", err))
 		return nil, err
 	}
 	d.cfg = next

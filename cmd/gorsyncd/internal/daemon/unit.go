@@ -2,10 +2,15 @@ package daemon
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
@@ -37,33 +42,33 @@ type remote struct {
 
 // startUnits starts every configured source. Trees live until soft ends,
 // dispatchers until hard does.
-func (d *Daemon) startUnits(hard, soft context.Context) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.hard, d.soft = hard, soft
+func (d *Daemon) startUnits() error {
+	if err := d.reloading.take(d.soft); err != nil {
+		return err
+	}
+	defer d.reloading.release()
+	if err := d.dropGhosts(); err != nil {
+		return err
+	}
 	for _, sc := range d.cfg.Sources {
 		u, err := d.startUnit(sc)
 		if err != nil {
 			return err
 		}
+		d.mu.Lock()
 		d.units = append(d.units, u)
+		d.mu.Unlock()
 	}
 	return nil
 }
 
 // startUnit starts a source with all its remotes.
 func (d *Daemon) startUnit(sc config.Source) (*unit, error) {
-	src, err := d.journal.Source(sc.Name)
+	src, err := d.openSource(sc)
 	if err != nil {
-		return nil, fmt.Errorf("open source %s in the journal: %w", sc.Name, err)
-	}
-	if err := d.dropStrangers(src, sc); err != nil {
 		return nil, err
 	}
 	fence := d.fenceDir(sc.Name)
-	if err := os.MkdirAll(fence, 0o700); err != nil {
-		return nil, fmt.Errorf("make fence directory: %w", err)
-	}
 	tree, err := watch.New(treeOptions(sc, patientSource{src, &d.patience}, fence, d.log))
 	if err != nil {
 		return nil, fmt.Errorf("source %s: %w", sc.Name, err)
@@ -89,6 +94,47 @@ func (d *Daemon) startUnit(sc config.Source) (*unit, error) {
 	return u, nil
 }
 
+// openSource opens a source of the journal, without remotes that are no longer
+// configured, and makes the directory of its fences.
+func (d *Daemon) openSource(sc config.Source) (src *journal.Source, err error) {
+	err = d.patience.until(d.soft, func() (err error) {
+		src, err = d.journal.Source(sc.Name)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open source %s in the journal: %w", sc.Name, err)
+	}
+	err = d.patience.until(d.soft, func() error {
+		err := os.MkdirAll(d.fenceDir(sc.Name), 0o700)
+		if errors.Is(err, syscall.ENOSPC) {
+			return fmt.Errorf("%w: %w", journal.ErrNoSpace, err)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make fence directory: %w", err)
+	}
+	return src, d.dropStrangers(src, sc)
+}
+
+// dropGhosts forgets the remotes of sources that are no longer configured:
+// they would pin the journal for ever.
+func (d *Daemon) dropGhosts() error {
+	for _, name := range d.journal.Sources() {
+		if slices.ContainsFunc(d.cfg.Sources, func(s config.Source) bool { return s.Name == name }) {
+			continue
+		}
+		src, err := d.journal.Source(name)
+		if err != nil {
+			return fmt.Errorf("open source %s in the journal: %w", name, err)
+		}
+		if err := d.dropStrangers(src, config.Source{Name: name}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // dropStrangers forgets remotes that are no longer configured.
 func (d *Daemon) dropStrangers(src *journal.Source, sc config.Source) error {
 	for _, name := range src.Remotes() {
@@ -96,7 +142,7 @@ func (d *Daemon) dropStrangers(src *journal.Source, sc config.Source) error {
 			continue
 		}
 		d.log.Warn("remote is no longer configured: its cursor is dropped", "remote", sc.Name+"/"+name)
-		if err := src.DropRemote(d.soft, name); err != nil {
+		if err := d.patience.until(d.soft, func() error { return src.DropRemote(d.soft, name) }); err != nil {
 			return fmt.Errorf("drop remote %s/%s: %w", sc.Name, name, err)
 		}
 	}
@@ -106,7 +152,11 @@ func (d *Daemon) dropStrangers(src *journal.Source, sc config.Source) error {
 // startRemote starts one dispatcher of a unit.
 func (d *Daemon) startRemote(u *unit, rc config.Remote) (*remote, error) {
 	name := u.cfg.FullName(rc)
-	store, err := u.src.Remote(rc.Name)
+	var store *journal.Remote
+	err := d.patience.until(d.soft, func() (err error) {
+		store, err = u.src.Remote(rc.Name)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open remote %s in the journal: %w", name, err)
 	}
@@ -129,29 +179,54 @@ func (d *Daemon) startRemote(u *unit, rc config.Remote) (*remote, error) {
 // prepareRemote decides, before the dispatcher owns the remote's records,
 // whether it starts with a full sync.
 func (d *Daemon) prepareRemote(store *journal.Remote, name string, rc config.Remote) error {
-	state, full := store.State(), store.FullSync()
-	target := rc.Target.String()
-	up := journal.Update{}
-	switch {
-	case state.Target != "" && state.Target != target:
-		d.log.Info("target changed: full sync", "remote", name, "target", target)
-		up.FullSync = &journal.FullSync{Reason: "target changed", Started: time.Now()}
-	case full == nil && rc.FullSync.OnStart == config.Always:
-		up.FullSync = &journal.FullSync{Reason: "full_sync.on_start: always", Started: time.Now()}
-	case full != nil && rc.FullSync.OnStart == config.Never:
-		up.EndFullSync = true
-	}
-	if state.Target != target {
-		state.Target = target
-		up.State = &state
-	}
+	up := startUpdate(store.State(), store.FullSync(), rc, d.lost)
 	if up.FullSync == nil && !up.EndFullSync && up.State == nil {
 		return nil
 	}
-	if err := store.Commit(d.hard, up); err != nil {
+	if f := up.FullSync; f != nil {
+		f.Started = time.Now()
+		d.log.Info("full sync needed", "remote", name, "reason", f.Reason)
+	}
+	if err := d.patience.until(d.soft, func() error { return store.Commit(d.soft, up) }); err != nil {
 		return fmt.Errorf("prepare remote %s: %w", name, err)
 	}
 	return nil
+}
+
+// startUpdate is what a remote's records need before it starts. lost says that
+// the journal was set aside: what the remotes have is not known then, whatever
+// the configuration says about full syncs.
+func startUpdate(state journal.RemoteState, full *journal.FullSync, rc config.Remote, lost bool) journal.Update {
+	target, filter := rc.Target.String(), filterDigest(rc.Filter)
+	fresh := full != nil && full.Reason == journal.NewRemote && !full.Begun
+	var up journal.Update
+	switch {
+	case lost && fresh:
+		up.FullSync = &journal.FullSync{Reason: "journal lost"}
+	case state.Target != "" && state.Target != target:
+		up.FullSync = &journal.FullSync{Reason: "target changed"}
+	case state.Filter != "" && state.Filter != filter:
+		// What the old filter left out was passed over, by entries as well.
+		up.FullSync = &journal.FullSync{Reason: "filter changed"}
+	case full == nil && rc.FullSync.OnStart == config.Always:
+		up.FullSync = &journal.FullSync{Reason: "full_sync.on_start: always"}
+	case fresh && rc.FullSync.OnStart == config.Never:
+		up.EndFullSync = true
+	}
+	if state.Target != target || state.Filter != filter {
+		if state.Target != target {
+			state.Place = "" // of the old one
+		}
+		state.Target, state.Filter = target, filter
+		up.State = &state
+	}
+	return up
+}
+
+// filterDigest tells two filters apart.
+func filterDigest(f *watch.Filter) string {
+	sum := sha256.Sum256([]byte(strings.Join(f.Args(), "\x00")))
+	return hex.EncodeToString(sum[:8])
 }
 
 // stop ends the unit at once: tree first, then its dispatchers.

@@ -23,32 +23,45 @@ func (d *Daemon) upkeep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			d.upkeepRound(ctx, last, now)
-			last = now
+			if d.upkeepRound(ctx, last, now) {
+				last = now
+			}
 		}
 	}
 }
 
+// askLimit bounds the wait for one remote: its goroutine may hang in a file
+// system that does not answer, which must not keep the others from upkeep.
+const askLimit = 5 * time.Second
+
 // upkeepRound truncates the journal, enforces its size, and starts the full
-// syncs that fell due in (last, now].
-func (d *Daemon) upkeepRound(ctx context.Context, last, now time.Time) {
+// syncs that fell due in (last, now]. It tells whether it came to these.
+func (d *Daemon) upkeepRound(ctx context.Context, last, now time.Time) bool {
 	if err := d.journal.Maintain(ctx); err != nil {
 		d.fail(d.journal.Err())
 		if ctx.Err() == nil {
 			d.log.Error("journal upkeep failed", "error", err)
 		}
-		return
+		return false
 	}
 	d.limitJournal(ctx)
 	for _, r := range d.allRemotes() {
 		if due(r.cfg.FullSync.Schedule, last, now) {
 			d.log.Info("scheduled full sync", "remote", r.name)
 			req := replicate.FullSyncRequest{Reason: "schedule " + r.cfg.FullSync.Schedule}
-			if err := r.disp.FullSync(ctx, req); err != nil && ctx.Err() == nil {
+			err := ask(ctx, func(ctx context.Context) error { return r.disp.FullSync(ctx, req) })
+			if err != nil && ctx.Err() == nil {
 				d.log.Error("scheduled full sync could not be journaled", "remote", r.name, "error", err)
 			}
 		}
 	}
+	return true
+}
+
+func ask(ctx context.Context, fn func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	return fn(ctx)
 }
 
 // due tells whether the schedule fires in (last, now]. The configuration has
@@ -85,7 +98,8 @@ func (d *Daemon) limitJournal(ctx context.Context) {
 		}
 		d.log.Error("the journal is past journal.max_size: the remote furthest behind gets a full sync instead of its backlog",
 			"remote", r.name, "size_bytes", st.DiskBytes, "max_bytes", limit, "entries", behind)
-		if err := r.disp.RequireFullSync(ctx, "journal.max_size reached"); err != nil && ctx.Err() == nil {
+		err := ask(ctx, func(ctx context.Context) error { return r.disp.RequireFullSync(ctx, "journal.max_size reached") })
+		if err != nil && ctx.Err() == nil {
 			d.log.Error("could not release the journal", "remote", r.name, "error", err)
 		}
 	}

@@ -1,0 +1,58 @@
+package daemon
+
+import (
+	"testing"
+	"time"
+
+	"gorsyncd/journal"
+)
+
+func TestStartUpdate(t *testing.T) {
+	const (
+		plain  = "host::www"
+		always = "{name: host, target: 'host::www', full_sync: {on_start: always}}"
+		never  = "{name: host, target: 'host::www', full_sync: {on_start: never}}"
+		other  = "{name: host, target: 'host::other'}"
+		filter = "{name: host, target: 'host::www', exclude: ['*.log']}"
+	)
+	known := startUpdate(journal.RemoteState{}, nil, load(t, plain, ""), false).State
+	if known == nil || known.Target == "" || known.Filter == "" {
+		t.Fatalf("a first start notes nothing: %+v", known)
+	}
+	fresh := &journal.FullSync{Reason: journal.NewRemote}
+	asked := &journal.FullSync{Reason: "requested"}
+	begun := &journal.FullSync{Reason: journal.NewRemote, Begun: true, Started: time.Now()}
+	for _, c := range []struct {
+		name, remote string
+		full         *journal.FullSync
+		lost         bool
+		reason       string // of the full sync to begin
+		end          bool
+	}{
+		{"nothing new", plain, nil, false, "", false},
+		{"a full sync under way", plain, asked, false, "", false},
+		{"always", always, nil, false, "full_sync.on_start: always", false},
+		{"always, under way", always, asked, false, "", false},
+		{"never, new remote", never, fresh, false, "", true},
+		{"never, but somebody asked", never, asked, false, "", false},
+		{"never, but begun under other rules", never, begun, false, "", false},
+		{"never, but the journal is lost", never, fresh, true, "journal lost", false},
+		{"other target", other, nil, false, "target changed", false},
+		{"other filter", filter, nil, false, "filter changed", false},
+		{"other filter, under way", filter, asked, false, "filter changed", false},
+	} {
+		up := startUpdate(*known, c.full, load(t, c.remote, ""), c.lost)
+		reason := ""
+		if up.FullSync != nil {
+			reason = up.FullSync.Reason
+		}
+		if reason != c.reason || up.EndFullSync != c.end {
+			t.Errorf("%s: full sync %q, end %v", c.name, reason, up.EndFullSync)
+		}
+	}
+	moved := *known
+	moved.Place = "old disk"
+	if up := startUpdate(moved, nil, load(t, other, ""), false); up.State == nil || up.State.Place != "" {
+		t.Errorf("the place of the old target stays: %+v", up.State)
+	}
+}
