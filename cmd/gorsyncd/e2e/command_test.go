@@ -197,3 +197,45 @@ func TestLostJournalIsRebuilt(t *testing.T) {
 	must(t, err)
 	contains(t, string(log), "journal lost")
 }
+
+// TestFilterChange: what was passed over under one filter arrives under the
+// next, also what changed while it was left out.
+func TestFilterChange(t *testing.T) {
+	t.Parallel()
+	src, dst := trees(t)
+	d, r := serve(t, src, dst, "")
+	write(t, filepath.Join(src, "f.log"), "v1")
+	r.start()
+	r.flush(20 * time.Second)
+	d.Stop()
+	write(t, filepath.Join(src, "f.log"), "v2, journaled, not sent")
+	write(t, filepath.Join(src, "other"), "x")
+	r.waitState("src/r", "retrying", 10*time.Second)
+	r.setConfig(oneRemote(src, d.Target("m"), `defaults: {exclude: ["*.log"]}`))
+	r.mustCLI("reload")
+	must(t, d.Start())
+	r.mustCLI("retry", "src/r")
+	r.flush(20 * time.Second)
+	if b, err := os.ReadFile(filepath.Join(dst, "f.log")); err != nil || string(b) != "v1" {
+		t.Errorf("an excluded file changed on the remote: %q %v", b, err)
+	}
+	r.kill9() // the same across a start
+	r.setConfig(oneRemote(src, d.Target("m"), ""))
+	r.start()
+	r.flush(20 * time.Second)
+	testbed.WaitEqual(t, src, dst, time.Second)
+
+	// A filter of the remote alone.
+	write(t, filepath.Join(src, "only.tmp"), "v1")
+	remote := func(rule string) string {
+		return fmt.Sprintf("sources:\n  - path: %q\n    name: src\n    remotes:\n      - {name: r, target: %q%s}\n", src, d.Target("m"), rule)
+	}
+	r.setConfig(remote(`, exclude: ["*.tmp"]`))
+	r.mustCLI("reload")
+	write(t, filepath.Join(src, "only.tmp"), "v2")
+	r.flush(20 * time.Second)
+	r.setConfig(remote(""))
+	r.mustCLI("reload")
+	r.flush(20 * time.Second)
+	testbed.WaitEqual(t, src, dst, time.Second)
+}
