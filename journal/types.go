@@ -164,4 +164,9 @@ type RootID struct {
 	Dev  uint64
 	Ino  uint64
 	FSID uint64 // statfs f_fsid
+
+	// Mounts are the mount points below the root, relative to it, sorted and
+	// joined by NUL: one that is none any more has lost what was in it to the
+	// eye only.
+	Mounts string
 }

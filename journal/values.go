@@ -25,6 +25,7 @@ func (h *header) encode(key []byte) []byte {
 	e.uint(h.Root.Dev)
 	e.uint(h.Root.Ino)
 	e.uint(h.Root.FSID)
+	e.string(h.Root.Mounts)
 	return e.seal(key)
 }
 
@@ -33,7 +34,7 @@ func decodeHeader(key, val []byte) (header, error) {
 	h := header{
 		Head: d.uint(), Truncated: d.uint(), Swept: d.uint(), Entries: d.uint(), Sum: d.uint(), Index: d.uint(),
 		Baseline: d.bool(), HasRoot: d.bool(),
-		Root: RootID{Path: d.string(), Dev: d.uint(), Ino: d.uint(), FSID: d.uint()},
+		Root: RootID{Path: d.string(), Dev: d.uint(), Ino: d.uint(), FSID: d.uint(), Mounts: d.string()},
 	}
 	return h, d.end()
 }

@@ -186,7 +186,9 @@ func (t *Tree) forgetPending() {
 // anew.
 func (t *Tree) accept(ctx context.Context, h *handle) error {
 	id := t.identify(h)
-	if known, ok := t.o.Roots.Root(); !ok || known != id {
+	known, ok := t.o.Roots.Root()
+	id.Mounts = known.Mounts
+	if !ok || known != id {
 		if err := t.o.Roots.SetRoot(ctx, id); err != nil {
 			return err
 		}
@@ -200,12 +202,8 @@ func (t *Tree) accept(ctx context.Context, h *handle) error {
 	clear(t.fsPolled)
 	t.forgetPending()
 	t.rootKey, t.rootOK, t.heldRoot, t.lastRoot = keyOf(&h.st), true, "", rootStamp{}
-	came, _, err := t.mounts.refresh()
-	if err != nil {
-		return fmt.Errorf("read mount table: %w", err)
-	}
-	for _, p := range came {
-		t.unhold(p)
+	if err := t.readMounts(); err != nil {
+		return err
 	}
 	t.fullScan(suspects{})
 	return nil

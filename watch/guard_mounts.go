@@ -1,7 +1,11 @@
 package watch
 
 import (
+	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -39,7 +43,14 @@ func (t *Tree) checkMounts() error {
 
 // readMounts compares the mount table with what was known: a file system that
 // came is looked at like a new directory, one that went holds its mount point.
+// The first time what was known is what the journal remembers.
 func (t *Tree) readMounts() error {
+	if t.mounts.below == nil {
+		t.mounts.below = map[string]string{}
+		for _, p := range t.rememberedMounts() {
+			t.mounts.below[p] = ""
+		}
+	}
 	came, went, err := t.mounts.refresh()
 	if err != nil {
 		return fmt.Errorf("read mount table: %w", err)
@@ -57,6 +68,37 @@ func (t *Tree) readMounts() error {
 		t.co.addNow(p, hintName, t.now(), 0)
 	}
 	return nil
+}
+
+func (t *Tree) rememberedMounts() []string {
+	known, _ := t.o.Roots.Root()
+	if known.Mounts == "" {
+		return nil
+	}
+	return strings.Split(known.Mounts, "\x00")
+}
+
+// rememberMounts stores the mount points below the root, and those that are
+// missing and held because of it. Directories on the root's own file system
+// tell nothing of a bind mount that is missing at a start.
+func (t *Tree) rememberMounts(ctx context.Context) error {
+	known, ok := t.o.Roots.Root()
+	if !ok || t.mounts.below == nil {
+		return nil
+	}
+	list := slices.Collect(maps.Keys(t.mounts.below))
+	for _, p := range t.rememberedMounts() {
+		if _, held := t.isHeld(p); held && !slices.Contains(list, p) {
+			list = append(list, p)
+		}
+	}
+	slices.Sort(list)
+	now := strings.Join(list, "\x00")
+	if now == known.Mounts {
+		return nil
+	}
+	known.Mounts = now
+	return t.o.Roots.SetRoot(ctx, known)
 }
 
 // unhold releases a mount point that is back, and what was held because of it.

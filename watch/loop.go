@@ -144,6 +144,9 @@ func (t *Tree) tick(ctx context.Context) error {
 	if err := t.checkMounts(); err != nil {
 		return err
 	}
+	if err := t.rememberMounts(ctx); err != nil {
+		return err
+	}
 	if t.now() >= t.nextRound {
 		t.round()
 	}

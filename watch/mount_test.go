@@ -77,15 +77,24 @@ func TestMountBelow(t *testing.T) {
 }
 
 func TestMountGoneWhileDown(t *testing.T) {
-	for _, gone := range []string{"empty mount point", "no mount point", "no parent"} {
+	for _, gone := range []string{"empty mount point", "no mount point", "no parent", "of a bind mount"} {
 		t.Run(gone, func(t *testing.T) {
 			r := newRig(t)
 			r.sh(`mkdir -p d/e/m; echo 1 > f`)
-			mount(t, "tmpfs", r.path("d/e/m"), "tmpfs", 0)
+			if gone == "of a bind mount" { // its directories are on the root's own file system
+				r.sh(`mkdir ../bound`)
+				mount(t, r.path("../bound"), r.path("d/e/m"), "", unix.MS_BIND)
+			} else {
+				mount(t, "tmpfs", r.path("d/e/m"), "tmpfs", 0)
+			}
 			r.sh(`echo 1 > d/e/m/f`)
 			r.start()
 			r.waitReady()
 			r.settled()
+			r.eventually("the mount is remembered", func() bool {
+				id, _ := r.idx.Root()
+				return id.Mounts == "d/e/m"
+			})
 			r.stop()
 			unmount(t, r.path("d/e/m"))
 			switch gone {
