@@ -312,3 +312,26 @@ func TestPolledFileSystem(t *testing.T) {
 		t.Errorf("no hint: %+v", s)
 	}
 }
+
+// TestLinkOutside: a file with another name outside of the tree is searched for
+// once, not with each of its changes.
+func TestLinkOutside(t *testing.T) {
+	r := startTree(t, func(r *rig) {
+		r.sh(`mkdir -p d; for i in $(seq 50); do mkdir d/$i; done; echo 1 > d/f; ln d/f ../outside`)
+		r.passingLinks = true
+	})
+	for i := range 3 {
+		r.sh(`echo $1 >> d/f`, fmt.Sprint(i))
+		r.fence()
+	}
+	before := r.tree.Status().Scans
+	for i := range 10 {
+		r.sh(`echo $1 >> d/f`, fmt.Sprint(i))
+		r.fence()
+	}
+	if n := r.tree.Status().Scans - before; n > 0 {
+		t.Errorf("%d scans of the whole tree for 10 changes of one file", n)
+	}
+	r.sh(`ln d/f d/7/new`) // another count: its name may be anywhere
+	r.settled()
+}

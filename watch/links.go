@@ -1,6 +1,10 @@
 package watch
 
-import "gorsyncd/journal"
+import (
+	"maps"
+
+	"gorsyncd/journal"
+)
 
 // Linker is an optional ability of an Index: the live paths of an inode that
 // has several names, as far as they are recorded with more than one.
@@ -45,18 +49,33 @@ func (t *Tree) siblings(o journal.Observation) error {
 	key := fileKey{s.Dev, s.Ino}
 	if len(paths) >= int(s.Nlink) {
 		delete(t.links, key)
+		delete(t.searched, key)
 		return nil
+	}
+	if t.searched[key] == s.Nlink {
+		return nil // the names that are missing are outside of the tree
 	}
 	if _, asked := t.links[key]; asked || len(t.links) >= maxLinks {
 		return nil
 	}
-	t.links[key] = struct{}{}
+	t.links[key] = s.Nlink
 	if dir := t.w.find(dirOf(o.Path)); dir != nil {
 		g := t.scans.group(nil, t.now())
 		t.scans.push(scan{rel: dirOf(o.Path), key: dir.key, group: g})
 		g.close(t.now())
 	}
 	return nil
+}
+
+// searchLinks notes that a scan of the whole tree begins, which finds all names
+// there are. A file with a name elsewhere must not cause another one with each
+// of its changes.
+func (t *Tree) searchLinks() {
+	if len(t.searched)+len(t.links) > maxLinks {
+		clear(t.searched)
+	}
+	maps.Copy(t.searched, t.links)
+	clear(t.links)
 }
 
 // unlinked looks at the names that remain of a file that lost one, or of the

@@ -22,7 +22,7 @@ func (t *Tree) fullScan(s suspects) {
 	g.done = func(took time.Duration) { t.fullScanDone(g, took) }
 	t.scans.full = g
 	t.scans.dirs = 0
-	clear(t.links)
+	t.searchLinks()
 	t.scans.push(scan{key: t.rootKey, deep: true, group: g, suspects: s})
 	g.close(t.now())
 }

@@ -99,15 +99,16 @@ type Tree struct {
 	rootOK    bool   // an accepted root stands behind rootKey
 	heldRoot  string // reason
 	lastRoot  rootStamp
-	heldBelow map[string]string    // mount point, or a directory above one, to reason
-	approved  map[string]struct{}  // of these, accepted as they are now
-	emptyOK   bool                 // an empty root was approved
-	polled    map[string]struct{}  // subtrees that report no changes of other hosts
-	fsPolled  map[uint64]bool      // by device
-	again     map[string]struct{}  // to be looked at in the next round
-	links     map[fileKey]struct{} // inodes with names in the tree that were not found
-	flaps     map[string]int       // directories that were others when scanned, in the last second
-	linksSeen bool                 // any file has several names
+	heldBelow map[string]string   // mount point, or a directory above one, to reason
+	approved  map[string]struct{} // of these, accepted as they are now
+	emptyOK   bool                // an empty root was approved
+	polled    map[string]struct{} // subtrees that report no changes of other hosts
+	fsPolled  map[uint64]bool     // by device
+	again     map[string]struct{} // to be looked at in the next round
+	links     map[fileKey]uint32  // inodes, with their link count, of which not all names were found
+	searched  map[fileKey]uint32  // likewise, and a scan of the whole tree was made for them
+	flaps     map[string]int      // directories that were others when scanned, in the last second
+	linksSeen bool                // any file has several names
 	nextTick  time.Duration
 	nextRound time.Duration
 	isReady   bool
@@ -160,7 +161,7 @@ func New(o Options) (*Tree, error) {
 	t.w = newWatches(t.absPath)
 	t.heldBelow, t.approved = map[string]string{}, map[string]struct{}{}
 	t.polled, t.fsPolled = map[string]struct{}{}, map[uint64]bool{}
-	t.again, t.links = map[string]struct{}{}, map[fileKey]struct{}{}
+	t.again, t.links, t.searched = map[string]struct{}{}, map[fileKey]uint32{}, map[fileKey]uint32{}
 	t.flaps = map[string]int{}
 	t.confirms.reset()
 	t.status = Status{Root: t.abs, State: StateStarting}
