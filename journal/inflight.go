@@ -45,9 +45,10 @@ func (r *Remote) doneBefore(seq uint64, at time.Time) bool {
 		h.oldAt.Before(at) && h.old.Has(seq)
 }
 
-// mayBeRead tells whether a remote may have read the path since its mtime.
-func (s *Source) mayBeRead(txn *badger.Txn, path string, last uint64, mtime int64) (bool, error) {
-	at := time.Unix(0, mtime-racyWindow)
+// mayBeRead tells whether a remote may have read the path since its mtime, or
+// since its ctime where somebody has set an mtime in the future.
+func (s *Source) mayBeRead(txn *badger.Txn, path string, last uint64, since int64) (bool, error) {
+	at := time.Unix(0, since-racyWindow)
 	failing := false
 	for _, r := range s.handles() {
 		if !r.doneBefore(last, at) || r.needsFullSync() {

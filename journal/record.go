@@ -113,7 +113,7 @@ func (c *chunk) observe(o Observation) (Result, error) {
 		flags = FlagChecksum
 	}
 	if flags == 0 && o.State.Type == File {
-		read, err := c.s.mayBeRead(c.txn, o.Path, old.LastSeq, o.State.Mtime)
+		read, err := c.s.mayBeRead(c.txn, o.Path, old.LastSeq, min(o.State.Mtime, o.State.Ctime))
 		if err != nil {
 			return Result{}, err
 		}
