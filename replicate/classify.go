@@ -41,9 +41,16 @@ type rule struct {
 	hint  string
 }
 
-// The texts are rsync's and ssh's under LC_ALL=C; the tests provoke them.
+const approveHint = "look at what would be deleted, then approve the remote"
+
+// The texts are rsync's and ssh's under LC_ALL=C; the tests provoke them. One
+// that begins with "\n" is the beginning of a line.
 // First match wins.
 var rules = []rule{
+	// A failed path turns code 25 into 23, a vanished one into 24, and a server
+	// that was stopped leaves us with 0. Only rsync begins a line with these
+	// words: names it prints stand further right.
+	{[]int{0, 23, 24, 25}, "\nDeletions stopped due to --max-delete limit", "G-MAXDELETE", ClassHeld, approveHint},
 	{nil, "auth failed on module", "E-AUTH", ClassConfig, "check the user and password_file against auth users and the secrets file of the server (both files need mode 600)"},
 	{nil, "Unknown module", "E-MODULE", ClassConfig, "list the server's modules with: rsync HOST::"},
 	{nil, "access denied to", "E-DENIED", ClassConfig, "allow this machine with hosts allow on the server"},
@@ -84,7 +91,7 @@ var rules = []rule{
 	{[]int{2}, "is your shell clean", "E-SHELL", ClassConfig, "the login shell of the server prints something: make it silent for non-interactive sessions"},
 	{[]int{2}, "protocol version mismatch", "E-SHELL", ClassConfig, "the login shell of the server prints something, or its rsync is too old"},
 	{[]int{30, 35}, "", "E-TIMEOUT", ClassTransient, ""},
-	{[]int{25}, "", "G-MAXDELETE", ClassHeld, "look at what would be deleted, then approve the remote"},
+	{[]int{25}, "", "G-MAXDELETE", ClassHeld, approveHint},
 	{[]int{0, 24}, "", "", ClassOK, ""},
 	{[]int{10}, "", "E-CONNECT", ClassTransient, ""},
 	{[]int{255}, "", "E-SSH", ClassTransient, ""},
@@ -107,13 +114,14 @@ var rules = []rule{
 // to. Codes below 0 mean that a signal ended it. Code 24 (source files
 // vanished) is ok: what vanished has a new entry of its own.
 func Classify(code int, stderr string) Outcome {
+	text := "\n" + stderr
 	for _, r := range rules {
-		if !r.matches(code, stderr) {
+		if !r.matches(code, text) {
 			continue
 		}
 		o := Outcome{ID: r.id, Class: r.class, Hint: r.hint}
 		if o.Class != ClassOK {
-			o.Message = tellingLine(stderr, r.text)
+			o.Message = tellingLine(stderr, strings.TrimPrefix(r.text, "\n"))
 		}
 		if o.Class == ClassEntry {
 			o = entryOutcome(o, o.Message)
@@ -138,12 +146,19 @@ func (r rule) matches(code int, stderr string) bool {
 	return false
 }
 
+// inTheWayText is what rsync says, with the path behind it, when a directory
+// with something in it stands where something else is to be. Without --force
+// it stays.
+const inTheWayText = "could not make way for new "
+
 // entryOutcome refines the failure of a path by rsync's words about it.
 func entryOutcome(o Outcome, line string) Outcome {
 	o.Class = ClassEntry
 	o.Message = line
 	denied := strings.Contains(line, "Permission denied") || strings.Contains(line, "Operation not permitted")
 	switch {
+	case strings.HasPrefix(line, inTheWayText):
+		o.ID, o.Hint = "E-DEST-NOTEMPTY", "a directory is in the way on the remote: delete: none keeps it; remove it there, or let deletions through"
 	case denied && strings.Contains(line, "[sender]"):
 		o.ID, o.Hint = "E-SRC-PERM", "let the daemon's user read the path"
 	case denied:
@@ -218,6 +233,10 @@ func reasonFor(path, stderr string, fallback Outcome) Outcome {
 		return fallback
 	}
 	for line := range strings.Lines(stderr) {
+		if _, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), ": "); ok && strings.HasPrefix(line, inTheWayText) &&
+			strings.TrimPrefix(unescape(name), "./") == path {
+			return entryOutcome(Outcome{}, tidy(line))
+		}
 		if !strings.HasPrefix(line, "rsync: ") {
 			continue
 		}

@@ -77,8 +77,7 @@ func (d *Dispatcher) commit(ctx context.Context) {
 		u.FullSync = &rec
 	}
 	*c = changes{busy: true, started: c.started + 1, finished: c.finished}
-	// Not ctx: an acknowledgement that is half way is worth its fsync.
-	go func() { d.commits <- d.o.Store.Commit(context.WithoutCancel(ctx), u) }()
+	go func() { d.commits <- d.o.Store.Commit(ctx, u) }()
 }
 
 // committed takes the result of the commit that was under way.

@@ -131,7 +131,7 @@ func (d *Dispatcher) bigAllowed() bool {
 // start hands a batch to a worker.
 func (d *Dispatcher) start(ctx context.Context, b *Batch, now time.Time) {
 	d.batches++
-	b.ID, b.Started = d.batches, now
+	b.ID, b.Started, b.place = d.batches, now, d.state.Place
 	for _, it := range b.Items {
 		if b.Retry {
 			it.state = itemInFlight

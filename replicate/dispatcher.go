@@ -102,9 +102,12 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	}
 	close(d.started)
 	work, cut := context.WithCancel(ctx)
-	err := d.loop(ctx, work)
+	// Not ctx: an acknowledgement that is half way is worth its fsync.
+	keep, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
+	err := d.loop(ctx, work, keep)
 	cut()
-	err = errors.Join(err, d.finish())
+	err = errors.Join(err, d.finish(keep, giveUp))
 	d.snapshot()
 	d.tr.Close()
 	return err
@@ -115,6 +118,7 @@ func (d *Dispatcher) load() error {
 	if err != nil {
 		return err
 	}
+	clampNext(recs, time.Now(), d.o.Retry.longest())
 	d.retries = newRetrySet(recs)
 	d.state = d.o.Store.State()
 	cur := d.o.Store.Cursor()
@@ -126,7 +130,9 @@ func (d *Dispatcher) load() error {
 	return nil
 }
 
-func (d *Dispatcher) loop(ctx, work context.Context) error {
+// loop is the actor until its end. work is the context of rsync, keep that of
+// commits.
+func (d *Dispatcher) loop(ctx, work, keep context.Context) error {
 	timer := time.NewTimer(tick)
 	defer timer.Stop()
 	ready, drain := d.o.Ready, (<-chan struct{})(d.drain)
@@ -139,7 +145,7 @@ func (d *Dispatcher) loop(ctx, work context.Context) error {
 		if err := d.dispatch(work, now); err != nil {
 			return err
 		}
-		d.commit(ctx)
+		d.commit(keep)
 		d.answerWaiters()
 		if d.draining.Load() && len(d.flights) == 0 {
 			return nil
@@ -162,7 +168,7 @@ func (d *Dispatcher) loop(ctx, work context.Context) error {
 				delete(d.flights, rep.batch.ID)
 				return rep.err
 			}
-			d.settle(rep, time.Now())
+			d.reported(rep, time.Now())
 		case err := <-d.commits:
 			if err := d.committed(err); err != nil {
 				return err
@@ -171,16 +177,29 @@ func (d *Dispatcher) loop(ctx, work context.Context) error {
 	}
 }
 
-// finish waits for what is under way and writes down what it came to.
-func (d *Dispatcher) finish() error {
+// reported files what a worker brought back, the place it wrote to first.
+func (d *Dispatcher) reported(rep report, now time.Time) {
+	d.found(rep.res.place)
+	d.settle(rep, now)
+}
+
+// finish waits for what is under way and writes down what it came to. A journal
+// that cannot be written to in finishTime, as on a full disk, is given up: what
+// was not written down is only done again.
+func (d *Dispatcher) finish(keep context.Context, giveUp context.CancelFunc) error {
 	for len(d.flights) > 0 {
-		d.settle(<-d.reports, time.Now())
+		d.reported(<-d.reports, time.Now())
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), finishTime)
-	defer cancel()
+	late := time.AfterFunc(finishTime, giveUp)
+	defer late.Stop()
 	for d.update.busy || d.update.dirty() {
-		d.commit(ctx)
-		if err := d.committed(<-d.commits); err != nil {
+		d.commit(keep)
+		err := d.committed(<-d.commits)
+		if err != nil && keep.Err() != nil {
+			d.log.Warn("the last acknowledgements are not written down", "error", err)
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,10 @@
 package replicate
 
-import "time"
+import (
+	"time"
+
+	"gorsyncd/journal"
+)
 
 // guardWindow is the sliding time within which removals add up.
 const guardWindow = time.Minute
@@ -13,6 +17,10 @@ type guard struct {
 	sum    uint64
 	counts map[uint64]uint64 // by seq, within the window
 	order  []removal         // by time
+	// replaced has the count of each directory that became something else. The
+	// journal repeats it in every later entry of the path, as long as one of the
+	// remotes has not followed.
+	replaced map[string]uint64
 }
 
 type removal struct {
@@ -20,7 +28,9 @@ type removal struct {
 	seq uint64
 }
 
-func newGuard(limit uint64) *guard { return &guard{max: limit, counts: map[uint64]uint64{}} }
+func newGuard(limit uint64) *guard {
+	return &guard{max: limit, counts: map[uint64]uint64{}, replaced: map[string]uint64{}}
+}
 
 // add takes in a removal and tells whether there are too many now.
 func (g *guard) add(at time.Time, seq, count uint64) bool {
@@ -37,13 +47,33 @@ func (g *guard) add(at time.Time, seq, count uint64) bool {
 	return g.sum > g.max
 }
 
-// forget takes back a removal that will not be carried out.
-func (g *guard) forget(seq uint64) {
-	g.sum -= g.counts[seq]
-	delete(g.counts, seq)
+// repeats tells whether the count of an entry is that of an earlier one, and
+// remembers it for the next.
+func (g *guard) repeats(e journal.Entry) bool {
+	was, known := g.replaced[e.Path]
+	if e.Op != journal.OpChange || e.Count == 0 {
+		delete(g.replaced, e.Path)
+		return false
+	}
+	if g.max > 0 {
+		g.replaced[e.Path] = e.Count
+	}
+	return known && e.Count <= was
 }
 
-// reset forgets everything: a person has approved it.
+// forget takes back a removal that will not be carried out, and tells how many
+// paths that were.
+func (g *guard) forget(seq uint64) uint64 {
+	n := g.counts[seq]
+	g.sum -= n
+	delete(g.counts, seq)
+	return n
+}
+
+// reset forgets everything: a person has approved it. What is repeated of it
+// stays approved.
 func (g *guard) reset() {
+	known := g.replaced
 	*g = *newGuard(g.max)
+	g.replaced = known
 }

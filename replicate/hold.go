@@ -53,9 +53,11 @@ func maxDeleteReason(n, limit uint64) string {
 }
 
 // Approve lets a held remote go on: all removals journaled up to now pass the
-// guard, and so do those of a full sync under way. It is no error when the
-// remote is not held.
+// guard, and so do those of a full sync under way. A local target that is at
+// another place than before (E-PLACE) is accepted as it is. It is no error when
+// there is nothing to approve.
 func (d *Dispatcher) Approve(ctx context.Context) error {
+	place := presentPlace(d.o.Target) // may wait for a disk, which Run must not
 	return d.persist(ctx, func() {
 		d.state.Held, d.state.HeldSince = "", time.Time{}
 		d.state.Approved = max(d.state.Approved, d.o.Feed.Head())
@@ -63,6 +65,7 @@ func (d *Dispatcher) Approve(ctx context.Context) error {
 		if d.full != nil {
 			d.full.allowed = true
 		}
+		d.acceptPlace(place, time.Now())
 		d.update.state = true
 		d.log.Info("approved", "seq", d.state.Approved)
 	})

@@ -46,13 +46,10 @@ func (d *Dispatcher) take(e journal.Entry, now time.Time) {
 	}
 	first, since := d.since(e)
 	d.ledger.add(e.Seq)
-	if e.Op == journal.OpRemove && d.o.Delete != DeleteNone && e.Seq > d.state.Approved &&
-		d.guard.add(e.Time, e.Seq, e.Count) {
-		d.hold(maxDeleteReason(d.guard.sum, d.guard.max), now)
-	}
 	if e.Op == journal.OpRemove && e.Count > 1 {
 		d.supersedeBelow(e.Path)
 	}
+	d.guardRemovals(e, now)
 	if r := d.retries.get(e.Path); r != nil {
 		d.absorb(r, e)
 		return
@@ -62,6 +59,26 @@ func (d *Dispatcher) take(e journal.Entry, now time.Time) {
 		return
 	}
 	d.queue.push(&Item{Path: e.Path, Seq: e.Seq, First: first, Op: e.Op, Flags: e.Flags, Count: e.Count, Time: since})
+}
+
+// guardRemovals holds the remote when an entry makes for too many removals: a
+// path that is gone, or a directory that became something else. What an entry
+// that it replaces has counted is in its own count, or came back.
+func (d *Dispatcher) guardRemovals(e journal.Entry, now time.Time) {
+	var before uint64
+	if it := d.queue.get(e.Path); it != nil {
+		before += d.guard.forget(it.Seq)
+	}
+	if r := d.retries.get(e.Path); r != nil && r.item.state != itemInFlight {
+		before += d.guard.forget(r.Seq)
+	}
+	judged := d.guard.repeats(e) && before == 0
+	if judged || e.Op != journal.OpRemove && e.Count == 0 || d.o.Delete == DeleteNone || e.Seq <= d.state.Approved {
+		return
+	}
+	if d.guard.add(e.Time, e.Seq, e.Count) {
+		d.hold(maxDeleteReason(d.guard.sum, d.guard.max), now)
+	}
 }
 
 // since says how long this remote has been behind with the path of an entry
@@ -93,6 +110,7 @@ func (d *Dispatcher) supersedeBelow(dir string) {
 		d.queue.take(it, itemDropped)
 		it.state = itemDropped
 		d.ledger.ack(it.Seq)
+		d.guard.forget(it.Seq) // counted again with the directory
 		d.linkDone(it)
 	}
 	for path, r := range d.retries.byPath {
@@ -106,9 +124,6 @@ func (d *Dispatcher) supersedeBelow(dir string) {
 // its place, and what was asked of it before is still asked.
 func (d *Dispatcher) collapse(it *Item, e journal.Entry) {
 	d.ledger.ack(it.Seq)
-	if it.Op == journal.OpRemove && e.Op == journal.OpChange {
-		d.guard.forget(it.Seq)
-	}
 	it.Seq, it.Op, it.Count = e.Seq, e.Op, e.Count
 	it.Flags |= e.Flags
 }

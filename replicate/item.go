@@ -62,6 +62,7 @@ type Batch struct {
 	Started   time.Time
 	chunk     *chunk // of a full sync, or nil
 	maxDelete uint64 // reconcile with deletion: stop at so many; 0 = no limit
+	place     string // where a local target was before; "" for unknown
 }
 
 // Kind is the lane as shown to people: content comparison has its own name.

@@ -75,9 +75,13 @@ type totals struct {
 	stubborn       bool // a directory stayed although it was to be deleted
 }
 
+// stubbornText is what rsync prints, with the path behind it, when a directory
+// was to be deleted and has something in it.
+const stubbornText = "cannot delete non-empty directory"
+
 // read takes in one line of rsync's output that is no itemized line.
 func (t *totals) read(line string) {
-	if strings.HasPrefix(line, "cannot delete non-empty directory") {
+	if strings.HasPrefix(line, stubbornText) {
 		// rsync says so and still exits 0.
 		t.stubborn = true
 		return

@@ -1,12 +1,16 @@
 package replicate
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -116,8 +120,9 @@ func listFile(list []byte) (*os.File, error) {
 	return f, nil
 }
 
-// killOnDone kills the group when ctx ends. The returned function ends the
-// watch and tells whether it had to kill.
+// killOnDone ends the group when ctx ends. The returned function is called when
+// the leader has been waited for; it returns when the watch has ended, and tells
+// whether the group was told to end.
 func killOnDone(ctx context.Context, pgid int) (stop func() bool) {
 	done := make(chan struct{})
 	var wg sync.WaitGroup
@@ -129,21 +134,79 @@ func killOnDone(ctx context.Context, pgid int) (stop func() bool) {
 		case <-ctx.Done():
 		}
 		killed = true
-		// ESRCH means that it has ended already, which is what is wanted.
-		_ = syscall.Kill(-pgid, syscall.SIGTERM)
-		grace := time.NewTimer(killGrace)
-		defer grace.Stop()
-		select {
-		case <-done:
-		case <-grace.C:
-		}
-		_ = syscall.Kill(-pgid, syscall.SIGKILL)
+		endGroup(pgid, done)
 	})
 	return func() bool {
 		close(done)
 		wg.Wait()
 		return killed
 	}
+}
+
+// groupPoll is how often a group is looked at whose leader has ended.
+const groupPoll = 20 * time.Millisecond
+
+// endGroup asks a group to end and kills what is left of it after a grace. The
+// leader may end before the others: to a local target the receiver, which has
+// the temporary file to remove, is its grandchild. done is closed when the
+// leader has been waited for. From then on the group's id is taken only while
+// it has members, so that nothing is done once it has none; ids are given out
+// in a circle, and none comes back between two looks.
+func endGroup(pgid int, done <-chan struct{}) {
+	if syscall.Kill(-pgid, syscall.SIGTERM) != nil {
+		return // it has ended already
+	}
+	grace := time.NewTimer(killGrace)
+	defer grace.Stop()
+	select {
+	case <-done:
+	case <-grace.C:
+		_ = syscall.Kill(-pgid, syscall.SIGKILL)
+		return
+	}
+	poll := time.NewTicker(groupPoll)
+	defer poll.Stop()
+	for hasMembers(pgid) {
+		select {
+		case <-poll.C:
+		case <-grace.C:
+			_ = syscall.Kill(-pgid, syscall.SIGKILL)
+			return
+		}
+	}
+}
+
+// hasMembers tells whether a group whose leader has been waited for has others.
+func hasMembers(pgid int) bool {
+	// As process 1 of a container we inherit orphans, and nobody else would
+	// wait for them; otherwise this is ECHILD.
+	for {
+		if pid, err := syscall.Wait4(-pgid, nil, syscall.WNOHANG, nil); pid <= 0 && !errors.Is(err, syscall.EINTR) {
+			break
+		}
+	}
+	return syscall.Kill(-pgid, 0) == nil && anyAlive(pgid)
+}
+
+// anyAlive tells whether a group has a process that has not ended. One that
+// nobody has waited for takes signals, too, and not every process 1 waits soon.
+func anyAlive(pgid int) bool {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil || len(stats) == 0 {
+		return true // no /proc: it cannot be told
+	}
+	for _, name := range stats {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue // it has ended
+		}
+		// proc(5): pid (name) state ppid pgrp …; the name may have anything in it.
+		f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+		if len(f) > 2 && f[2] == strconv.Itoa(pgid) && f[0] != "Z" && f[0] != "X" {
+			return true
+		}
+	}
+	return false
 }
 
 // rsyncEnv is our environment without what would change rsync's meaning.

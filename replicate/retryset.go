@@ -52,6 +52,21 @@ func (r RetryOptions) wait(rec journal.Retry) time.Duration {
 	return r.delay(rec.Attempts - changedPatience)
 }
 
+// longest is the longest time that any record waits.
+func (r RetryOptions) longest() time.Duration {
+	return r.Max + time.Duration(float64(r.Max)*r.Jitter)
+}
+
+// clampNext makes due at once what is to wait longer than any record does: the
+// clock has been set back since it was written.
+func clampNext(recs []journal.Retry, now time.Time, longest time.Duration) {
+	for i := range recs {
+		if recs[i].Next.After(now.Add(longest)) {
+			recs[i].Next = now
+		}
+	}
+}
+
 // retrySet mirrors the retry records of one remote.
 type retrySet struct {
 	byPath map[string]*retryEntry

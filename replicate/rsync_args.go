@@ -30,14 +30,16 @@ func (o *Options) argv(b *Batch, mode Mode) []string {
 		// within the same second would never be sent otherwise.
 		"--modify-window=-1",
 		"--from0", "--files-from=-",
-		// A directory that became a file, or is gone, is removed with what is in it.
-		"--force",
 		// File names are data on the other side, too.
 		"-s",
 		// High bytes of names are printed as they are.
 		"-8",
 		"--stats", "--no-human-readable", "--out-format=%i|%n",
 		"--timeout=" + seconds(r.Timeout),
+	}
+	if o.Delete != DeleteNone {
+		// A directory that became a file, or is gone, is removed with what is in it.
+		a = append(a, "--force")
 	}
 	switch o.Target.Kind {
 	case Daemon:

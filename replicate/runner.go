@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"time"
 
@@ -37,6 +38,7 @@ type Result struct {
 	// RootDirty says that something directly below the root was made, replaced
 	// or removed, which changes the root's mtime.
 	RootDirty bool
+	place     string // where a local target is, see placeOf; "" for others
 }
 
 // rsyncTransport runs one rsync per batch.
@@ -53,10 +55,14 @@ func (t *rsyncTransport) Run(ctx context.Context, b *Batch, mode Mode) Result {
 		return Result{Exit: -1, Outcome: Outcome{ID: "E-SOURCE", Class: ClassTransient, Message: err.Error(), Hint: "mount or restore the source root"}}
 	}
 	defer root.Close()
-	if out := t.checkLocal(); out.ID != "" {
-		return Result{Exit: -1, Outcome: out}
+	at, place, refused := t.enterLocal(b.place)
+	if refused.ID != "" {
+		return Result{Exit: -1, Outcome: refused}
 	}
-	var res Result
+	if at != nil {
+		defer at.Close()
+	}
+	res := Result{place: place}
 	var sum totals
 	out := &lines{fn: func(s string) {
 		if c, ok := parseChange(s); ok {
@@ -65,6 +71,9 @@ func (t *rsyncTransport) Run(ctx context.Context, b *Batch, mode Mode) Result {
 				res.Changes = append(res.Changes, c)
 			}
 			return
+		}
+		if c, ok := t.inTheWay(s); ok && mode == Verify {
+			res.Changes = append(res.Changes, c)
 		}
 		sum.read(s)
 	}}
@@ -100,6 +109,17 @@ func (t *rsyncTransport) outcome(e exited, sum *totals) Outcome {
 	return out
 }
 
+// inTheWay finds the directories that stand where something else is to be:
+// without --force they stay, and rsync -n does not itemize what would replace
+// them.
+func (t *rsyncTransport) inTheWay(line string) (Change, bool) {
+	name, ok := strings.CutPrefix(line, stubbornText+": ")
+	if !ok || t.o.Delete != DeleteNone {
+		return Change{}, false
+	}
+	return Change{Item: "cannot", Path: strings.TrimPrefix(unescape(name), "./")}, true
+}
+
 // openRoot opens the source root and compares it with what the journal knows.
 func (t *rsyncTransport) openRoot() (*os.File, error) {
 	f, err := os.OpenFile(t.o.Root, os.O_RDONLY|syscall.O_DIRECTORY, 0)
@@ -111,7 +131,7 @@ func (t *rsyncTransport) openRoot() (*os.File, error) {
 			var st unix.Stat_t
 			var fs unix.Statfs_t
 			err := errors.Join(unix.Fstat(int(f.Fd()), &st), unix.Fstatfs(int(f.Fd()), &fs))
-			fsid := uint64(uint32(fs.Fsid.Val[0]))<<32 | uint64(uint32(fs.Fsid.Val[1]))
+			fsid := fsID(&fs)
 			// A device number may change with each mount, the id of a file
 			// system on some kinds of them; both at once do not.
 			if err == nil && (st.Ino != id.Ino || st.Dev != id.Dev && (fsid == 0 || fsid != id.FSID)) {
@@ -124,23 +144,6 @@ func (t *rsyncTransport) openRoot() (*os.File, error) {
 		}
 	}
 	return f, nil
-}
-
-// checkLocal refuses a local target that does not exist: rsync would create
-// it, and fill the disk below the mount point of one that is not mounted.
-func (t *rsyncTransport) checkLocal() Outcome {
-	if t.o.Target.Kind != Local {
-		return Outcome{}
-	}
-	fi, err := os.Stat(t.o.Target.Path)
-	if err == nil && !fi.IsDir() {
-		err = fmt.Errorf("%s is not a directory", t.o.Target.Path)
-	}
-	if err != nil {
-		return Outcome{ID: "E-MODPATH", Class: ClassConfig, Message: err.Error(),
-			Hint: "create or mount the destination directory; it is never created, so that an unmounted disk is not filled"}
-	}
-	return Outcome{}
 }
 
 // Close ends the shared ssh connection, which would stay for a minute.

@@ -2,10 +2,17 @@ package replicate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"time"
 )
+
+// answerTime is how long a wait that is over asks what was in its way. A remote
+// whose source hangs does not answer.
+const answerTime = 2 * time.Second
 
 // BlockedError says what is in the way of a wait.
 type BlockedError struct {
@@ -43,6 +50,7 @@ type waiter struct {
 	met    bool   // everything is done; only the commit is awaited
 	commit uint64 // number of that commit
 	done   chan error
+	gone   atomic.Bool // nobody waits any more
 }
 
 // WaitFor returns nil as soon as everything journaled up to seq is durably
@@ -51,7 +59,7 @@ type waiter struct {
 // is needed. When ctx ends first it returns a *BlockedError.
 func (d *Dispatcher) WaitFor(ctx context.Context, seq uint64, paths []string) error {
 	w := &waiter{seq: seq, paths: paths, done: make(chan error, 1)}
-	blocked := &BlockedError{Remote: d.o.Source + "/" + d.o.Name, State: StateStarting}
+	blocked := d.unanswered()
 	if err := d.do(ctx, func() { d.waiters = append(d.waiters, w) }); err != nil {
 		blocked.Cause = err
 		return blocked
@@ -65,12 +73,15 @@ func (d *Dispatcher) WaitFor(ctx context.Context, seq uint64, paths []string) er
 	case <-ctx.Done():
 	}
 	// What is in the way is asked for after the deadline, hence without it.
-	err := d.do(context.WithoutCancel(ctx), func() {
-		blocked = d.blocked(w)
-		d.waiters = slices.DeleteFunc(d.waiters, func(o *waiter) bool { return o == w })
-	})
-	blocked.Cause = ctx.Err()
+	ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
+	defer cancel()
+	err := d.do(ask, func() { blocked = d.blocked(w) })
+	w.gone.Store(true)
 	if err != nil {
+		blocked = d.unanswered()
+	}
+	blocked.Cause = ctx.Err()
+	if errors.Is(err, ErrStopped) {
 		blocked.Cause = err
 	}
 	select {
@@ -81,9 +92,21 @@ func (d *Dispatcher) WaitFor(ctx context.Context, seq uint64, paths []string) er
 	}
 }
 
+// unanswered is what can be said of a wait without asking the goroutine of Run.
+func (d *Dispatcher) unanswered() *BlockedError {
+	e := &BlockedError{Remote: d.o.Source + "/" + d.o.Name, State: StateStarting}
+	if s := d.last.Load(); s != nil {
+		e.State, e.Pending, e.Failing, e.Last = s.State, s.LagEntries, s.Failing, s.Error
+	}
+	return e
+}
+
 // answerWaiters ends the waits that are over.
 func (d *Dispatcher) answerWaiters() {
 	d.waiters = slices.DeleteFunc(d.waiters, func(w *waiter) bool {
+		if w.gone.Load() {
+			return true
+		}
 		if !w.met && !d.clear(w) {
 			return false
 		}
