@@ -73,11 +73,10 @@ func refuses(path string) func(*Batch, Mode) Result {
 		if !slices.Contains(b.Paths, path) {
 			return Result{Outcome: Outcome{Class: ClassOK}}
 		}
-		res := failed("E-DEST-PERM", ClassEntry, 23)
 		if mode == Verify {
-			res.Changes = []Change{{Item: "<f.st......", Path: path}}
+			return Result{Outcome: Outcome{Class: ClassOK}, Changes: []Change{{Item: "<f.st......", Path: path}}}
 		}
-		return res
+		return failed("E-DEST-PERM", ClassEntry, 23)
 	}
 }
 

@@ -17,7 +17,7 @@ func (d *Dispatcher) dispatch(ctx context.Context, now time.Time) error {
 	for d.maySend(now) {
 		if look == nil {
 			var err error
-			if look, err = newLook(d.o.Root); err != nil {
+			if look, err = newLook(&d.o); err != nil {
 				d.sourceLost(err, now)
 				return nil
 			}
@@ -59,7 +59,7 @@ func (d *Dispatcher) sourceLost(err error, now time.Time) {
 func (d *Dispatcher) nextBatch(l *look, now time.Time) (*Batch, error) {
 	if d.retryFlights() == 0 {
 		if due := d.retries.due(now); len(due) > 0 {
-			if b := d.plan(l, slices.Values(due), d.o.BatchFiles, now, true); b != nil {
+			if b := d.plan(l, slices.Values(due), d.maxRetry, now, true); b != nil {
 				return b, nil
 			}
 		}
@@ -146,23 +146,18 @@ func (d *Dispatcher) start(ctx context.Context, b *Batch, now time.Time) {
 
 // work carries one batch, and looks again when only a part of it arrived.
 func (d *Dispatcher) work(ctx context.Context, b *Batch) report {
+	if b.chunk != nil {
+		return d.reconcile(ctx, b)
+	}
 	rep := report{batch: b, res: d.tr.Run(ctx, b, Send)}
 	// Code 24 comes, among others, from a removal whose parent is gone, too.
 	unsure := rep.res.Exit == 24 && b.Removes
-	if c := rep.res.Outcome; unsure || c.Class == ClassEntry || c.ID == "E-NOSPACE" {
+	if unsure || rep.res.Outcome.unsure() {
 		v := d.tr.Run(ctx, b, Verify)
 		rep.verify = &v
 	}
-	if t, ok := d.o.Tree.(indexed); ok && b.chunk != nil {
-		for _, c := range rep.res.Changes {
-			_, known, err := t.Lookup(c.Path)
-			if err != nil {
-				rep.err = err
-			}
-			if !known {
-				rep.unknown = append(rep.unknown, c.Path)
-			}
-		}
-	}
 	return rep
 }
+
+// unsure tells whether a part of a batch may have arrived.
+func (o Outcome) unsure() bool { return o.Class == ClassEntry || o.ID == "E-NOSPACE" }

@@ -53,6 +53,7 @@ type Dispatcher struct {
 	// maxCovered bounds batches of removals whose parent is gone, too.
 	maxCovered int
 	maxFiles   int // shrinks when batches run out of space, grows with success
+	maxRetry   int // the same for the retry set, when nothing tells which path fails
 	liveRuns   int // live batches started since the last chunk
 	batches    uint64
 	stats      counters
@@ -68,6 +69,7 @@ type report struct {
 	verify *Result
 	// unknown are paths a reconcile made that the index does not know.
 	unknown []string
+	moved   bool  // a directory of a chunk was not there all the time
 	err     error // of the index: the journal's trouble
 }
 
@@ -81,7 +83,7 @@ func New(o Options) (*Dispatcher, error) {
 		o: o, log: o.Logger.With("source", o.Source, "remote", o.Name), tr: o.transport,
 		calls: make(chan func()), started: make(chan struct{}), stopped: make(chan struct{}), drain: make(chan struct{}),
 		flights: map[uint64]*Batch{}, reports: make(chan report, o.Workers), commits: make(chan error, 1),
-		queue: newQueue(), guard: newGuard(o.MaxDelete), maxFiles: o.BatchFiles, maxCovered: o.BatchFiles,
+		queue: newQueue(), guard: newGuard(o.MaxDelete), maxFiles: o.BatchFiles, maxRetry: o.BatchFiles, maxCovered: o.BatchFiles,
 	}
 	if d.tr == nil {
 		d.tr = &rsyncTransport{o: &d.o}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"gorsyncd/journal"
 )
@@ -14,20 +15,18 @@ import (
 // may run beside everything else. Hard links between directories and what is
 // still queued show up as differences.
 func (d *Dispatcher) DryRun(ctx context.Context, r FullSyncRequest) ([]string, error) {
-	l, err := newLook(d.o.Root)
+	l, err := newLook(&d.o)
 	if err != nil {
 		return nil, fmt.Errorf("dry run: %w", err)
 	}
 	out, seen := []string{}, map[string]bool{}
 	f := newFullSync(journal.FullSync{Sub: r.Sub, Checksum: r.Checksum})
+	v, now := d.view(l), time.Now()
 	for {
-		if err := f.fetch(d.o.Tree, l.at, d.o.Excluded); err != nil {
-			return nil, fmt.Errorf("dry run: read index: %w", err)
-		}
 		var none Locks
-		b := f.next(&none)
-		if b == nil && f.advance() {
-			continue
+		b, err := f.step(d.o.Tree, v, d.o.Excluded, &none, now)
+		if err != nil {
+			return nil, fmt.Errorf("dry run: read index: %w", err)
 		}
 		if b == nil {
 			return out, nil

@@ -2,11 +2,16 @@ package replicate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"gorsyncd/journal"
 )
+
+// maxContentOnly is how many paths may be in the retry set because a full sync
+// by size and time would pass them over.
+const maxContentOnly = 10000
 
 // FullSyncRequest asks for a full sync.
 type FullSyncRequest struct {
@@ -25,25 +30,80 @@ func (d *Dispatcher) FullSync(ctx context.Context, r FullSyncRequest) error {
 // RequireFullSync gives up the cursor: it moves to the head of the journal and
 // a full sync makes up for what was skipped. Removals that were skipped are
 // not made up for unless everything foreign is deleted (DeleteAll): their
-// entries were all that was known of them. The retry set stays.
+// entries were all that was known of them. Files whose content only the
+// journal knows to differ go to the retry set, or the full sync compares
+// content if they are many. The retry set stays.
 func (d *Dispatcher) RequireFullSync(ctx context.Context, reason string) error {
-	return d.persist(ctx, func() {
-		head := d.o.Feed.Head()
-		d.queue = newQueue()
-		d.ledger = ledger{read: max(head, d.ledger.read)}
-		// What is under way must not be queued again when it fails.
-		for _, b := range d.flights {
-			if !b.Retry {
-				for _, it := range b.Items {
-					it.state = itemDropped
-				}
+	var failed error
+	err := d.persist(ctx, func() { failed = d.requireFull(reason, time.Now()) })
+	return errors.Join(failed, err)
+}
+
+func (d *Dispatcher) requireFull(reason string, now time.Time) error {
+	head := d.o.Feed.Head()
+	content, all, err := d.contentOnly(head)
+	if err != nil {
+		return err
+	}
+	d.queue = newQueue()
+	d.ledger = ledger{read: max(head, d.ledger.read)}
+	// What is under way must not be queued again when it fails.
+	for _, b := range d.flights {
+		if !b.Retry {
+			for _, it := range b.Items {
+				it.state = itemDropped
 			}
 		}
-		d.guard.reset()
-		d.update.cursor = true
-		d.beginFull(FullSyncRequest{Reason: reason}, time.Now())
-		d.log.Warn("full sync required", "reason", reason, "seq", head)
-	})
+	}
+	if all {
+		for path, seq := range content {
+			d.keepContent(path, seq, now)
+		}
+	}
+	d.guard.reset()
+	d.update.cursor = true
+	d.beginFull(FullSyncRequest{Reason: reason, Checksum: !all}, now)
+	d.log.Warn("full sync required", "reason", reason, "seq", head)
+	return nil
+}
+
+// contentOnly finds the paths up to head, not acknowledged yet, that a full
+// sync would take for equal by their size and times, with their newest seqs.
+// all is false when there are too many of them to be listed.
+func (d *Dispatcher) contentOnly(head uint64) (paths map[string]uint64, all bool, err error) {
+	paths = map[string]uint64{}
+	for it := range d.unacked() {
+		if it.Flags&journal.FlagChecksum != 0 {
+			paths[it.Path] = max(paths[it.Path], it.Seq)
+		}
+	}
+	for from := d.ledger.read + 1; from <= head && len(paths) <= maxContentOnly; {
+		entries, err := d.o.Feed.Entries(from, readStep)
+		if err != nil {
+			return nil, false, fmt.Errorf("read journal of %s: %w", d.o.Source, err)
+		}
+		for _, e := range entries {
+			if e.Seq <= head && e.Flags&journal.FlagChecksum != 0 && !has(d.completed.cursor, e.Seq) {
+				paths[e.Path] = max(paths[e.Path], e.Seq)
+			}
+		}
+		if len(entries) < readStep {
+			break
+		}
+		from = entries[len(entries)-1].Seq + 1
+	}
+	return paths, len(paths) <= maxContentOnly, nil
+}
+
+// keepContent has the content of a path sent whatever its size and times say.
+func (d *Dispatcher) keepContent(path string, seq uint64, now time.Time) {
+	e := journal.Entry{Path: path, Seq: seq, Op: journal.OpChange, Flags: journal.FlagChecksum}
+	if r := d.retries.get(path); r != nil {
+		e.Seq = max(e.Seq, r.Seq)
+		d.absorb(r, e)
+		return
+	}
+	d.keepRetry(journal.Retry{Path: path, Seq: e.Seq, Op: e.Op, Flags: e.Flags, First: now, Next: now})
 }
 
 func (d *Dispatcher) beginFull(r FullSyncRequest, now time.Time) {
@@ -54,22 +114,34 @@ func (d *Dispatcher) beginFull(r FullSyncRequest, now time.Time) {
 			rec.Sub = ""
 		}
 	}
-	d.full = newFullSync(rec)
+	f := newFullSync(rec)
+	if d.full != nil {
+		f.deleted = d.full.deleted
+	}
+	d.full = f
 	d.update.full, d.update.endFull = true, false
 	d.log.Info("full sync begins", "reason", rec.Reason, "path", rec.Sub)
 }
 
 // fullReady tells whether a full sync may go on.
-func (d *Dispatcher) fullReady() bool {
-	if d.full == nil {
-		return false
-	}
+func (d *Dispatcher) fullReady() bool { return d.full != nil && d.scanned() && !d.sourceHeld() }
+
+// scanned tells whether the first scan of the source is journaled.
+func (d *Dispatcher) scanned() bool {
 	select {
 	case <-d.o.Ready:
 		return true
 	default:
 		return d.o.Ready == nil
 	}
+}
+
+// sourceHeld tells whether a guard takes what the source shows for doubtful.
+func (d *Dispatcher) sourceHeld() bool { return d.o.Held != nil && d.o.Held() }
+
+func (d *Dispatcher) view(l *look) view {
+	index, _ := d.o.Tree.(indexed)
+	return view{look: l.at, index: index, retry: d.o.Retry}
 }
 
 // nextChunk returns the next batch of the full sync, if there is one that may
@@ -86,22 +158,49 @@ func (d *Dispatcher) nextChunk(l *look, now time.Time) (*Batch, error) {
 		// One worker stays for live changes.
 		return nil, nil
 	}
-	if !f.begun && f.rec.Sub != "" && l.at(f.rec.Sub).Presence != IsDir {
-		d.fullOfFile(f, now)
+	if !f.begun && f.rec.Sub != "" {
+		dir, err := d.view(l).mayBeDir(f.rec.Sub)
+		if err != nil {
+			return nil, d.indexFailed(err)
+		}
+		if !dir {
+			d.fullOfFile(f, now)
+			return nil, nil
+		}
+	}
+	guarded := d.o.Delete == DeleteAll && d.o.MaxDelete > 0 && !f.allowed
+	if guarded && d.chunkFlights() > 0 {
+		// Each run may delete all that is left of the allowance.
 		return nil, nil
 	}
-	if err := f.fetch(d.o.Tree, l.at, d.o.Excluded); err != nil {
-		return nil, fmt.Errorf("read index of %s: %w", d.o.Source, err)
+	b, err := f.step(d.o.Tree, d.view(l), d.o.Excluded, &d.locks, now)
+	if err != nil {
+		return nil, d.indexFailed(err)
 	}
-	b := f.next(&d.locks)
 	if b == nil {
 		return nil, d.advanceFull(now)
 	}
 	d.liveRuns = 0
-	if d.o.Delete == DeleteAll && !f.allowed {
-		b.maxDelete = d.o.MaxDelete
+	if guarded {
+		left := d.o.MaxDelete - min(d.o.MaxDelete, f.deleted)
+		b.maxDelete, b.spent = max(1, left), left == 0
 	}
 	return b, nil
+}
+
+func (d *Dispatcher) indexFailed(err error) error {
+	return fmt.Errorf("read index of %s: %w", d.o.Source, err)
+}
+
+// mayBeDir tells whether a path is to be reconciled: unless tree and index
+// agree that it is no directory.
+func (v view) mayBeDir(path string) (bool, error) {
+	seen := v.look(path)
+	if seen.Presence == IsDir || v.index == nil {
+		return seen.Presence == IsDir || seen.Presence == Unknown, nil
+	}
+	rec, live, err := v.index.Lookup(path)
+	return live && rec.Type == journal.Dir, err
 }
 
 func (d *Dispatcher) chunkFlights() int {
@@ -147,6 +246,25 @@ func (d *Dispatcher) chunkDone(b *Batch) {
 	c.running, c.done = false, true
 	if c.of == d.full && c.of.advance() {
 		d.update.full = true
+	}
+}
+
+// chunkFailed has a chunk tried again: by halves at once, a single directory
+// after a back-off. The full sync does not end without it, so that nothing of
+// the directory is forgotten however long it fails.
+func (d *Dispatcher) chunkFailed(b *Batch, out Outcome, now time.Time) {
+	c := b.chunk
+	c.running = false
+	if len(c.dirs) > 1 {
+		c.of.halve(c)
+		return
+	}
+	first := !c.failed()
+	c.fail(out, d.o.Retry, now)
+	d.stats.retries++
+	if first && c.failed() {
+		d.log.Warn("directory failed and is tried again", "batch", b.ID, "path", c.dirs[0],
+			"error_id", out.ID, "message", out.Message, "hint", out.Hint)
 	}
 }
 

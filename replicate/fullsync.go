@@ -1,14 +1,16 @@
 package replicate
 
 import (
+	"slices"
 	"strings"
+	"time"
 
 	"gorsyncd/journal"
 )
 
-// lookAhead is how many chunks may be known at once: enough to keep the
-// workers busy beside one that takes long.
-const lookAhead = 64
+// maxChunks is how many chunks may be known at once. They are many only when
+// many directories fail or wait for the index.
+const maxChunks = 4096
 
 // fullSync walks the index and hands out chunks of directories. Progress is
 // the last directory of the unbroken run of finished chunks from the start, so
@@ -24,26 +26,33 @@ type fullSync struct {
 	linked  bool     // they have been queued
 	queued  bool     // and a round of planning has seen them
 	allowed bool     // a person has approved its deletions
-}
-
-// chunk is a run of directories that one rsync reconciles.
-type chunk struct {
-	of       *fullSync
-	dirs     []string // those to reconcile; others are gone or excluded
-	last     string   // the last directory it stands for
-	count    uint64   // how many it stands for
-	running  bool
-	done     bool
-	attempts int // that found no space
+	deleted uint64   // paths on the remote, up to now
 }
 
 func newFullSync(rec journal.FullSync) *fullSync {
 	return &fullSync{rec: rec, to: rec.After, begun: rec.Begun, eof: rec.Links}
 }
 
+// step returns the next chunk that may start, as a batch, or nil.
+func (f *fullSync) step(t Tree, v view, excluded func(string, bool) bool, held *Locks, now time.Time) (*Batch, error) {
+	for {
+		if err := f.fetch(t, excluded, now); err != nil {
+			return nil, err
+		}
+		b, err := f.next(v, held, now)
+		if b != nil || err != nil {
+			return b, err
+		}
+		f.merge()
+		if f.eof || f.waiting(now) || len(f.chunks) >= maxChunks {
+			return nil, nil
+		}
+	}
+}
+
 // fetch reads directories ahead until there is a chunk to hand out.
-func (f *fullSync) fetch(t Tree, look func(string) Seen, excluded func(string, bool) bool) error {
-	for !f.eof && len(f.chunks) < lookAhead && !f.waiting() {
+func (f *fullSync) fetch(t Tree, excluded func(string, bool) bool, now time.Time) error {
+	for !f.eof && len(f.chunks) < maxChunks && !f.waiting(now) {
 		dirs, err := f.read(t)
 		if err != nil {
 			return err
@@ -54,25 +63,21 @@ func (f *fullSync) fetch(t Tree, look func(string) Seen, excluded func(string, b
 		}
 		c := &chunk{of: f, last: dirs[len(dirs)-1], count: uint64(len(dirs))}
 		for _, dir := range dirs {
-			if look(dir).Presence == IsDir && (dir == "" || excluded == nil || !excluded(dir, true)) {
+			if dir == "" || excluded == nil || !excluded(dir, true) {
 				c.dirs = append(c.dirs, dir)
 			}
 		}
 		c.done = len(c.dirs) == 0
 		f.to, f.begun = c.last, true
 		f.chunks = append(f.chunks, c)
+		f.merge()
 	}
 	return nil
 }
 
-// waiting tells whether a chunk could start already.
-func (f *fullSync) waiting() bool {
-	for _, c := range f.chunks {
-		if !c.running && !c.done {
-			return true
-		}
-	}
-	return false
+// waiting tells whether a chunk's time has come.
+func (f *fullSync) waiting(now time.Time) bool {
+	return slices.ContainsFunc(f.chunks, func(c *chunk) bool { return c.startable(now) })
 }
 
 // read returns the directories of the next chunk. The root and the top of a
@@ -94,10 +99,12 @@ func (f *fullSync) read(t Tree) ([]string, error) {
 	return dirs, nil
 }
 
-// next returns a chunk whose locks are free, as a batch, or nil.
-func (f *fullSync) next(held *Locks) *Batch {
-	for _, c := range f.chunks {
-		if c.running || c.done {
+// next returns a chunk whose locks are free, as a batch, or nil. Directories
+// that tree and index do not agree about are set aside on the way.
+func (f *fullSync) next(v view, held *Locks, now time.Time) (*Batch, error) {
+	for i := 0; i < len(f.chunks); i++ {
+		c := f.chunks[i]
+		if !c.startable(now) {
 			continue
 		}
 		locks := make([]Lock, len(c.dirs))
@@ -107,10 +114,25 @@ func (f *fullSync) next(held *Locks) *Batch {
 		if held.ConflictsAny(locks) {
 			continue
 		}
+		j, err := v.judgeAll(c.dirs)
+		switch {
+		case err != nil:
+			return nil, err
+		case len(j.late) > 0 && len(c.dirs) > 1:
+			f.isolate(c, j.late)
+			i--
+			continue
+		case len(j.late) > 0:
+			c.fail(j.out, v.retry, now)
+			continue
+		case len(j.ready) == 0:
+			c.done = true
+			continue
+		}
 		c.running = true
-		return &Batch{Lane: LaneReconcile, Content: f.rec.Checksum, Paths: c.dirs, Locks: locks, chunk: c}
+		return &Batch{Lane: LaneReconcile, Content: f.rec.Checksum, Paths: j.ready, Locks: locks, chunk: c}, nil
 	}
-	return nil
+	return nil, nil
 }
 
 // advance moves the progress over finished chunks and tells whether it moved.
@@ -124,7 +146,65 @@ func (f *fullSync) advance() bool {
 		f.rec.Total = max(f.rec.Total, f.rec.Done)
 		moved = true
 	}
+	f.merge()
 	return moved
+}
+
+// merge makes one chunk of finished neighbours that wait for one before them.
+func (f *fullSync) merge() {
+	out := f.chunks[:0]
+	for _, c := range f.chunks {
+		if n := len(out); n > 0 && c.done && out[n-1].done {
+			out[n-1].last = c.last
+			out[n-1].count += c.count
+			continue
+		}
+		out = append(out, c)
+	}
+	clear(f.chunks[len(out):])
+	f.chunks = out
+}
+
+// progress is how many directories are reconciled, those ahead of one that
+// waits included.
+func (f *fullSync) progress() uint64 {
+	n := f.rec.Done
+	for _, c := range f.chunks {
+		if c.done {
+			n += c.count
+		}
+	}
+	return n
+}
+
+// stuck counts the directories that fail and returns the one that failed most,
+// nil when none does.
+func (f *fullSync) stuck() (n int, worst *chunk) {
+	for _, c := range f.chunks {
+		if c.failed() {
+			n++
+			if worst == nil || c.attempts > worst.attempts {
+				worst = c
+			}
+		}
+	}
+	return n, worst
+}
+
+// onlyStuck tells whether nothing is left but directories that fail.
+func (f *fullSync) onlyStuck() bool {
+	return f.eof && len(f.chunks) > 0 &&
+		!slices.ContainsFunc(f.chunks, func(c *chunk) bool { return !c.done && !c.failed() })
+}
+
+// hurry ends the back-off of the given directories and of what is below them;
+// no paths means all.
+func (f *fullSync) hurry(paths []string, now time.Time) {
+	for _, c := range f.chunks {
+		if c.attempts > 0 && (len(paths) == 0 || slices.ContainsFunc(c.dirs, func(dir string) bool { return within(dir, paths) })) {
+			c.next = now
+		}
+	}
 }
 
 // dirsDone tells whether every directory is reconciled.

@@ -84,6 +84,9 @@ func (d *Dispatcher) retryNow(paths []string, now time.Time) {
 	if d.breaker.open() {
 		d.breaker.until = now
 	}
+	if d.full != nil {
+		d.full.hurry(paths, now)
+	}
 	for _, e := range d.retries.byPath {
 		if len(paths) == 0 || within(e.Path, paths) {
 			rec := e.Retry

@@ -62,6 +62,7 @@ type Batch struct {
 	Started   time.Time
 	chunk     *chunk // of a full sync, or nil
 	maxDelete uint64 // reconcile with deletion: stop at so many; 0 = no limit
+	spent     bool   // nothing more may be deleted at all: rsync has no such limit
 	place     string // where a local target was before; "" for unknown
 }
 

@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"syscall"
@@ -37,15 +38,30 @@ type look struct {
 	dirs    map[string]Presence
 }
 
-func newLook(root string) (*look, error) {
-	fi, err := os.Stat(root) // the root itself may be a symlink
+// newLook opens the root as a run of rsync does: one that is not the directory
+// that was indexed tells nothing about any path.
+func newLook(o *Options) (*look, error) {
+	f, err := (&rsyncTransport{o: o}).openRoot()
 	if err != nil {
 		return nil, err
 	}
-	if !fi.IsDir() {
-		return nil, &fs.PathError{Op: "look at", Path: root, Err: syscall.ENOTDIR}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, err
 	}
-	return &look{root: root, rootDev: fi.Sys().(*syscall.Stat_t).Dev, dirs: map[string]Presence{"": IsDir}}, nil
+	return &look{root: o.Root, rootDev: fi.Sys().(*syscall.Stat_t).Dev, dirs: map[string]Presence{"": IsDir}}, nil
+}
+
+// rootEmpty tells whether nothing at all is in the root.
+func rootEmpty(root string) bool {
+	f, err := os.Open(root)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	_, err = f.Readdirnames(1)
+	return errors.Is(err, io.EOF)
 }
 
 func (l *look) at(path string) Seen {

@@ -119,7 +119,11 @@ type Options struct {
 
 	// Ready is closed when the source's first scan is journaled: until then
 	// no full sync starts. nil means ready.
-	Ready  <-chan struct{}
+	Ready <-chan struct{}
+	// Held tells whether a guard takes what the source shows for doubtful:
+	// then no full sync goes on. It is called from several goroutines and must
+	// not wait. nil means never.
+	Held   func() bool
 	Logger *slog.Logger // nil is silent
 
 	transport transport // tests replace rsync

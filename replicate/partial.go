@@ -24,14 +24,19 @@ func (d *Dispatcher) partial(rep report, now time.Time) {
 	if aborted && len(res.items) > 0 && d.squeeze(rep, res, now) {
 		return
 	}
-	if aborted && b.chunk != nil && len(res.other) > 0 && b.chunk.attempts == 0 {
-		b.chunk.attempts++
+	if aborted && b.chunk != nil && len(res.other) > 0 && !b.chunk.noSpace {
+		b.chunk.noSpace = true
 		d.giveBack(b)
 		d.fail(now, b.Started, out, rep.res.Exit)
 		return
 	}
 	if !aborted || len(res.items) < len(b.Items) {
 		d.recovered(now)
+	}
+	if b.maxDelete > 0 && slices.ContainsFunc(res.other, func(c Change) bool { return c.Delete }) {
+		// A retry record would remove the path past the guard.
+		d.chunkFailed(b, out, now)
+		return
 	}
 	paths := make(map[string]bool, len(res.items))
 	for _, it := range res.items {
@@ -49,6 +54,75 @@ func (d *Dispatcher) partial(rep report, now time.Time) {
 		}
 		d.failPath(journal.Retry{Path: c.Path, Seq: d.ledger.read, Op: op}, reasonFor(c.Path, rep.res.Stderr, out), now)
 	}
+}
+
+// proves tells whether what a verify pass does not print is on the remote. One
+// that failed has not looked at everything, unless all it complains about is
+// what it has found: directories in the way, which it would not remove, and, of
+// covered removals, paths below what is no directory any more.
+func (v *Result) proves(covered bool) bool {
+	if v.Outcome.Class != ClassEntry || v.Exit != 23 {
+		return v.Outcome.Class == ClassOK
+	}
+	told := false
+	for line := range strings.Lines(v.Stderr) {
+		switch {
+		case strings.HasPrefix(line, inTheWayText):
+			told = true
+		case covered && strings.Contains(line, "[sender] link_stat ") && strings.HasSuffix(line, "failed: Not a directory (20)\n"):
+			told = true
+		case strings.TrimSpace(line) != "" && !strings.HasPrefix(line, "rsync error: some files/attrs were not transferred"):
+			return false
+		}
+	}
+	return told
+}
+
+// unproven files a batch of which nothing is known: the verify pass failed,
+// too, and what it did not look at is missing from what it prints. The paths
+// go on in the retry set, where batches get smaller until it shows which of
+// them it is; directories of a full sync do the same in smaller chunks.
+func (d *Dispatcher) unproven(rep report, now time.Time) {
+	b, out := rep.batch, rep.res.Outcome
+	if out.Class == ClassOK {
+		out = rep.verify.Outcome
+	}
+	d.recovered(now)
+	for _, dir := range b.Restamp {
+		d.restamp(dir, now)
+	}
+	if b.chunk != nil {
+		d.chunkFailed(b, out, now)
+		return
+	}
+	if n := len(b.Items); n > 1 {
+		d.maxRetry = max(1, min(d.maxRetry, n/2))
+		if b.Retry {
+			d.handBack(b, b.Items)
+			return
+		}
+		for _, it := range b.Items {
+			d.sideline(it, now)
+		}
+		return
+	}
+	for _, it := range b.Items {
+		d.failItem(it, reasonFor(it.Path, rep.res.Stderr, out), b.Retry, now)
+		if e := d.retries.get(it.Path); e != nil {
+			// It would fail each batch it is in.
+			e.item.alone = true
+		}
+	}
+}
+
+// sideline moves an item to the retry set without blaming it for anything.
+func (d *Dispatcher) sideline(it *Item, now time.Time) {
+	if d.leave(it) {
+		return
+	}
+	rec := d.gather(journal.Retry{Path: it.Path, Seq: it.Seq, Op: it.Op, Flags: it.Flags}, now)
+	rec.Next = now
+	d.keepRetry(rec)
 }
 
 // tellFailed logs one line for the failed paths of a batch that fail for the

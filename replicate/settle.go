@@ -20,29 +20,50 @@ func (d *Dispatcher) settle(rep report, now time.Time) {
 		d.nowhere(rep, now)
 		return
 	}
+	if b.chunk != nil && d.full != nil {
+		d.full.deleted += rep.res.Deleted
+	}
+	v := rep.verify
 	switch {
-	case out.Class == ClassOK && (rep.verify == nil || rep.verify.Outcome.Class == ClassOK && len(rep.verify.Changes) == 0):
+	case out.Class == ClassHeld:
+		d.held(rep, out, now)
+	case v != nil && v.Outcome.Class == ClassHeld:
+		d.held(rep, v.Outcome, now)
+	case out.Class == ClassCanceled || v != nil && v.Outcome.Class == ClassCanceled:
+		d.giveBack(b)
+	case rep.moved && (out.Class == ClassOK || out.Class == ClassEntry):
+		// The next look at it sets aside what was not there.
+		d.recovered(now)
+		d.giveBack(b)
+	case out.Class == ClassOK && (v == nil || v.Outcome.Class == ClassOK && len(v.Changes) == 0):
 		d.recovered(now)
 		d.maxFiles = min(d.o.BatchFiles, d.maxFiles*2)
 		if b.Covered {
 			d.maxCovered = min(d.o.BatchFiles, d.maxCovered*2)
 		}
+		if b.Retry {
+			d.maxRetry = min(d.o.BatchFiles, d.maxRetry*2)
+		}
 		d.arrived(rep, nil, rep.res.RootDirty, now)
-	case rep.verify != nil && (rep.verify.Outcome.Class == ClassOK || rep.verify.Outcome.Class == ClassEntry):
+	case v != nil && v.proves(b.Covered):
 		d.partial(rep, now)
-	case out.Class == ClassCanceled || rep.verify != nil && rep.verify.Outcome.Class == ClassCanceled:
-		d.giveBack(b)
-	case out.Class == ClassHeld:
-		d.giveBack(b)
-		d.hold("G-MAXDELETE "+out.Message, now)
+	case v != nil && v.Outcome.Class == ClassEntry:
+		d.unproven(rep, now)
 	default:
 		exit := rep.res.Exit
-		if rep.verify != nil && out.ID != "E-NOSPACE" {
-			out, exit = rep.verify.Outcome, rep.verify.Exit
+		if v != nil && out.ID != "E-NOSPACE" {
+			out, exit = v.Outcome, v.Exit
 		}
 		d.giveBack(b)
 		d.fail(now, b.Started, out, exit)
 	}
+}
+
+// held files a batch that a guard has stopped: all of it is still to be sent,
+// once a person approves.
+func (d *Dispatcher) held(rep report, out Outcome, now time.Time) {
+	d.giveBack(rep.batch)
+	d.hold("G-MAXDELETE "+out.Message, now)
 }
 
 // nowhere files a batch that rsync gave up because the remote has no directory
@@ -151,22 +172,38 @@ func (d *Dispatcher) ackItem(it *Item, retry bool, now time.Time) {
 
 // failItem moves an item to the retry set, or keeps it there, one attempt on.
 func (d *Dispatcher) failItem(it *Item, out Outcome, retry bool, now time.Time) {
-	if !retry {
-		covered := it.state == itemDropped
-		d.queue.take(it, itemDropped)
-		d.update.cursor = true
-		d.ledger.ack(it.Seq)
-		d.linkDone(it)
-		if covered {
-			return // superseded while it was under way
-		}
+	if !retry && d.leave(it) {
+		return
 	}
 	d.failPath(journal.Retry{Path: it.Path, Seq: it.Seq, Op: it.Op, Flags: it.Flags}, out, now)
+}
+
+// leave takes an item out of the queue for good and tells whether it was
+// superseded while it was under way.
+func (d *Dispatcher) leave(it *Item) (superseded bool) {
+	superseded = it.state == itemDropped
+	d.queue.take(it, itemDropped)
+	d.update.cursor = true
+	d.ledger.ack(it.Seq)
+	d.linkDone(it)
+	return superseded
 }
 
 // failPath counts a failure of a path. A newer change of it that waits in the
 // queue is absorbed.
 func (d *Dispatcher) failPath(rec journal.Retry, out Outcome, now time.Time) {
+	rec = d.gather(rec, now)
+	rec.Attempts++
+	rec.ErrorID, rec.Error = out.ID, out.Message
+	rec.Next = now.Add(d.o.Retry.wait(rec))
+	d.stats.retries++
+	d.log.Debug("path failed", "path", rec.Path, "seq", rec.Seq, "error_id", rec.ErrorID,
+		"message", rec.Error, "attempts", rec.Attempts, "next_retry", rec.Next)
+	d.keepRetry(rec)
+}
+
+// gather adds to a retry record what else is known to be due at its path.
+func (d *Dispatcher) gather(rec journal.Retry, now time.Time) journal.Retry {
 	if e := d.retries.get(rec.Path); e != nil {
 		failed := rec
 		rec = e.Retry
@@ -187,13 +224,7 @@ func (d *Dispatcher) failPath(rec journal.Retry, out Outcome, now time.Time) {
 	if rec.First.IsZero() {
 		rec.First = now
 	}
-	rec.Attempts++
-	rec.ErrorID, rec.Error = out.ID, out.Message
-	rec.Next = now.Add(d.o.Retry.wait(rec))
-	d.stats.retries++
-	d.log.Debug("path failed", "path", rec.Path, "seq", rec.Seq, "error_id", rec.ErrorID,
-		"message", rec.Error, "attempts", rec.Attempts, "next_retry", rec.Next)
-	d.keepRetry(rec)
+	return rec
 }
 
 // restamp has the attributes of a directory sent soon: a run wrote into it

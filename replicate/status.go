@@ -87,7 +87,7 @@ type FullSyncStatus struct {
 	Path     string    `json:"path"`
 	Started  time.Time `json:"started"`
 	Checksum bool      `json:"checksum"`
-	Waiting  bool      `json:"waiting"` // for the first scan of the source
+	Waiting  bool      `json:"waiting"` // for the first scan of the source, or its approval
 	Links    bool      `json:"links"`   // only hard links are left
 	Done     uint64    `json:"done"`
 	Total    uint64    `json:"total"`
@@ -184,6 +184,7 @@ func (d *Dispatcher) status() Status {
 	s.decided(d.state)
 	if d.full != nil {
 		s.FullSync = fullStatus(d.full.rec, !d.fullReady())
+		s.FullSync.Done = d.full.progress()
 	}
 	s.Failing, s.Error = d.trouble()
 	s.Transfers, s.Files, s.Deleted, s.Retries = d.stats.transfers, d.stats.files, d.stats.deleted, d.stats.retries
@@ -209,8 +210,13 @@ func (d *Dispatcher) word() State {
 		return StateFailing
 	case d.breaker.open():
 		return StateRetrying
-	case d.full != nil && !d.fullReady():
+	case d.full != nil && !d.scanned():
 		return StateStarting
+	case d.full != nil && d.full.onlyStuck():
+		if _, c := d.full.stuck(); c.attempts >= failingAfter {
+			return StateFailing
+		}
+		return StateRetrying
 	case d.full != nil:
 		return StateFullSync
 	case most >= failingAfter:
@@ -223,7 +229,7 @@ func (d *Dispatcher) word() State {
 	return StateInSync
 }
 
-// trouble counts the failing paths and picks the error to show: the remote's
+// trouble counts the failing paths, and directories of a full sync, and picks the error to show: the remote's
 // own, else that of the path with most attempts.
 func (d *Dispatcher) trouble() (failing int, show *StatusError) {
 	var worst *retryEntry
@@ -236,10 +242,19 @@ func (d *Dispatcher) trouble() (failing int, show *StatusError) {
 			worst = e
 		}
 	}
+	var chunk *chunk
+	if d.full != nil {
+		var n int
+		n, chunk = d.full.stuck()
+		failing += n
+	}
 	switch b := d.breaker; {
 	case b.open():
 		show = &StatusError{ID: b.out.ID, Class: b.out.Class, RsyncExit: b.exit, Message: b.out.Message, Hint: b.out.Hint,
 			Attempts: b.attempts, NextRetry: timePtr(b.until)}
+	case chunk != nil && (worst == nil || chunk.attempts > worst.Attempts):
+		show = &StatusError{ID: chunk.out.ID, Class: ClassEntry, RsyncExit: 23, Message: chunk.out.Message, Hint: chunk.out.Hint,
+			Path: chunk.dirs[0], Attempts: chunk.attempts, NextRetry: timePtr(chunk.next)}
 	case worst != nil:
 		hint := entryOutcome(Outcome{}, worst.Error).Hint
 		show = &StatusError{ID: worst.ErrorID, Class: ClassEntry, RsyncExit: 23, Message: worst.Error, Hint: hint, Path: worst.Path,

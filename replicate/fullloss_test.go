@@ -1,0 +1,584 @@
+package replicate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gorsyncd/journal"
+)
+
+// rootedJournal knows the identity of the root, as *journal.Source does.
+type rootedJournal struct {
+	*memJournal
+	id journal.RootID
+}
+
+func (r rootedJournal) Root() (journal.RootID, bool) { return r.id, true }
+
+// rooted makes the journal of a rig know its root.
+func (g *rig) rooted() {
+	fi, err := os.Stat(g.src)
+	if err != nil {
+		g.tb.Fatal(err)
+	}
+	st := fi.Sys().(*syscall.Stat_t)
+	g.o.Tree = rootedJournal{g.j, journal.RootID{Path: g.src, Dev: st.Dev, Ino: st.Ino}}
+}
+
+// pending makes the next start begin with a full sync of what is in the index.
+func (g *rig) pending() {
+	g.j.scan(g.tb, true)
+	g.r.full = &journal.FullSync{Reason: "new remote"}
+}
+
+// rename moves what is below the source.
+func (g *rig) rename(from, to string) {
+	g.tb.Helper()
+	if err := os.Rename(g.src+from, g.src+to); err != nil {
+		g.tb.Fatal(err)
+	}
+}
+
+// stopped runs the first chunk and holds everything back until it is let go.
+type stopped struct {
+	transport
+	once    sync.Once
+	hit, on chan struct{}
+}
+
+func (s *stopped) Run(ctx context.Context, b *Batch, m Mode) Result {
+	res := s.transport.Run(ctx, b, m)
+	s.once.Do(func() { close(s.hit); <-s.on })
+	return res
+}
+
+func (g *rig) stopAtFirst() *stopped {
+	ro := g.o
+	ro.setDefaults()
+	s := &stopped{transport: &rsyncTransport{o: &ro}, hit: make(chan struct{}), on: make(chan struct{})}
+	g.o.transport = s
+	return s
+}
+
+func TestFullSyncOnAnotherRootWaits(t *testing.T) {
+	g := newRig(t, func(g *rig) { g.o.Workers = 1 })
+	for i := range 60 {
+		write(t, g.src, map[string]string{fmt.Sprintf("d%d/f", i): "x"})
+	}
+	g.pending()
+	g.rooted()
+	s := g.stopAtFirst()
+	g.start()
+	<-s.hit
+	g.rename("", ".away")
+	if err := os.Mkdir(g.src, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	close(s.on)
+	g.until("backing off", func() bool {
+		st := g.d.Status()
+		return st.Error != nil && st.Error.ID == "E-SOURCE" && st.Error.Attempts > 2
+	})
+	if g.r.FullSync() == nil {
+		t.Error("the full sync has ended on another root")
+	}
+	os.Remove(g.src)
+	g.rename(".away", "")
+	g.d.RetryNow(nil)
+	g.wait(0)
+	g.equal()
+}
+
+func TestFullSyncWaitsForMovedDirectories(t *testing.T) {
+	disturb := map[string]func(g *rig){
+		"away": func(g *rig) {
+			g.rename("/b", ".away")
+		},
+		"replaced": func(g *rig) {
+			g.rename("/b", ".away")
+			write(g.tb, g.src, map[string]string{"b/": ""})
+		},
+		"file": func(g *rig) {
+			g.rename("/b", ".away")
+			write(g.tb, g.src, map[string]string{"b": "x"})
+		},
+	}
+	for name, fn := range disturb {
+		for _, sub := range []string{"", "b"} {
+			t.Run(name+"/"+sub, func(t *testing.T) {
+				g := newRig(t)
+				write(t, g.src, map[string]string{"a/f": "1", "b/f": "1", "b/sub/f": "1", "c/f": "1"})
+				if sub != "" {
+					write(t, g.dst, map[string]string{"b/": ""})
+				}
+				g.pending()
+				g.r.full.Sub = sub
+				fn(g)
+				g.start()
+				g.until("waiting for b", func() bool { st := g.d.Status(); return st.Error != nil && st.Error.Path == "b" })
+				st := g.d.Status()
+				if st.FullSync == nil || st.Error.ID != idChanged || st.State != StateRetrying && st.State != StateFailing || st.Failing == 0 {
+					t.Errorf("status %+v, error %+v", st, st.Error)
+				}
+				if sub == "" {
+					if _, err := os.Stat(g.dst + "/c/f"); err != nil {
+						t.Errorf("others wait, too: %v", err)
+					}
+				}
+				// It comes back before anybody has noticed.
+				os.RemoveAll(g.src + "/b")
+				os.Rename(g.src+".away", g.src+"/b")
+				g.wait(0)
+				if sub == "" {
+					os.Chtimes(g.src, time.Unix(1, 1), time.Unix(1, 1))
+					g.sync()
+					g.equal()
+				}
+				for _, f := range []string{"b/f", "b/sub/f"} {
+					if _, err := os.Stat(g.dst + "/" + f); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// A directory that was moved away while rsync was at work.
+func TestFullSyncLooksAgainAfterTheRun(t *testing.T) {
+	base := t.TempDir()
+	src := base + "/src"
+	write(t, src, map[string]string{"a/f": "1"})
+	j := newMemJournal(src)
+	j.scan(t, true)
+	f := &fakeTransport{reply: func(*Batch, Mode) Result {
+		os.Rename(src+"/a", base+"/away")
+		return Result{Outcome: Outcome{Class: ClassOK}}
+	}}
+	target, _ := ParseTarget("h::m")
+	d, err := New(Options{Root: src, Target: target, Feed: j, Tree: j, Store: newMemRemote(0), transport: f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := newFullSync(journal.FullSync{})
+	b := &Batch{Lane: LaneReconcile, Paths: []string{"", "a"}, chunk: &chunk{of: full, dirs: []string{"", "a"}}}
+	if rep := d.reconcile(t.Context(), b); !rep.moved || rep.err != nil {
+		t.Errorf("report %+v", rep)
+	}
+	f.set(nil)
+	delete(j.index, "a")
+	if rep := d.reconcile(t.Context(), b); rep.moved {
+		t.Error("what the journal knows to be gone has moved")
+	}
+}
+
+func TestJudge(t *testing.T) {
+	dir := journal.State{Type: journal.Dir, Ino: 7, Dev: 3}
+	for name, c := range map[string]struct {
+		seen Seen
+		rec  *journal.State
+		want fate
+	}{
+		"same":               {Seen{Presence: IsDir, Ino: 7, Dev: 3}, &dir, fateReady},
+		"other inode":        {Seen{Presence: IsDir, Ino: 8, Dev: 3}, &dir, fateLate},
+		"other device":       {Seen{Presence: IsDir, Ino: 7, Dev: 4}, &dir, fateLate},
+		"not in the index":   {Seen{Presence: IsDir, Ino: 7}, nil, fateReady},
+		"gone unobserved":    {Seen{Presence: Missing}, &dir, fateLate},
+		"covered unobserved": {Seen{Presence: Covered}, &dir, fateLate},
+		"gone":               {Seen{Presence: Missing}, nil, fateGone},
+		"covered":            {Seen{Presence: Covered}, nil, fateGone},
+		"unknown":            {Seen{Presence: Unknown, Err: fs.ErrPermission}, nil, fateLate},
+		"became a file":      {Seen{Presence: IsFile, Ino: 7, Dev: 3}, &journal.State{Type: journal.File}, fateGone},
+		"file unobserved":    {Seen{Presence: IsFile, Ino: 7, Dev: 3}, &dir, fateLate},
+	} {
+		j := newMemJournal("")
+		if c.rec != nil {
+			j.index["p"] = *c.rec
+		}
+		v := view{look: func(string) Seen { return c.seen }, index: j}
+		if got, _, err := v.judge("p"); got != c.want || err != nil {
+			t.Errorf("%s: %v, want %v (%v)", name, got, c.want, err)
+		}
+		if got, _, _ := v.judge(""); c.seen.Presence != IsDir && got != fateLate {
+			t.Errorf("%s: a root that is no directory is passed over", name)
+		}
+	}
+}
+
+func TestChunksSplitAndMerge(t *testing.T) {
+	f := newFullSync(journal.FullSync{})
+	c := &chunk{of: f, dirs: []string{"a", "b", "c", "d", "e"}, last: "x", count: 7}
+	f.chunks = []*chunk{c}
+	f.isolate(c, map[string]bool{"b": true})
+	f.halve(f.chunks[2])
+	var got []string
+	for _, c := range f.chunks {
+		got = append(got, fmt.Sprintf("%s to %s is %d", strings.Join(c.dirs, " "), c.last, c.count))
+	}
+	if want := []string{"a to a is 1", "b to b is 1", "c to c is 1", "d e to x is 4"}; !slices.Equal(got, want) {
+		t.Errorf("pieces %q, want %q", got, want)
+	}
+	for _, i := range []int{0, 2, 3} {
+		f.chunks[i].done = true
+	}
+	if !f.advance() || len(f.chunks) != 2 || f.rec.After != "a" || f.rec.Done != 1 || f.progress() != 6 {
+		t.Errorf("%d chunks, %+v, progress %d", len(f.chunks), f.rec, f.progress())
+	}
+	f.chunks[0].done = true
+	if !f.advance() || len(f.chunks) != 0 || f.rec.After != "x" || f.rec.Done != 7 {
+		t.Errorf("%d chunks, %+v", len(f.chunks), f.rec)
+	}
+}
+
+func TestHeldSourceIsNotReconciled(t *testing.T) {
+	var held atomic.Bool
+	held.Store(true)
+	simulate(t, func(g *rig) {
+		write(t, g.src, map[string]string{"a/f": "1"})
+		g.pending()
+		g.o.Delete, g.o.Held = DeleteAll, held.Load
+	}, func(t *testing.T, g *rig, f *fakeTransport) {
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if st := g.d.Status(); len(f.all()) != 0 || st.FullSync == nil || !st.FullSync.Waiting {
+			t.Fatalf("%d runs, status %+v", len(f.all()), st)
+		}
+		// It is asked again when the run is about to begin.
+		rep := g.d.reconcile(t.Context(), &Batch{Lane: LaneReconcile, Paths: []string{""}, chunk: &chunk{dirs: []string{""}}})
+		if rep.res.Outcome.Class != ClassCanceled || len(f.all()) != 0 {
+			t.Errorf("report %+v", rep)
+		}
+		held.Store(false)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if st := g.d.Status(); st.State != StateInSync {
+			t.Errorf("status %+v", st)
+		}
+	})
+}
+
+// confined makes rsync run as root without the right to read everything.
+func confined(t *testing.T, g *rig) {
+	script := filepath.Join(t.TempDir(), "rsync")
+	body := "#!/bin/sh\nexec setpriv --bounding-set=-dac_override,-dac_read_search rsync \"$@\"\n"
+	if err := os.WriteFile(script, []byte(body), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	g.o.Rsync.Path = script
+}
+
+func TestUnreadableDirectoriesKeepTheFullSync(t *testing.T) {
+	g := newRig(t)
+	confined(t, g)
+	write(t, g.src, map[string]string{"a/f": "x", "b/sub/f": "x", "c/f": "x", "d/f": "x"})
+	g.pending()
+	os.Chmod(g.src+"/b", 0)
+	os.Chmod(g.src+"/c", 0o311) // can be entered, but not read
+	g.j.scan(t, true)
+	g.start()
+	g.until("waiting for b, b/sub and c", func() bool {
+		st := g.d.Status()
+		return st.Failing == 3 && st.Error != nil && st.Error.ID == "E-SRC-PERM" && st.FullSync != nil && st.State == StateFailing
+	})
+	for _, f := range []string{"a/f", "d/f"} {
+		if _, err := os.Stat(g.dst + "/" + f); err != nil {
+			t.Errorf("a good directory waits for a bad one: %v", err)
+		}
+	}
+	os.Chmod(g.src+"/b", 0o755)
+	os.Chmod(g.src+"/c", 0o755)
+	g.sync()
+	g.equal()
+}
+
+// badVerify makes every batch with the path fail in a way that does not show
+// which path it was.
+func badVerify(path string) func(*Batch, Mode) Result {
+	return func(b *Batch, mode Mode) Result {
+		if !slices.Contains(b.Paths, path) {
+			return Result{Outcome: Outcome{Class: ClassOK}}
+		}
+		return failed("E-SRC-PERM", ClassEntry, 23)
+	}
+}
+
+func TestVerifyProves(t *testing.T) {
+	const end = "rsync error: some files/attrs were not transferred (see previous errors) (code 23) at main.c(1)\n"
+	way := inTheWayText + "regular file: p/d\n"
+	below := "rsync: [sender] link_stat \"/src/a/b/f\" failed: Not a directory (20)\n"
+	for _, c := range []struct {
+		exit    int
+		stderr  string
+		covered bool
+		want    bool
+	}{
+		{0, "", false, true}, {24, "file has vanished", false, true}, {23, "", false, false}, {23, end, true, false},
+		{23, way + end, false, true}, {23, way + "rsync: [sender] opendir failed\n" + end, true, false},
+		{11, way, false, false}, {12, "", false, false}, {23, below + end, true, true}, {23, below + end, false, false},
+	} {
+		v := Result{Exit: c.exit, Stderr: c.stderr, Outcome: Classify(c.exit, c.stderr)}
+		if v.proves(c.covered) != c.want {
+			t.Errorf("exit %d with %q proves: %v", c.exit, c.stderr, !c.want)
+		}
+	}
+}
+
+func TestUnprovenBatchShrinks(t *testing.T) {
+	simulate(t, nil, func(t *testing.T, g *rig, f *fakeTransport) {
+		files := map[string]string{}
+		for i := range 100 {
+			files[fmt.Sprintf("d/f%02d", i)] = "x"
+		}
+		write(t, g.src, files)
+		f.set(badVerify("d/f40"))
+		for i := range 100 {
+			g.j.change(fmt.Sprintf("d/f%02d", i))
+		}
+		synctest.Wait()
+		if rec, ok := g.r.retry("d/f40"); !ok || rec.Attempts != 1 || rec.ErrorID != "E-SRC-PERM" || len(g.r.retries) != 1 {
+			t.Errorf("record %+v of %d", rec, len(g.r.retries))
+		}
+		if low := g.r.Cursor().Low; low != g.j.Head() {
+			t.Errorf("cursor %d of %d", low, g.j.Head())
+		}
+		if n := len(f.all()); n > 60 {
+			t.Errorf("%d runs to find one of 100", n)
+		}
+		n := len(f.all())
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if more := len(f.all()) - n; more > 2*20 {
+			t.Errorf("%d runs in ten minutes", more)
+		}
+		f.set(nil)
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if st := g.d.Status(); st.State != StateInSync || len(g.r.retries) != 0 {
+			t.Errorf("not healed: %+v", st)
+		}
+	})
+}
+
+// heldOn stops every run at the deletion limit.
+func heldOn(mode Mode) func(*Batch, Mode) Result {
+	return func(_ *Batch, m Mode) Result {
+		if m == mode {
+			return failed("G-MAXDELETE", ClassHeld, 25)
+		}
+		res := failed("E-PARTIAL", ClassEntry, 23)
+		return res
+	}
+}
+
+func TestHeldVerifyPassHolds(t *testing.T) {
+	for _, mode := range []Mode{Send, Verify} {
+		simulate(t, func(g *rig) {
+			write(t, g.src, map[string]string{"a/f": "1"})
+			g.pending()
+			g.o.Delete, g.o.MaxDelete = DeleteAll, 5
+		}, func(t *testing.T, g *rig, f *fakeTransport) {
+			g.stop()
+			g.r.full = &journal.FullSync{Reason: "new remote"}
+			f.set(heldOn(mode))
+			g.start()
+			synctest.Wait()
+			st := g.d.Status()
+			if st.State != StateHeld || st.FullSync == nil || st.FullSync.Done != 0 || len(g.r.retries) != 0 {
+				t.Errorf("mode %d: status %+v, retries %v", mode, st, g.r.retries)
+			}
+		})
+	}
+}
+
+func TestFailingFileDoesNotLiftTheDeletionLimit(t *testing.T) {
+	g := newRig(t)
+	confined(t, g)
+	write(t, g.src, map[string]string{"a/f": "x", "a/bad": "x"})
+	os.Chmod(g.src+"/a/bad", 0)
+	for i := range 40 {
+		write(t, g.dst, map[string]string{fmt.Sprintf("a/stranger%d", i): "x"})
+	}
+	g.pending()
+	g.o.Delete, g.o.MaxDelete = DeleteAll, 5
+	g.start()
+	g.until("held", func() bool { return g.d.Status().State == StateHeld })
+	if left, _ := os.ReadDir(g.dst + "/a"); len(left) < 35 {
+		t.Errorf("only %d are left", len(left))
+	}
+	if len(g.r.retries) > 0 {
+		t.Errorf("retries %v", g.r.retries)
+	}
+	os.Chmod(g.src+"/a/bad", 0o644)
+	g.j.scan(t, false)
+	if err := g.d.Approve(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	g.wait(0)
+	g.equal()
+}
+
+// A stranger that cannot be removed is no removal of the journal's.
+func TestGuardedDeletionIsNoRetry(t *testing.T) {
+	g := newRig(t, func(g *rig) { g.o.Delete, g.o.MaxDelete = DeleteAll, 5 })
+	write(t, g.src, map[string]string{"a/f": "x", "b/f": "x"})
+	write(t, g.dst, map[string]string{"a/stranger": "x"})
+	heal := immutable(t, g.dst+"/a/stranger")
+	g.pending()
+	g.start()
+	g.until("failing", func() bool { st := g.d.Status(); return st.Error != nil && st.Error.Path == "a" && st.FullSync != nil })
+	if _, ok := g.r.retry("a/stranger"); ok {
+		t.Error("a retry would remove it past the guard")
+	}
+	heal()
+	g.d.RetryNow(nil)
+	g.wait(0)
+	g.equal()
+}
+
+func TestDeletionLimitIsForTheWholeFullSync(t *testing.T) {
+	for _, limit := range []int{25, 100} {
+		g := newRig(t, func(g *rig) { g.o.Delete, g.o.MaxDelete = DeleteAll, uint64(limit) })
+		for d := range 100 {
+			write(t, g.src, map[string]string{fmt.Sprintf("d%d/f", d): "x"})
+			write(t, g.dst, map[string]string{fmt.Sprintf("d%d/stranger", d): "x"})
+		}
+		// All that is allowed is deleted long before the end.
+		for d := range 100 {
+			write(t, g.src, map[string]string{fmt.Sprintf("e%d/f", d): "x"})
+		}
+		g.pending()
+		g.start()
+		if limit == 100 {
+			g.wait(0)
+			g.equal()
+			continue
+		}
+		g.until("held", func() bool { return g.d.Status().State == StateHeld })
+		left := 0
+		for d := range 100 {
+			if _, err := os.Stat(fmt.Sprintf("%s/d%d/stranger", g.dst, d)); err == nil {
+				left++
+			}
+		}
+		if left != 75 {
+			t.Errorf("%d are left", left)
+		}
+		if err := g.d.Approve(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		g.wait(0)
+		g.equal()
+	}
+}
+
+func TestEmptyRootDeletesNothingForeign(t *testing.T) {
+	g := newRig(t, func(g *rig) { g.o.Delete = DeleteAll })
+	write(t, g.dst, map[string]string{"keep": "x", "d/keep": "x"})
+	g.pending()
+	g.start()
+	g.wait(0)
+	for _, f := range []string{"keep", "d/keep"} {
+		if _, err := os.Stat(g.dst + "/" + f); err != nil {
+			t.Error(err)
+		}
+	}
+	write(t, g.src, map[string]string{"f": "x"})
+	g.sync()
+	if err := g.d.FullSync(context.Background(), FullSyncRequest{Reason: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	g.wait(0)
+	g.equal()
+}
+
+// What differs only by content is not forgotten with the backlog it is in.
+func TestRequireFullSyncKeepsContentChanges(t *testing.T) {
+	g := newRig(t).start()
+	old := time.Unix(1600000000, 123456789)
+	files := []string{"e/queued", "e/unread", "e/failing"}
+	put := func(files []string, content string) {
+		for _, f := range files {
+			write(t, g.src, map[string]string{f: content})
+			os.Chtimes(g.src+"/"+f, old, old)
+		}
+		g.j.scan(t, false)
+	}
+	put(files, "AAAA")
+	g.wait(g.j.Head())
+	g.equal()
+	if err := g.d.Pause(context.Background(), "x", time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	put(files[:1], "BBBB")
+	g.until("queued", func() bool { return g.d.Explain("e/queued").State == PathQueued })
+	put(files[1:], "BBBB")
+	if err := g.d.RequireFullSync(context.Background(), "max_size"); err != nil {
+		t.Fatal(err)
+	}
+	if rec, ok := g.r.retry("e/queued"); !ok || rec.Flags&journal.FlagChecksum == 0 || g.r.FullSync().Checksum {
+		t.Errorf("retry record %+v, full sync %+v", rec, g.r.FullSync())
+	}
+	if err := g.d.Resume(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	g.wait(g.j.Head())
+	g.equal()
+}
+
+// flagged is a journal of nothing but changes of content.
+type flagged struct {
+	*memJournal
+	n   uint64
+	err error
+}
+
+func (f flagged) Head() uint64 { return f.n }
+
+func (f flagged) Entries(from uint64, limit int) ([]journal.Entry, error) {
+	var out []journal.Entry
+	for seq := from; seq <= f.n && len(out) < limit; seq++ {
+		out = append(out, journal.Entry{Seq: seq, Op: journal.OpChange, Flags: journal.FlagChecksum, Path: fmt.Sprint("p", seq)})
+	}
+	return out, f.err
+}
+
+func TestRequireFullSyncOfManyContentChanges(t *testing.T) {
+	for _, n := range []uint64{maxContentOnly, maxContentOnly + 1} {
+		dir := t.TempDir()
+		j := newMemJournal(dir)
+		target, _ := ParseTarget("h::m")
+		feed := flagged{memJournal: j, n: n}
+		d, err := New(Options{Root: dir, Target: target, Feed: feed, Tree: j, Store: newMemRemote(0)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.load(); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.requireFull("test", time.Unix(1, 0)); err != nil {
+			t.Fatal(err)
+		}
+		many := n > maxContentOnly
+		if d.full.rec.Checksum != many || many != (d.retries.len() == 0) || !many && d.retries.len() != int(n) {
+			t.Errorf("%d changes: full sync %+v, %d retries", n, d.full.rec, d.retries.len())
+		}
+		feed.err = errors.New("no journal")
+		d.o.Feed = feed
+		d.ledger.read = 0
+		if err := d.requireFull("test", time.Unix(1, 0)); !errors.Is(err, feed.err) || d.ledger.read != 0 {
+			t.Errorf("the cursor is given up although the journal cannot be read: %v", err)
+		}
+	}
+}
