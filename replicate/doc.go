@@ -20,7 +20,10 @@
 //     (rsync -n -i); what that prints is the residual and goes to the retry set,
 //     the rest is acknowledged. rsync's error texts name temporary files and
 //     absolute paths, and its itemized lines appear before the data is written,
-//     so neither tells which path failed.
+//     so neither tells which path failed. A verify pass that fails itself
+//     proves nothing: its batch is tried again in smaller pieces.
+//   - A full sync passes a directory over only when the tree and the index agree
+//     that it is gone, and stops while a guard holds the source.
 //   - No two processes work on overlapping paths of one remote: both would exit
 //     0 and the older could land last. See Locks.
 //   - A path that is gone is removed from the remote only for a removal entry,

@@ -126,3 +126,32 @@ func TestEmptiedSourceNeedsApproval(t *testing.T) {
 	r.mustCLI("approve", "src/r")
 	testbed.WaitEqual(t, src, dst, 20*time.Second)
 }
+
+// TestHeldSourceIsNotReconciled: a full sync with delete: all must not do what
+// the guard of the source has just refused.
+func TestHeldSourceIsNotReconciled(t *testing.T) {
+	t.Parallel()
+	src, dst := trees(t)
+	fill(t, src, 50)
+	_, r := serve(t, src, dst, "defaults: {delete: all}")
+	r.start()
+	r.flush(30 * time.Second)
+	want := files(t, dst)
+	r.stop()
+	for i := range 10 {
+		must(t, os.RemoveAll(filepath.Join(src, fmt.Sprintf("d%d", i))))
+	}
+	r.start()
+	r.waitFor("the empty source to be held", 20*time.Second, func() bool { return r.status().Sources[0].State == "held" })
+	r.mustCLI("sync", "src/r")
+	time.Sleep(2 * time.Second)
+	if n := files(t, dst); n != want {
+		t.Fatalf("%d of %d paths left", n, want)
+	}
+	if doc := r.status().remote(t, "src/r"); doc.FullSync == nil {
+		t.Error("the full sync that was asked for is gone")
+	}
+	r.mustCLI("approve", "src/r")
+	r.flush(20 * time.Second)
+	testbed.WaitEqual(t, src, dst, time.Second)
+}

@@ -30,6 +30,7 @@ func dispatcherOptions(u *unit, rc config.Remote, store patientRemote, sshDir st
 		Rsync:  rsyncOptions(rc, sshDir),
 		Retry:  replicate.RetryOptions{Initial: rc.Retry.Initial, Max: rc.Retry.Max, Jitter: rc.Retry.Jitter},
 		Ready:  u.tree.Ready(),
+		Held:   func() bool { return u.tree.Status().State == watch.StateHeld },
 		Logger: log,
 	}
 }
