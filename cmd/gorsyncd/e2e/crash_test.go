@@ -64,7 +64,7 @@ sources:
 	wg.Wait()
 
 	r.start()
-	r.flush(110 * time.Second) // hostile churn can leave hundreds of paths to be tried one by one
+	r.flush(90 * time.Second)
 	testbed.WaitEqual(t, src, dst1, 5*time.Second)
 	testbed.WaitEqual(t, src, dst2, 5*time.Second)
 	r.waitSync(10 * time.Second)
