@@ -71,6 +71,8 @@ func (v *Result) proves(covered bool) bool {
 			told = true
 		case covered && strings.Contains(line, "[sender] link_stat ") && strings.HasSuffix(line, "failed: Not a directory (20)\n"):
 			told = true
+		case covered && (strings.HasPrefix(line, "file has vanished: ") || strings.HasPrefix(line, "WARNING: parent dir is absent in the file list: ")):
+			// Alone they end with exit 24, which proves as much: see Classify.
 		case strings.TrimSpace(line) != "" && !strings.HasPrefix(line, "rsync error: some files/attrs were not transferred"):
 			return false
 		}
