@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"gorsyncd/journal/failpoint"
 )
 
 // SetAside renames a lost or damaged journal and its side file to
@@ -29,12 +31,17 @@ func SetAside(dir string, now time.Time) (string, error) {
 			return "", fmt.Errorf("set journal aside: %w", err)
 		}
 		moved = moved || err == nil
+		failpoint.Hit("journal.aside.moved")
 	}
 	if !moved {
 		return "", fmt.Errorf("set journal aside: %s: %w", dir, fs.ErrNotExist)
 	}
 	if err := syncDir(filepath.Dir(dir)); err != nil {
 		return "", err
+	}
+	if exists(target) {
+		// Without space for it, it is merely not said.
+		_ = markUnusable(target, "set aside")
 	}
 	return target, nil
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"gorsyncd/journal/failpoint"
 )
 
 // badgerLog passes Badger's messages on; what it calls information is of
@@ -22,8 +24,31 @@ func (l badgerLog) print(level slog.Level, format string, args []any) {
 
 func (l badgerLog) Errorf(f string, a ...any)   { l.print(slog.LevelError, f, a) }
 func (l badgerLog) Warningf(f string, a ...any) { l.print(slog.LevelWarn, f, a) }
-func (l badgerLog) Infof(f string, a ...any)    { l.print(slog.LevelDebug, f, a) }
-func (badgerLog) Debugf(string, ...any)         {} // four lines for every commit
+
+// Debugf drops the message: there are four for every commit.
+func (badgerLog) Debugf(f string, _ ...any) {
+	if failpoint.Enabled {
+		hitBadger(f)
+	}
+}
+
+// Infof is of interest for debugging only.
+func (l badgerLog) Infof(f string, a ...any) {
+	if failpoint.Enabled {
+		hitBadger(f)
+	}
+	l.print(slog.LevelDebug, f, a)
+}
+
+// hitBadger passes the places inside of Badger that only its messages tell.
+func hitBadger(format string) {
+	switch {
+	case strings.Contains(format, "Compact"):
+		failpoint.Hit("journal.compaction")
+	case strings.HasPrefix(format, "Flushing memtable"), strings.HasPrefix(format, "Handling flush"):
+		failpoint.Hit("journal.flush")
+	}
+}
 
 // corrupt makes the error for a value that cannot be decoded.
 func (j *Journal) corrupt(key []byte, err error) error {

@@ -105,19 +105,23 @@ func BenchmarkRecordEqual(b *testing.B) {
 	}
 }
 
+// BenchmarkOpen opens a journal and with it verifies all that is in it.
 func BenchmarkOpen(b *testing.B) {
-	s := indexed(b, 100_000)
-	j := s.j
-	for b.Loop() {
-		if err := j.Close(); err != nil {
-			b.Fatal(err)
-		}
-		var err error
-		if j, err = Open(Options{Dir: j.dir}); err != nil {
-			b.Fatal(err)
-		}
+	for _, files := range []int{100_000, 1_000_000} {
+		b.Run(fmt.Sprintf("files=%d", files), func(b *testing.B) {
+			j := indexed(b, files).j
+			for b.Loop() {
+				if err := j.Close(); err != nil {
+					b.Fatal(err)
+				}
+				var err error
+				if j, err = Open(Options{Dir: j.dir}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.Cleanup(func() { j.Close() })
+		})
 	}
-	b.Cleanup(func() { j.Close() })
 }
 
 // BenchmarkAck commits a cursor with a few ranges.

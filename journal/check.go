@@ -102,7 +102,7 @@ func (c *checker) found(err error) error {
 
 func (c *checker) all() error {
 	headers := map[string]header{}
-	known := map[string]bool{string(formatKey): true} // starts of keys
+	known := map[string]bool{string(formatKey): true, string(rootKey): true} // starts of keys
 	err := c.each(sourcePrefix, func(key, val []byte) error {
 		h, err := decodeHeader(key, val)
 		if err != nil {
@@ -126,7 +126,23 @@ func (c *checker) all() error {
 			known[string(prefix(kind, name))] = true
 		}
 	}
+	if err := c.sums(); err != nil {
+		return err
+	}
 	return c.strangers(known)
+}
+
+// sums is what Verify does, for what the checks before do not find.
+func (c *checker) sums() error {
+	if len(c.rep.Problems) > 0 {
+		return nil
+	}
+	v := verifier{j: c.j, ctx: c.ctx, txn: c.txn}
+	lost, err := v.all()
+	if lost != "" {
+		c.problem("%s", lost)
+	}
+	return c.found(err)
 }
 
 // strangers looks for keys that belong to no source.

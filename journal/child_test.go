@@ -20,6 +20,13 @@ func TestMain(m *testing.M) {
 		childHold(os.Args[1])
 	case "crash":
 		childCrash(os.Args[1], os.Args[2])
+	case "populate":
+		childPopulate(os.Args[1])
+	case "damaged":
+		memTableSize = damageMemTable
+		childDamaged(os.Args[1])
+	case "open":
+		childDamaged(os.Args[1])
 	}
 }
 

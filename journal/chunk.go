@@ -28,8 +28,9 @@ type chunk struct {
 	above map[string]uint64
 }
 
-func (c *chunk) write(key, val []byte) {
-	c.ops = append(c.ops, op{key, val})
+// write sets or deletes a value; was is the mark of the one before, or 0.
+func (c *chunk) write(key, val []byte, was uint64) {
+	c.ops = append(c.ops, op{key, val, was})
 	c.size += len(key) + len(val)
 }
 
@@ -50,14 +51,15 @@ func (c *chunk) putRecord(path string, old *Record, r Record) {
 	}
 	was, is := old.linked(), r.linked()
 	if was && !(is && old.sameInode(r.State)) {
-		c.write(inodeKey(src, old.Dev, old.Ino, path), nil)
+		key := inodeKey(src, old.Dev, old.Ino, path)
+		c.write(key, nil, inodeMark(key))
 	}
 	if is && !(was && old.sameInode(r.State)) {
 		key := inodeKey(src, r.Dev, r.Ino, path)
-		c.write(key, encodeSeq(key, 0))
+		c.write(key, encodeSeq(key, 0), 0)
 	}
 	key := indexKey(src, path)
-	c.write(key, r.encode(key))
+	c.write(key, r.encode(key), old.mark)
 	c.records[path] = &r
 }
 
@@ -73,17 +75,17 @@ func (c *chunk) entry(seq uint64) (Entry, bool, error) {
 
 func (c *chunk) putEntry(e Entry) {
 	key := entryKey(c.s.name, e.Seq)
-	c.write(key, e.encode(key))
+	c.write(key, e.encode(key), 0)
 	c.entries[e.Seq] = &e
 	c.h.Entries++
 	c.h.Sum += e.Seq
 }
 
-func (c *chunk) deleteEntry(seq uint64) {
-	c.write(entryKey(c.s.name, seq), nil)
-	c.entries[seq] = nil
+func (c *chunk) deleteEntry(e Entry) {
+	c.write(entryKey(c.s.name, e.Seq), nil, e.mark)
+	c.entries[e.Seq] = nil
 	c.h.Entries--
-	c.h.Sum -= seq
+	c.h.Sum -= e.Seq
 }
 
 // since returns the greatest Since of the ancestors of a path; live is false

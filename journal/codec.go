@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// valueVersion starts every value.
+// valueVersion starts every value, but for those that have a later one.
 const valueVersion = 1
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -26,9 +26,9 @@ func sum(key, body []byte) uint32 {
 	return crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, body)
 }
 
-// open checks version and sum of a stored value and returns a decoder of what
-// is between.
-func open(key, val []byte) decoder {
+// open checks version, which is at most newest, and sum of a stored value and
+// returns a decoder of what is between.
+func open(key, val []byte, newest byte) decoder {
 	if len(val) < 5 {
 		return decoder{err: errShort}
 	}
@@ -36,10 +36,10 @@ func open(key, val []byte) decoder {
 	if binary.BigEndian.Uint32(tail) != sum(key, body) {
 		return decoder{err: errChecksum}
 	}
-	if body[0] != valueVersion {
+	if body[0] == 0 || body[0] > newest {
 		return decoder{err: fmt.Errorf("unknown version %d", body[0])}
 	}
-	return decoder{b: body[1:]}
+	return decoder{b: body[1:], v: body[0]}
 }
 
 // encoder builds a value.
@@ -48,6 +48,9 @@ type encoder struct{ b []byte }
 func newEncoder(size int) *encoder {
 	return &encoder{b: append(make([]byte, 0, size), valueVersion)}
 }
+
+// version replaces the first one.
+func (e *encoder) version(v byte) { e.b[0] = v }
 
 func (e *encoder) byte(v byte)   { e.b = append(e.b, v) }
 func (e *encoder) uint(v uint64) { e.b = binary.AppendUvarint(e.b, v) }
@@ -83,6 +86,7 @@ func (e *encoder) seal(key []byte) []byte {
 // later reads return zero.
 type decoder struct {
 	b   []byte
+	v   byte // version
 	err error
 }
 

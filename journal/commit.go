@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
-	"time"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"gorsyncd/journal/failpoint"
 )
 
 // Limits of one Badger transaction, well below Badger's own (15 % of the
@@ -17,16 +17,11 @@ const (
 	groupOps   = 10_000
 )
 
-// A file system with less than this free refuses commits: Badger writes
-// through memory maps, so that a full one kills the process with SIGBUS, and
-// needs room for memtables and compaction even to open again.
-const (
-	minFreeBytes  = 128 << 20
-	minFreeInodes = 200
-)
-
 // op is one write of a transaction; a nil val deletes the key.
-type op struct{ key, val []byte }
+type op struct {
+	key, val []byte
+	was      uint64 // mark of what the key had before, 0 for nothing
+}
 
 // request is what one caller wants committed as a whole.
 type request struct {
@@ -98,13 +93,15 @@ func (j *Journal) commit(group []*request) error {
 	if err := j.Err(); err != nil {
 		return err
 	}
-	if err := j.room(); err != nil {
+	if err := j.reserve.toCommit(); err != nil {
 		return err
 	}
 	txn := j.db.NewTransaction(true)
 	defer txn.Discard()
+	top := j.top.begin()
 	for _, r := range group {
 		for _, o := range r.ops {
+			top.note(o)
 			var err error
 			if o.val == nil {
 				err = txn.Delete(o.key)
@@ -116,9 +113,26 @@ func (j *Journal) commit(group []*request) error {
 			}
 		}
 	}
+	if err := txn.Set(rootKey, top.encode()); err != nil {
+		return fmt.Errorf("write %s: %w", describe(rootKey), err)
+	}
 	j.commits.Add(1)
-	if err := j.commitTxn(txn); err != nil {
-		return j.fail(err)
+	failpoint.Hit("journal.commit.before")
+	err := failpoint.Fail("journal.commit")
+	if err == nil {
+		err = j.commitTxn(txn)
+	}
+	if err != nil {
+		return j.fail(fmt.Errorf("journal commit failed, restart needed: %w", err))
+	}
+	failpoint.Hit("journal.commit.after")
+	j.top.take(top)
+	j.pulse.beat(j.epoch, top.Serial)
+	if j.reserve.follow() {
+		select {
+		case j.rotated <- struct{}{}:
+		default:
+		}
 	}
 	return nil
 }
@@ -126,40 +140,8 @@ func (j *Journal) commit(group []*request) error {
 // fail marks the journal failed. After an error of a commit Badger's memory
 // may be ahead of its disk, so nothing read from now on can be trusted.
 func (j *Journal) fail(err error) error {
-	err = fmt.Errorf("journal commit failed, restart needed: %w", err)
-	j.failure.CompareAndSwap(nil, &err)
-	j.log.Error("journal commit failed", "error", err)
+	if j.failure.CompareAndSwap(nil, &err) {
+		j.log.Error("journal failed", "error", err)
+	}
 	return j.Err()
-}
-
-// room checks free space once a second.
-func (j *Journal) room() error {
-	now := time.Now()
-	if now.Sub(j.roomChecked) < time.Second {
-		return j.roomErr
-	}
-	j.roomChecked, j.roomErr = now, nil
-	bytes, inodes, err := freeSpace(j.dir)
-	if err != nil {
-		j.log.Warn("free space of the journal unknown", "error", err)
-		return nil
-	}
-	if bytes < j.minFree || inodes < minFreeInodes {
-		j.roomErr = fmt.Errorf("%w: %d MiB and %d inodes free in %s", ErrNoSpace, bytes>>20, inodes, j.dir)
-	}
-	return j.roomErr
-}
-
-// freeSpace returns what an unprivileged process may still use. File systems
-// that do not count inodes have plenty.
-func freeSpace(dir string) (bytes, inodes uint64, err error) {
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(dir, &st); err != nil {
-		return 0, 0, fmt.Errorf("statfs %s: %w", dir, err)
-	}
-	inodes = st.Ffree
-	if st.Files == 0 {
-		inodes = 1 << 62
-	}
-	return st.Bavail * uint64(st.Bsize), inodes, nil
 }

@@ -29,34 +29,59 @@
 // Each source numbers its entries with its own *seq*, 1, 2, 3, …, never reused.
 // A seq without an entry was superseded or truncated. To tell these from a
 // *lost* entry the source header keeps the number and the sum of the seqs of
-// all entries present, changed in the same transaction; Open and Check compare
-// (explicit hole records were rejected: with two hot paths they need merging
-// in both directions on every commit, and prove no more).
+// all entries present, changed in the same transaction (explicit hole records
+// were rejected: with two hot paths they need merging in both directions on
+// every commit, and prove no more).
 //
 // # Key space
 //
-// Version 1. S is the source name, R the remote name ([a-z0-9._-]+, so no
+// S is the source name, R the remote name ([a-z0-9._-]+, so no
 // NUL), P a path with "/" written as 0x00, which makes key order a sorted
 // depth-first walk. Integers in keys are big-endian.
 //
-//	m format               format version, epoch
+//	m format               epoch
+//	m root                 number of commits, digest of headers and cursors
 //	m source 0 S           header: head, truncated-to, swept-to, entry count
-//	                       and sum, index count, baseline state, root identity
+//	                       and sum, index count, baseline state, root identity,
+//	                       digest of e, i, n and t
 //	e S 0 seq              entry
 //	i S 0 P                index record; the root is "i S 0", others "i S 0 P"
 //	n S 0 dev ino P        inode to path, for every record with nlink > 1 that
 //	                       is no directory (hard-link siblings)
-//	c S 0 R                cursor
+//	c S 0 R                cursor; number and digest of r, marks of f and s
 //	r S 0 R 0 P            retry record
 //	f S 0 R                full sync in progress
-//	s S 0 R                remote state: pause, hold, approval, last success
+//	s S 0 R                remote state: pause, hold, approval, last success,
+//	                       last verify (then in version 2)
 //	t S 0 P                tombstone kept for a retry record: its seq
 //
 // Every value starts with a version byte and ends with a CRC-32C of key and
-// value; an unknown version or a wrong sum is a *CorruptError.
+// value; an unknown version or a wrong sum is a *CorruptError. Headers and
+// cursors have version 2, with digests, the others version 1; what earlier
+// versions wrote gets its digests when it is opened.
 //
-// Beside the directory stands the side file, directory + ".check", with the
-// epoch and the head of each source as of the last checkpoint.
+// # Integrity
+//
+// Badger reads over what it cannot read: an iterator ends at a bad block, a
+// lookup finds nothing, or an older version; a log is replayed up to the first
+// bad record, tables that the manifest lost are deleted. So a *digest* is kept
+// of all values, in a tree of sums: a value counts with a *mark*, which its key
+// and CRC determine; the marks of entries, index and so on add up in the
+// header of their source, those of retry records, full sync and state in the
+// cursor of their remote, those of headers and cursors in the root, each
+// changed in the transaction that changes what it sums up. A missing value, one
+// that is back, or an older one makes a sum wrong, and later writes keep it
+// wrong: they add the difference to what they see. The number of commits ties
+// the root to the present. It is also kept
+//
+//   - in the side file, directory + ".check", with the epoch and the head of
+//     each source, fsynced at every checkpoint;
+//   - in the pulse, a file of one sector among Badger's, overwritten after
+//     every commit without waiting for the disk. It also holds the handle
+//     (inode and generation) of itself: a copy has another one.
+//
+// A file UNUSABLE among them says that the journal was found damaged while in
+// use, or set aside; Open refuses it.
 //
 // # Differences
 //
@@ -131,15 +156,30 @@
 //   - Entries(from) returns entries in seq order and never skips one that was
 //     committed before the call.
 //   - After kill -9 or a power cut Open finds every acknowledged commit. A
-//     database that was damaged, replaced, emptied or set back is a *LostError
-//     or *CorruptError: epoch, head checkpoint, counts and sum are compared.
-//     Only a write-ahead log that lost its end after the last checkpoint goes
-//     unnoticed; entries, index and cursors are then set back together, and the
-//     scan at the start of a source finds the differences again.
+//     database that was damaged, replaced, emptied, set back or restored from a
+//     copy is a *LostError or *CorruptError, never other contents: blocks,
+//     commits and all sums are compared, in about a second per million
+//     records. Not noticed are a file system that was set back as a whole (a
+//     snapshot, an image of a machine), a directory that was renamed away and
+//     back by hand, and a disk that lost, with a power cut, commits that it had
+//     said to be written, if they are among those since the last checkpoint.
+//   - Damage while the journal is open: Verify, to be called now and then, finds
+//     all that lasts, on the disk or in what is read from it, whatever was read,
+//     written and compacted in between; so it is found one interval after it
+//     arose at the latest, or at the next Open. A list of entries that lacks
+//     the newest, and a set of retry records that is not what its cursor sums
+//     up, are noticed when they are read. In between a reader may see less than
+//     there is: a change is journaled twice, or an entry or removal is passed
+//     over. The full sync after SetAside makes that good. A block that is
+//     misread once, and read well by the next Verify, goes unnoticed.
+//   - Damage fails the Journal like a failed commit does, and is noted in
+//     UNUSABLE.
 //   - A commit that fails leaves the Journal failed: every later call returns
 //     the same error, nothing more is written, and the process should end and
 //     start again (Badger's memory may be ahead of its disk). A nearly full
-//     file system is ErrNoSpace before anything is written, and no failure.
+//     file system is ErrNoSpace before anything is written, and no failure;
+//     so it is when opening. One that is filled in the middle of a commit or
+//     compaction may kill the process (SIGBUS), which loses nothing.
 //
 // # Duties of the caller
 //
@@ -149,7 +189,11 @@
 //   - Observe a directory before the paths in it, and scan a directory for
 //     which Record returned Result.Descend.
 //   - Call Maintain every few seconds to minutes: sweep, truncation,
-//     checkpoint.
+//     checkpoint. Call Verify every few minutes.
 //   - After a *LostError or *CorruptError: SetAside, Open, scan, and a full
-//     sync of every remote.
+//     sync of every remote. What was removed meanwhile is told to remotes only
+//     for paths that Salvage can still read: record these, as Baseline, before
+//     the scan.
+//   - Badger can die of damage that no check foresees, in goroutines of its
+//     own. Count starts that end so, and set the journal aside after a few.
 package journal

@@ -48,4 +48,11 @@ func (e *CorruptError) Error() string {
 	return fmt.Sprintf("journal in %s is damaged at %s: %v; %s", e.Dir, e.Place, e.Err, remedy)
 }
 
+// isDamage tells whether the journal has to be set aside.
+func isDamage(err error) bool {
+	var lost *LostError
+	var corrupt *CorruptError
+	return errors.As(err, &lost) || errors.As(err, &corrupt)
+}
+
 func (e *CorruptError) Unwrap() error { return e.Err }

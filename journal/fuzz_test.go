@@ -12,15 +12,17 @@ import (
 // with raw bytes. A value that decodes must encode to one that decodes to the
 // same.
 func fuzzValue[T any](f *testing.F, key []byte, decode func(key, val []byte) (T, error), encode func(T) []byte, seeds ...T) {
+	version := byte(valueVersion)
 	for _, s := range seeds {
 		val := encode(s)
+		version = val[0]
 		f.Add(val[1 : len(val)-4])
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if _, err := decode(key, body); err == nil && !sealed(key, body) {
 			t.Fatal("raw bytes without a sum were accepted")
 		}
-		v, err := decode(key, (&encoder{b: append([]byte{valueVersion}, body...)}).seal(key))
+		v, err := decode(key, (&encoder{b: append([]byte{version}, body...)}).seal(key))
 		if err != nil {
 			if errors.Is(err, errChecksum) {
 				t.Fatal(err)
@@ -42,19 +44,29 @@ func fuzzValue[T any](f *testing.F, key []byte, decode func(key, val []byte) (T,
 	})
 }
 
-func sealed(key, val []byte) bool { return !errors.Is(open(key, val).err, errChecksum) }
+func sealed(key, val []byte) bool { return !errors.Is(open(key, val, 2).err, errChecksum) }
 
 var when = time.Unix(1, 2).UTC()
 
 func FuzzDecodeEntry(f *testing.F) {
 	key := entryKey("www", 7)
-	fuzzValue(f, key, decodeEntry, func(e Entry) []byte { return e.encode(key) },
+	unmarked := func(key, val []byte) (Entry, error) {
+		e, err := decodeEntry(key, val)
+		e.mark = 0
+		return e, err
+	}
+	fuzzValue(f, key, unmarked, func(e Entry) []byte { return e.encode(key) },
 		Entry{Seq: 7, Op: OpChange, Flags: FlagChecksum, Path: "a/b", Time: when}, Entry{Seq: 7, Op: OpRemove, Count: 9})
 }
 
 func FuzzDecodeRecord(f *testing.F) {
 	key := indexKey("www", "a/b")
-	fuzzValue(f, key, decodeRecord, func(r Record) []byte { return r.encode(key) },
+	unmarked := func(key, val []byte) (Record, error) {
+		r, err := decodeRecord(key, val)
+		r.mark = 0
+		return r, err
+	}
+	fuzzValue(f, key, unmarked, func(r Record) []byte { return r.encode(key) },
 		Record{State: file("a", 3, 4).State, ObservedAt: base, LastSeq: 9}, Record{State: dir("a", 3).State, Since: 8, baseline: true},
 		Record{State: State{Mtime: -1 << 63, Ctime: 1<<63 - 1, Size: -1}, below: 3})
 }
@@ -67,14 +79,15 @@ func FuzzDecodeRetry(f *testing.F) {
 
 func FuzzDecodeCursor(f *testing.F) {
 	key := remoteKey(kindCursor, "www", "nas")
-	fuzzValue(f, key, decodeCursor, func(c Cursor) []byte { return c.encode(key) },
-		Cursor{}, Cursor{Low: 1 << 63, Done: []Range{{1, 2}, {3, 1 << 63}}})
+	fuzzValue(f, key, decodeCursor, func(c cursorRecord) []byte { return c.encode(key) },
+		cursorRecord{holdings: holdings{Summed: true}},
+		cursorRecord{Cursor{Low: 1 << 63, Done: []Range{{1, 2}, {3, 1 << 63}}}, holdings{true, 3, 1 << 63, 4, 5}})
 }
 
 func FuzzDecodeHeader(f *testing.F) {
 	key := sourceKey("www")
 	fuzzValue(f, key, decodeHeader, func(h header) []byte { return h.encode(key) },
-		header{Head: 9, Entries: 2, Sum: 17, Baseline: true}, header{HasRoot: true, Root: RootID{Path: "/", Dev: 1, Ino: 2, FSID: 3}})
+		header{Head: 9, Entries: 2, Sum: 17, Baseline: true, Summed: true, Digest: 1 << 63}, header{HasRoot: true, Summed: true, Root: RootID{Path: "/", Dev: 1, Ino: 2, FSID: 3}})
 }
 
 func FuzzDecodeFullSync(f *testing.F) {
@@ -86,7 +99,24 @@ func FuzzDecodeFullSync(f *testing.F) {
 func FuzzDecodeRemoteState(f *testing.F) {
 	key := remoteKey(kindState, "www", "nas")
 	fuzzValue(f, key, decodeRemoteState, func(s RemoteState) []byte { return s.encode(key) },
-		RemoteState{Paused: true, PauseReason: "p", PausedUntil: when, Held: "h", HeldSince: when, Approved: 3, LastSuccess: when, LastFull: when})
+		RemoteState{Paused: true, PauseReason: "p", PausedUntil: when, Held: "h", HeldSince: when, Approved: 3, LastSuccess: when, LastFull: when},
+		RemoteState{Probe: Probe{At: when, Of: "rsync://h/m", Dirty: true, Findings: []Finding{{ID: "W-OWNERS", Since: when, Detail: "0 instead of 1"}, {ID: "W-X"}}}})
+}
+
+func FuzzDecodeRemoteStateWithVerify(f *testing.F) {
+	key := remoteKey(kindState, "www", "nas")
+	f.Add([]byte("\x00\x01"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		s, err := decodeRemoteState(key, (&encoder{b: append([]byte{2}, body...)}).seal(key))
+		if err != nil {
+			return
+		}
+		again, err := decodeRemoteState(key, s.encode(key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "decoded again", again, s)
+	})
 }
 
 // FuzzPathKey makes sure that keys and paths are in one-to-one relation and

@@ -79,16 +79,4 @@ func (r *Remote) needsFullSync() bool {
 	return r.full != nil
 }
 
-func (r *Remote) hasRetries() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.failing
-}
-
-// anyRetry looks for a retry record.
-func (r *Remote) anyRetry(txn *badger.Txn) bool {
-	it := scan(txn, retryPrefix(r.s.name, r.name))
-	defer it.Close()
-	it.Rewind()
-	return it.Valid()
-}
+func (r *Remote) hasRetries() bool { return r.holdings().Retries > 0 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -36,12 +37,17 @@ type Journal struct {
 	committerDone chan struct{}
 	commitTxn     func(*badger.Txn) error // replaced by tests
 	commits       atomic.Uint64           // transactions begun
+	serial        atomic.Uint64           // of the newest commit
 	failure       atomic.Pointer[error]
 
-	// Only the committer uses these.
-	minFree     uint64
-	roomChecked time.Time
-	roomErr     error
+	// Only the committer uses these, once it runs.
+	top     *rootKeeper
+	pulse   *pulse
+	reserve *reserve
+
+	rotated       chan struct{} // a log was begun; of capacity 1
+	closing       chan struct{} // closed to end the compactor; nil without one
+	compactorDone chan struct{}
 
 	checkpointing sync.Mutex // held while the side file is written
 	side          *sideFile  // what it holds; guarded by checkpointing
@@ -74,6 +80,20 @@ func (j *Journal) view(fn func(*badger.Txn) error) error {
 		return err
 	}
 	defer j.leave()
+	return j.reading(fn)
+}
+
+// reading is view for callers that have entered. Badger panics when it meets
+// some kinds of damage; that fails the journal instead of the process, whose
+// other goroutines may be writing.
+func (j *Journal) reading(fn func(*badger.Txn) error) (err error) {
+	defer faultsPanic()()
+	defer func() {
+		if r := recover(); r != nil {
+			j.log.Error("panic while reading the journal", "panic", r, "stack", string(debug.Stack()))
+			err = j.damaged(fmt.Sprintf("reading it panics: %.200s", fmt.Sprint(r)))
+		}
+	}()
 	txn := j.db.NewTransaction(false)
 	defer txn.Discard()
 	return fn(txn)
@@ -109,9 +129,9 @@ func (j *Journal) Source(name string) (*Source, error) {
 	if j.readOnly {
 		return nil, fmt.Errorf("source %s: %w", name, ErrNotFound)
 	}
-	s := newSource(j, name, header{Baseline: true})
+	s := newSource(j, name, header{Baseline: true, Summed: true})
 	key := sourceKey(name)
-	if err := j.submit(context.Background(), []op{{key, s.h.encode(key)}}); err != nil {
+	if err := j.submit(context.Background(), []op{{key: key, val: s.h.encode(key)}}); err != nil {
 		return nil, fmt.Errorf("create source %s: %w", name, err)
 	}
 	j.sources[name] = s
@@ -152,6 +172,11 @@ func (j *Journal) close() error {
 		close(j.requests)
 		<-j.committerDone
 	}
+	if j.closing != nil {
+		close(j.closing)
+		<-j.compactorDone
+	}
+	j.pulse.close()
 	if j.temporary != "" {
 		defer os.RemoveAll(j.temporary)
 	}

@@ -25,6 +25,7 @@ const maxPath = 4096
 
 var (
 	formatKey    = []byte("mformat")
+	rootKey      = []byte("mroot")
 	sourcePrefix = []byte("msource\x00")
 )
 
@@ -141,6 +142,9 @@ func retryKey(src, remote, p string) []byte {
 func describe(key []byte) string {
 	if bytes.Equal(key, formatKey) {
 		return "the format record"
+	}
+	if bytes.Equal(key, rootKey) {
+		return "the root record"
 	}
 	if s, ok := bytes.CutPrefix(key, sourcePrefix); ok {
 		return fmt.Sprintf("the header of source %s", s)

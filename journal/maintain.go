@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"gorsyncd/journal/failpoint"
 )
 
 // maxRetained bounds the entries kept for inspection only.
@@ -62,9 +64,11 @@ func (s *Source) transact(ctx context.Context, fn func(txn *badger.Txn, h *heade
 	}
 	defer s.j.leave()
 	h := s.header()
-	txn := s.j.db.NewTransaction(false)
-	ops, err := fn(txn, &h)
-	txn.Discard()
+	var ops []op
+	err := s.j.reading(func(txn *badger.Txn) (err error) {
+		ops, err = fn(txn, &h)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -79,6 +83,7 @@ func (s *Source) truncate(ctx context.Context) (more bool, err error) {
 		if h.Truncated >= upto {
 			return nil, nil
 		}
+		failpoint.Hit("journal.truncate")
 		excess := s.excess(txn, h, upto)
 		cutoff := s.j.now().Add(-s.j.retain)
 		var ops []op
@@ -99,7 +104,7 @@ func (s *Source) truncate(ctx context.Context) (more bool, err error) {
 				more = true
 				return ops, nil
 			}
-			ops = append(ops, op{it.Item().KeyCopy(nil), nil})
+			ops = append(ops, op{it.Item().KeyCopy(nil), nil, e.mark})
 			h.Truncated = e.Seq
 			h.Entries--
 			h.Sum -= e.Seq

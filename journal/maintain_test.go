@@ -258,3 +258,33 @@ func TestDump(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestCheckDuringASweep: a sweep of a large directory takes several
+// transactions, and what it leaves in between is no damage.
+func TestCheckDuringASweep(t *testing.T) {
+	j := openTest(t)
+	s := source(t, j)
+	r := remote(t, s, "nas")
+	obs := []Observation{dir("", 1), dir("d", 2), dir("d/sub", 3)}
+	for i := range 3 * sweepDeletes {
+		obs = append(obs, file(fmt.Sprintf("d/sub/f%04d", i), uint64(10+i), 0))
+	}
+	record(t, s, obs...)
+	record(t, s, file("d", 9, 0)) // a file in its place
+	head := s.Head()
+	ack(t, r, head)
+	steps := 0
+	for more := true; more; steps++ {
+		var err error
+		more, err = s.sweepStep(context.Background(), head)
+		must(t, err)
+		rep, err := j.Check(context.Background())
+		must(t, err)
+		if len(rep.Problems) > 0 {
+			t.Fatalf("after step %d: %.3q", steps, rep.Problems)
+		}
+	}
+	if steps < 3 {
+		t.Fatalf("only %d steps", steps)
+	}
+}

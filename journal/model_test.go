@@ -56,6 +56,7 @@ type machine struct {
 	dirty   map[string]bool // changed since the path was recorded
 	renewed map[string]bool // created or removed since
 	remotes map[string]files
+	life    int // kills survived
 }
 
 const modelTick = int64(10e6) // of the time stamps
@@ -231,6 +232,9 @@ func (m *machine) serve(t *rapid.T, name string, whole bool) {
 	}
 	if whole || rapid.Bool().Draw(t, "retry") {
 		for _, p := range slices.Sorted(maps.Keys(failing)) {
+			if m.phantom(t, failing[p]) {
+				continue
+			}
 			m.apply(m.remotes[name], p, failing[p].Flags)
 			if err := r.Commit(context.Background(), Update{DelRetry: []string{p}}); err != nil {
 				t.Fatal(err)
@@ -240,10 +244,11 @@ func (m *machine) serve(t *rapid.T, name string, whole bool) {
 }
 
 func (m *machine) open(t *rapid.T) {
-	var err error
-	if m.j, err = Open(Options{Dir: m.dir}); err != nil {
+	j, err := Open(Options{Dir: m.dir})
+	if err != nil {
 		t.Fatal(err)
 	}
+	m.j = j
 	m.j.grace = 0
 	m.j.now = func() time.Time { return time.Unix(0, m.now) }
 	if m.s, err = m.j.Source("www"); err != nil {
@@ -276,6 +281,9 @@ func (m *machine) converge(t *rapid.T) {
 	m.record(t, m.look("", false))
 	m.scan(t, "")
 	for name := range m.remotes {
+		for m.remote(t, name).FullSync() != nil {
+			m.reconcile(t, name, 2)
+		}
 		m.serve(t, name, true)
 		m.serve(t, name, true)
 		for _, p := range slices.Sorted(maps.Keys(m.tree)) {
@@ -347,7 +355,9 @@ func TestModel(t *testing.T) {
 			}
 		}
 		m.record(t, m.look("", false))
-		t.Repeat(m.actions())
+		steps := m.actions()
+		maps.Copy(steps, m.blows())
+		t.Repeat(steps)
 		m.converge(t)
 	})
 }

@@ -61,17 +61,11 @@ func OpenOffline(dir string) (*Journal, string, error) {
 // copyLocked copies the database to a temporary directory while no daemon can
 // start on it.
 func copyLocked(dir string) (string, error) {
-	d, err := os.Open(dir)
+	unlock, err := lockDir(dir, syscall.LOCK_SH)
 	if err != nil {
-		return "", fmt.Errorf("copy journal: %w", err)
+		return "", err
 	}
-	defer d.Close() // ends the lock
-	if err := syscall.Flock(int(d.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err != nil {
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			err = ErrLocked
-		}
-		return "", fmt.Errorf("copy journal %s: %w", dir, err)
-	}
+	defer unlock()
 	temporary, err := os.MkdirTemp("", "gorsyncd-journal-")
 	if err != nil {
 		return "", fmt.Errorf("copy journal: %w", err)

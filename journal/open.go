@@ -12,10 +12,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
+
+	"gorsyncd/journal/failpoint"
 )
 
 // Options says where a journal is and how it is kept.
@@ -29,15 +32,19 @@ type Options struct {
 	// Retain keeps entries that every remote has, for inspection; the newest
 	// 200,000 at most. Zero keeps none.
 	Retain time.Duration
+	// Ballast is kept in reserve in a file beside the directory and given up
+	// when the file system gets full: bytes, at most a sixteenth of the file
+	// system. Zero keeps none.
+	Ballast int64
 }
 
-// Open opens or creates a journal and verifies it: epoch and heads against
-// the side file, number and sum of the entries and number of the index records
-// against the source headers. It returns ErrLocked when another process has it
-// open, *LostError when acknowledged data is missing, *CorruptError when a
-// value is unreadable, and leaves the files in place in each case; SetAside
-// moves them away. Opening reads every entry and the keys of the index: about
-// a second per million.
+// Open opens or creates a journal and verifies it: every block of Badger's
+// tables, then the number of commits against pulse and side file, and every
+// value against the sums above it. It returns ErrLocked when another process
+// has it open, *LostError when acknowledged data is missing, *CorruptError when
+// a value is unreadable, and leaves the files in place in each case; SetAside
+// moves them away. Opening reads everything: about a second per million
+// records.
 func Open(o Options) (*Journal, error) {
 	dir := filepath.Clean(o.Dir)
 	side, err := readSide(dir)
@@ -54,66 +61,110 @@ func Open(o Options) (*Journal, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	if err := readMarker(dir); err != nil {
+		return nil, err
+	}
+	space := newReserve(dir, o.Ballast, log)
+	if err := space.toOpen(); err != nil {
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	if err := verifyTables(dir); err != nil {
+		return nil, err
+	}
 	db, err := openBadger(dir, log, false)
 	if err != nil {
 		return nil, err
 	}
 	j := newJournal(dir, log, db)
-	j.retain = o.Retain
-	// Another process may have written the side file until the lock was ours.
-	if j.side, err = readSide(dir); err == nil {
-		err = j.start()
-	}
-	if err != nil {
-		db.Close() // the reason for refusing matters more
+	j.retain, j.reserve = o.Retain, space
+	if err := j.start(); err != nil {
+		closeRefused(db)
 		return nil, err
 	}
 	return j, nil
 }
 
+// closeRefused closes a database that is not going to be used. A damaged one
+// may never finish; the reason for refusing it matters more.
+func closeRefused(db *badger.DB) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		db.Close()
+	}()
+	select {
+	case <-done:
+	case <-time.After(closeLimit):
+	}
+}
+
+// closeLimit bounds the closing of a database that has failed: Badger repeats
+// a failing flush forever.
+const closeLimit = 3 * time.Second
+
 func newJournal(dir string, log *slog.Logger, db *badger.DB) *Journal {
 	return &Journal{
-		dir: dir, log: log, db: db, now: time.Now, grace: sweepGrace, minFree: minFreeBytes,
-		commitTxn: (*badger.Txn).Commit, sources: map[string]*Source{},
+		dir: dir, log: log, db: db, now: time.Now, grace: sweepGrace,
+		commitTxn: (*badger.Txn).Commit, sources: map[string]*Source{}, rotated: make(chan struct{}, 1),
 	}
 }
 
 // start loads, verifies and, for a new journal, creates the contents.
 func (j *Journal) start() error {
+	// Another process may have written the side file until the lock was ours.
+	var err error
+	if j.side, err = readSide(j.dir); err != nil {
+		return err
+	}
 	fresh, err := j.load()
 	if err != nil {
 		return err
 	}
-	if err := j.verify(fresh); err != nil {
+	upgrade, err := j.verify(fresh)
+	if err != nil {
 		return err
 	}
+	failpoint.Hit("journal.open.verified")
+	j.reserve.begin()
 	j.requests = make(chan *request, 256)
 	j.committerDone = make(chan struct{})
 	go j.committer()
-	if err := j.initialise(fresh); err != nil {
+	if err := j.initialise(fresh, upgrade); err != nil {
 		close(j.requests)
 		<-j.committerDone
+		j.pulse.close()
 		return err
 	}
+	j.closing, j.compactorDone = make(chan struct{}), make(chan struct{})
+	go j.compactor()
 	return nil
 }
 
-// initialise gives a new journal its epoch. The database is first: a crash
-// before the side file leaves a journal that only lacks its checkpoint.
-func (j *Journal) initialise(fresh bool) error {
+// initialise gives a new journal its epoch and an old one its sums. The
+// database is first, the side file last: a crash in between leaves a journal
+// without sources, or one that is upgraded already.
+func (j *Journal) initialise(fresh bool, upgrade []op) error {
+	ops := upgrade
 	if fresh {
 		var id [16]byte
 		if _, err := rand.Read(id[:]); err != nil {
 			return fmt.Errorf("draw journal epoch: %w", err)
 		}
 		j.epoch = hex.EncodeToString(id[:])
-		if err := j.submit(context.Background(), []op{{formatKey, encodeFormat(j.epoch)}}); err != nil {
-			return fmt.Errorf("create journal: %w", err)
-		}
-	} else if j.side == nil {
-		j.log.Warn("journal had no checkpoint file, writing a new one", "file", sidePath(j.dir))
+		ops = append(ops, op{key: formatKey, val: encodeFormat(j.epoch)})
 	}
-	if err := j.checkpoint(); err != nil {
+	// One commit in any case: it shows that the journal can be written, but a
+	// full file system is no reason not to open it.
+	if err := j.submit(context.Background(), ops); err != nil && (len(ops) > 0 || !errors.Is(err, ErrNoSpace)) {
+		return fmt.Errorf("begin journal: %w", err)
+	}
+	var err error
+	if j.pulse, err = startPulse(j.dir, j.epoch, j.serial.Load(), j.log); err != nil {
+		return err
+	}
+	if err := j.checkpoint(); errors.Is(err, syscall.ENOSPC) && j.side != nil {
+		j.log.Warn("journal checkpoint stays an older one", "error", err)
+	} else if err != nil {
 		return err
 	}
 	return syncDir(filepath.Dir(j.dir))
@@ -146,6 +197,12 @@ func precheck(dir string, haveSide bool) error {
 	return nil
 }
 
+// Smaller in tests that want many tables, or have them read from the disk.
+var (
+	memTableSize   int64 = 16 << 20
+	blockCacheSize int64 = 16 << 20
+)
+
 // openBadger opens the database. A crash can leave an empty file behind, for
 // which Badger fails once and repairs it ("Create a new file"): hence the loop.
 func openBadger(dir string, log *slog.Logger, readOnly bool) (*badger.DB, error) {
@@ -155,19 +212,19 @@ func openBadger(dir string, log *slog.Logger, readOnly bool) (*badger.DB, error)
 	o := badger.DefaultOptions(dir).
 		WithReadOnly(readOnly).
 		WithSyncWrites(true).
-		WithMemTableSize(16 << 20).WithNumMemtables(2).
-		WithValueThreshold(512 << 10).WithValueLogFileSize(4 << 20).
-		WithNumCompactors(2).
+		WithMemTableSize(memTableSize).WithNumMemtables(2).
+		WithValueThreshold(min(512<<10, memTableSize/10)).WithValueLogFileSize(4 << 20).
+		WithNumCompactors(0).WithNumLevelZeroTablesStall(stallTables). // see compact.go
 		WithDetectConflicts(false).
 		WithNumVersionsToKeep(1).
-		WithCompression(options.Snappy).WithBlockCacheSize(16 << 20).WithIndexCacheSize(0).
+		WithCompression(options.Snappy).WithBlockCacheSize(blockCacheSize).WithIndexCacheSize(0).
 		WithChecksumVerificationMode(options.OnBlockRead).
 		WithMetricsEnabled(false).
 		WithLogger(badgerLog{log})
 	var db *badger.DB
 	var err error
 	for range 8 {
-		db, err = badger.Open(o)
+		db, err = callOpen(o)
 		if err == nil || readOnly || !strings.Contains(err.Error(), "Create a new file") {
 			break
 		}
@@ -176,6 +233,13 @@ func openBadger(dir string, log *slog.Logger, readOnly bool) (*badger.DB, error)
 		return nil, openError(dir, err)
 	}
 	return db, nil
+}
+
+// callOpen is badger.Open with panics and faults of this goroutine as errors.
+func callOpen(o badger.Options) (db *badger.DB, err error) {
+	defer faultsPanic()()
+	defer recovered(&err)
+	return badger.Open(o)
 }
 
 // openError translates what Badger says. Its errors do not unwrap, so that
@@ -196,6 +260,7 @@ func openError(dir string, err error) error {
 
 // load reads the format record, the sources and their remotes.
 func (j *Journal) load() (fresh bool, err error) {
+	j.top = &rootKeeper{marks: map[string]uint64{}, serial: &j.serial}
 	err = j.view(func(txn *badger.Txn) error {
 		j.epoch, err = getValue(j, txn, formatKey, func(_, v []byte) (string, error) { return decodeFormat(v) })
 		if errors.Is(err, badger.ErrKeyNotFound) {
@@ -205,7 +270,13 @@ func (j *Journal) load() (fresh bool, err error) {
 		if err != nil {
 			return err
 		}
+		var summed bool
+		if j.top.rootRecord, summed, err = lookup(j, txn, rootKey, decodeRoot); err != nil {
+			return err
+		}
+		j.serial.Store(j.top.Serial)
 		err = each(txn, sourcePrefix, func(key, val []byte) error {
+			j.top.marks[string(key)] = mark(key, val)
 			h, err := decodeHeader(key, val)
 			if err != nil {
 				return j.corrupt(key, err)
@@ -217,6 +288,11 @@ func (j *Journal) load() (fresh bool, err error) {
 		for _, s := range j.sources {
 			if err == nil {
 				err = s.loadRemotes(txn)
+			}
+		}
+		if !summed {
+			for _, m := range j.top.marks {
+				j.top.Digest += m
 			}
 		}
 		return err

@@ -21,15 +21,17 @@ func crashed(t *testing.T) string {
 	j := openTest(t)
 	s := source(t, j)
 	tree(t, s)
-	remote(t, s, "nas")
-	record(t, s, file("d/x", 3, 1), gone("d/y"))
+	r := remote(t, s, "nas")
+	record(t, s, with(file("d/x", 3, 1), func(o *Observation) { o.State.Nlink = 2 }), gone("d/y"))
+	commit(t, r, Update{PutRetry: []Retry{{Path: "d/x", Seq: 3, Op: OpChange}}})
 	if err := j.checkpoint(); err != nil {
 		t.Fatal(err)
 	}
 	return image(t, j.dir)
 }
 
-// image copies a journal and its side file.
+// image copies a journal and its side file as they are on the disk, identity
+// included: the copy stands for the original.
 func image(t *testing.T, dir string) string {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "journal")
@@ -42,7 +44,22 @@ func image(t *testing.T, dir string) string {
 	if err := copySparse(sidePath(dir), sidePath(to)); err != nil {
 		t.Fatal(err)
 	}
+	adopt(t, to)
 	return to
+}
+
+// adopt gives the pulse of a copy the identity of its new file.
+func adopt(t *testing.T, dir string) {
+	t.Helper()
+	beat, err := readPulse(dir)
+	must(t, err)
+	if beat == nil {
+		return
+	}
+	name := filepath.Join(dir, pulseName)
+	beat.Self, err = fileHandle(name)
+	must(t, err)
+	must(t, os.WriteFile(name, beat.encode(), 0o600))
 }
 
 func glob(t *testing.T, pattern string) []string {
@@ -57,7 +74,7 @@ func glob(t *testing.T, pattern string) []string {
 	return names
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +136,7 @@ func TestDamageIsDetected(t *testing.T) {
 			used := len(bytes.TrimRight(b, "\x00"))
 			clear(b[used*9/10:])
 			must(t, os.WriteFile(name, b, 0o600))
-		}, &lost, "was acknowledged"},
+		}, &lost, "acknowledged"},
 		"older one restored": {func(t *testing.T, dir string) {
 			// go on, close, and put the older files back under the newer side file
 			old := image(t, dir)
@@ -142,14 +159,29 @@ func TestDamageIsDetected(t *testing.T) {
 		"side file garbage": {func(t *testing.T, dir string) {
 			must(t, os.WriteFile(sidePath(dir), []byte("{}"), 0o600))
 		}, &corrupt, ".check"},
-		"format record":    {func(t *testing.T, dir string) { overwrite(t, dir, formatKey, flip) }, &corrupt, "format record"},
-		"format lost":      {func(t *testing.T, dir string) { overwrite(t, dir, formatKey, drop) }, &corrupt, "no format record"},
-		"header flipped":   {func(t *testing.T, dir string) { overwrite(t, dir, sourceKey("www"), flip) }, &corrupt, "header of source www"},
-		"header lost":      {func(t *testing.T, dir string) { overwrite(t, dir, sourceKey("www"), drop) }, &lost, "source www is missing"},
-		"entry flipped":    {func(t *testing.T, dir string) { overwrite(t, dir, entryKey("www", 5), flip) }, &corrupt, "entry 5 of source www"},
-		"entry lost":       {func(t *testing.T, dir string) { overwrite(t, dir, entryKey("www", 5), drop) }, &lost, "3 entries"},
-		"record lost":      {func(t *testing.T, dir string) { overwrite(t, dir, indexKey("www", "d/x"), drop) }, &lost, "3 index records"},
-		"cursor flipped":   {func(t *testing.T, dir string) { overwrite(t, dir, remoteKey(kindCursor, "www", "nas"), flip) }, &corrupt, `cursor "nas" of source www`},
+		"format record":  {func(t *testing.T, dir string) { overwrite(t, dir, formatKey, flip) }, &corrupt, "format record"},
+		"format lost":    {func(t *testing.T, dir string) { overwrite(t, dir, formatKey, drop) }, &corrupt, "no format record"},
+		"header flipped": {func(t *testing.T, dir string) { overwrite(t, dir, sourceKey("www"), flip) }, &corrupt, "header of source www"},
+		"header lost":    {func(t *testing.T, dir string) { overwrite(t, dir, sourceKey("www"), drop) }, &lost, "source www is missing"},
+		"entry flipped":  {func(t *testing.T, dir string) { overwrite(t, dir, entryKey("www", 5), flip) }, &corrupt, "entry 5 of source www"},
+		"entry lost":     {func(t *testing.T, dir string) { overwrite(t, dir, entryKey("www", 5), drop) }, &lost, "3 entries"},
+		"record lost":    {func(t *testing.T, dir string) { overwrite(t, dir, indexKey("www", "d/x"), drop) }, &lost, "3 index records"},
+		"cursor flipped": {func(t *testing.T, dir string) { overwrite(t, dir, remoteKey(kindCursor, "www", "nas"), flip) }, &corrupt, `cursor "nas" of source www`},
+		"retry lost":     {func(t *testing.T, dir string) { overwrite(t, dir, retryKey("www", "nas", "d/x"), drop) }, &lost, "retry records"},
+		"retry flipped":  {func(t *testing.T, dir string) { overwrite(t, dir, retryKey("www", "nas", "d/x"), flip) }, &corrupt, "retry record"},
+		"retry is back": {func(t *testing.T, dir string) {
+			insert(t, dir, retryKey("www", "nas", "d/z"), (&Retry{Path: "d/z", Op: OpChange}).encode(retryKey("www", "nas", "d/z")))
+		}, &lost, "retry records"},
+		"full sync lost":   {func(t *testing.T, dir string) { overwrite(t, dir, remoteKey(kindFull, "www", "nas"), drop) }, &lost, "full sync"},
+		"state lost":       {func(t *testing.T, dir string) { overwrite(t, dir, remoteKey(kindState, "www", "nas"), drop) }, &lost, "state"},
+		"cursor lost":      {func(t *testing.T, dir string) { overwrite(t, dir, remoteKey(kindCursor, "www", "nas"), drop) }, &lost, "remote is missing"},
+		"cursor older":     {func(t *testing.T, dir string) { overwrite(t, dir, remoteKey(kindCursor, "www", "nas"), older) }, &lost, "older one"},
+		"root lost":        {func(t *testing.T, dir string) { overwrite(t, dir, rootKey, drop) }, &lost, "number 0"},
+		"inode key lost":   {func(t *testing.T, dir string) { overwrite(t, dir, inodeKey("www", 0, 3, "d/x"), drop) }, &lost, "hard links"},
+		"record older":     {func(t *testing.T, dir string) { overwrite(t, dir, indexKey("www", "d/x"), olderRecord) }, &lost, "older ones"},
+		"pulse lost":       {func(t *testing.T, dir string) { must(t, os.Remove(filepath.Join(dir, pulseName))) }, &lost, pulseName},
+		"side file lost":   {func(t *testing.T, dir string) { must(t, os.Remove(sidePath(dir))) }, &lost, ".check"},
+		"marked unusable":  {func(t *testing.T, dir string) { must(t, markUnusable(dir, "for a test")) }, &lost, "for a test"},
 		"future version":   {func(t *testing.T, dir string) { overwrite(t, dir, entryKey("www", 5), future) }, &corrupt, "unknown version 9"},
 		"entry of another": {func(t *testing.T, dir string) { overwrite(t, dir, entryKey("www", 5), foreign) }, &corrupt, "checksum"},
 	} {
@@ -177,6 +209,31 @@ func TestDamageIsDetected(t *testing.T) {
 	}
 }
 
+// older is the value that the cursor had before its retry record.
+func older([]byte) []byte {
+	c := cursorRecord{Cursor{Low: 4}, holdings{Summed: true}}
+	return c.encode(remoteKey(kindCursor, "www", "nas"))
+}
+
+func olderRecord(val []byte) []byte {
+	key := indexKey("www", "d/x")
+	r, err := decodeRecord(key, val)
+	if err != nil {
+		panic(err)
+	}
+	r.Size--
+	return r.encode(key)
+}
+
+// insert adds a value behind the journal's back.
+func insert(t *testing.T, dir string, key, val []byte) {
+	t.Helper()
+	db, err := openBadger(dir, nopLog, false)
+	must(t, err)
+	must(t, db.Update(func(txn *badger.Txn) error { return txn.Set(key, val) }))
+	must(t, db.Close())
+}
+
 func future(val []byte) []byte {
 	return (&encoder{b: append([]byte{9}, val[1:len(val)-4]...)}).seal(entryKey("www", 5))
 }
@@ -200,23 +257,22 @@ func TestEmptyFilesOfACrash(t *testing.T) {
 	equal(t, "head", source(t, j).Head(), 6)
 }
 
-func TestLostSideFileIsWrittenAgain(t *testing.T) {
-	dir := crashed(t)
-	must(t, os.Remove(sidePath(dir)))
-	j := reopen(t, Options{Dir: dir})
-	equal(t, "head", source(t, j).Head(), 6)
-	side, err := readSide(dir)
-	must(t, err)
-	equal(t, "heads", side.Heads, map[string]uint64{"www": 6})
-}
-
+// A value that is damaged while the journal is in use is an error where it is
+// read, and found by Verify where it is not.
 func TestRecordDamagedLater(t *testing.T) {
-	dir := crashed(t)
-	overwrite(t, dir, indexKey("www", "d/x"), flip)
-	j, err := Open(Options{Dir: dir})
+	j, err := Open(Options{Dir: crashed(t)})
 	must(t, err)
 	defer j.Close()
 	s := source(t, j)
+	must(t, j.Verify(context.Background()))
+	key := indexKey("www", "d/x")
+	must(t, j.db.Update(func(txn *badger.Txn) error {
+		item, err := txn.Get(key)
+		must(t, err)
+		val, err := item.ValueCopy(nil)
+		must(t, err)
+		return txn.Set(key, flip(val))
+	}))
 	var corrupt *CorruptError
 	if _, _, err := s.Lookup("d/x"); !errors.As(err, &corrupt) {
 		t.Error(err)
@@ -228,6 +284,23 @@ func TestRecordDamagedLater(t *testing.T) {
 	must(t, err)
 	if len(rep.Problems) == 0 || !strings.Contains(strings.Join(rep.Problems, "\n"), `index record "d/x" of source www: checksum mismatch`) {
 		t.Errorf("%q", rep.Problems)
+	}
+	failsVerify(t, j, `index record "d/x" of source www: checksum mismatch`)
+}
+
+// failsVerify expects that Verify finds damage, that the journal is no use
+// any more, and that the next Open says so.
+func failsVerify(t *testing.T, j *Journal, says string) {
+	t.Helper()
+	for _, err := range []error{j.Verify(context.Background()), j.Err(), j.Maintain(context.Background())} {
+		if !isDamage(err) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q is not said: %v", says, err)
+		}
+	}
+	must(t, j.Close())
+	_, err := Open(Options{Dir: j.dir})
+	if !isDamage(err) || !strings.Contains(err.Error(), says) {
+		t.Errorf("%q is not said: %v", says, err)
 	}
 }
 

@@ -13,24 +13,45 @@ const pageSize = 1000
 
 // Entries returns at most limit entries with seq >= from in order.
 func (s *Source) Entries(from uint64, limit int) ([]Entry, error) {
-	var list []Entry
-	head := s.Head() // what is committed but not yet taken over waits for the next call
-	err := s.j.view(func(txn *badger.Txn) error {
+	list, complete, err := s.readEntries(from, limit)
+	if err == nil && !complete && !s.j.readOnly {
+		// Either the newest entry was truncated just now, or it is lost.
+		s.writing.Lock()
+		defer s.writing.Unlock()
+		if list, complete, err = s.readEntries(from, limit); err == nil && !complete {
+			err = s.j.damaged(fmt.Sprintf("entry %d of source %s, the newest, is missing", s.Head(), s.name))
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read entries of source %s: %w", s.name, err)
+	}
+	return list, nil
+}
+
+// readEntries also tells whether the list ends as it must: at its limit, or
+// with the newest entry, which is superseded by none. An iterator over an
+// unreadable block just ends.
+func (s *Source) readEntries(from uint64, limit int) (list []Entry, complete bool, err error) {
+	h := s.header() // what is committed but not yet taken over waits for the next call
+	last := uint64(0)
+	err = s.j.view(func(txn *badger.Txn) error {
 		it := scan(txn, prefix(kindEntry, s.name))
 		defer it.Close()
 		for it.Seek(entryKey(s.name, from)); it.Valid() && len(list) < limit; it.Next() {
 			e, err := itemEntry(s.j, it.Item())
-			if err != nil || e.Seq > head {
+			if err != nil {
 				return err
+			}
+			last = e.Seq
+			if e.Seq > h.Head {
+				break
 			}
 			list = append(list, e)
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read entries of source %s: %w", s.name, err)
-	}
-	return list, nil
+	complete = len(list) >= limit || last >= h.Head || from > h.Head || h.Truncated >= h.Head
+	return list, complete, err
 }
 
 func itemEntry(j *Journal, item *badger.Item) (e Entry, err error) {

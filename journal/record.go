@@ -3,6 +3,8 @@ package journal
 import (
 	"context"
 	"fmt"
+
+	"github.com/dgraph-io/badger/v4"
 )
 
 // Limits of one transaction of Record. Each observation is atomic, a whole
@@ -50,15 +52,23 @@ func (s *Source) recordChunk(ctx context.Context, obs []Observation, above map[s
 	}
 	defer s.j.leave()
 	c := &chunk{s: s, h: s.header(), acked: s.acked(), now: s.j.now(), records: map[string]*Record{}, entries: map[uint64]*Entry{}, above: above}
-	c.txn = s.j.db.NewTransaction(false)
-	defer c.txn.Discard()
 	results := make([]Result, 0, min(len(obs), chunkObservations))
-	for len(results) < min(len(obs), chunkObservations) && c.size < chunkBytes {
-		res, err := c.observe(obs[len(results)])
-		if err != nil {
-			return nil, err
+	err := s.j.reading(func(txn *badger.Txn) error {
+		c.txn = txn
+		for len(results) < min(len(obs), chunkObservations) && c.size < chunkBytes {
+			res, err := c.observe(obs[len(results)])
+			if err != nil {
+				return err
+			}
+			results = append(results, res)
 		}
-		results = append(results, res)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(c.ops) > 0 {
+		c.h.Recorded = c.now.UnixNano()
 	}
 	return results, s.commit(ctx, c.h, c.ops)
 }
@@ -242,7 +252,7 @@ func (c *chunk) lost(o Observation, old *Record) (uint64, error) {
 // append gives an entry its seq and deletes the older one of the path.
 func (c *chunk) append(e Entry, last Entry, found bool) uint64 {
 	if found {
-		c.deleteEntry(last.Seq)
+		c.deleteEntry(last)
 	}
 	c.h.Head++
 	e.Seq, e.Time = c.h.Head, c.now

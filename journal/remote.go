@@ -26,7 +26,7 @@ type Remote struct {
 	full    *FullSync
 	state   RemoteState
 	dropped bool
-	failing bool // there are retry records
+	held    holdings // what the cursor's record sums up
 	history history
 }
 
@@ -62,10 +62,9 @@ func (s *Source) Remote(name string) (*Remote, error) {
 	if err := s.deleteRetries(context.Background(), name); err != nil {
 		return nil, err
 	}
-	r := &Remote{s: s, name: name, cursor: Cursor{Low: s.Head()}, history: history{last: s.j.now()}}
-	r.full = &FullSync{Reason: NewRemote, Started: s.j.now().UTC()}
-	err := s.j.submit(context.Background(), r.ops(Update{Cursor: &r.cursor, FullSync: r.full, State: &r.state}))
-	if err != nil {
+	r := &Remote{s: s, name: name, cursor: Cursor{Low: s.Head()}, held: holdings{Summed: true}, history: history{last: s.j.now()}}
+	full := &FullSync{Reason: NewRemote, Started: s.j.now().UTC()}
+	if err := r.commit(context.Background(), Update{FullSync: full, State: &r.state}); err != nil {
 		return nil, fmt.Errorf("create remote %s/%s: %w", s.name, name, err)
 	}
 	s.mu.Lock()
@@ -85,14 +84,16 @@ func (s *Source) loadRemotes(txn *badger.Txn) error {
 	pre := prefix(kindCursor, s.name)
 	return each(txn, pre, func(key, val []byte) error {
 		name := string(key[len(pre):])
+		s.j.top.marks[string(key)] = mark(key, val)
 		r := &Remote{s: s, name: name, history: history{last: s.j.now()}}
-		var err error
-		if r.cursor, err = decodeCursor(key, val); err == nil {
-			err = r.cursor.check(s.h.Head)
+		c, err := decodeCursor(key, val)
+		if err == nil {
+			err = c.check(s.h.Head)
 		}
 		if err != nil {
 			return s.j.corrupt(key, err)
 		}
+		r.cursor, r.held = c.Cursor, c.holdings
 		full, ok, err := lookup(s.j, txn, remoteKey(kindFull, s.name, name), decodeFullSync)
 		if err != nil {
 			return err
@@ -103,7 +104,6 @@ func (s *Source) loadRemotes(txn *badger.Txn) error {
 		if r.state, _, err = lookup(s.j, txn, remoteKey(kindState, s.name, name), decodeRemoteState); err != nil {
 			return err
 		}
-		r.failing = r.anyRetry(txn)
 		s.remotes[name] = r
 		return nil
 	})
@@ -126,7 +126,7 @@ func (s *Source) DropRemote(ctx context.Context, name string) error {
 	// while a cursor without its retry records would lose changes.
 	var ops []op
 	for _, kind := range []byte{kindCursor, kindFull, kindState} {
-		ops = append(ops, op{remoteKey(kind, s.name, name), nil})
+		ops = append(ops, op{key: remoteKey(kind, s.name, name)})
 	}
 	if err := s.j.submit(ctx, ops); err != nil {
 		return fmt.Errorf("drop remote %s/%s: %w", s.name, name, err)
@@ -145,15 +145,16 @@ func (s *Source) DropRemote(ctx context.Context, name string) error {
 func (s *Source) deleteRetries(ctx context.Context, remote string) error {
 	for {
 		var ops []op
-		txn := s.j.db.NewTransaction(false)
-		it := scan(txn, retryPrefix(s.name, remote))
-		for it.Rewind(); it.Valid() && len(ops) < pageSize/5; it.Next() {
-			ops = append(ops, op{it.Item().KeyCopy(nil), nil})
-		}
-		it.Close()
-		txn.Discard()
-		if len(ops) == 0 {
+		err := s.j.reading(func(txn *badger.Txn) error {
+			it := scan(txn, retryPrefix(s.name, remote))
+			defer it.Close()
+			for it.Rewind(); it.Valid() && len(ops) < pageSize/5; it.Next() {
+				ops = append(ops, op{key: it.Item().KeyCopy(nil)})
+			}
 			return nil
+		})
+		if len(ops) == 0 || err != nil {
+			return err
 		}
 		if err := s.j.submit(ctx, ops); err != nil {
 			return fmt.Errorf("delete retry records of remote %s/%s: %w", s.name, remote, err)
@@ -191,21 +192,39 @@ func (r *Remote) State() RemoteState {
 
 // Retries returns all retry records in index order.
 func (r *Remote) Retries() ([]Retry, error) {
-	var list []Retry
-	err := r.s.j.view(func(txn *badger.Txn) error {
+	list, digest, err := r.readRetries()
+	if err == nil && digest != r.holdings().Digest && !r.s.j.readOnly {
+		// A commit may have come in between.
+		r.committing.Lock()
+		defer r.committing.Unlock()
+		if list, digest, err = r.readRetries(); err == nil && digest != r.holdings().Digest {
+			err = r.s.j.damaged(fmt.Sprintf("retry records of remote %s/%s are missing", r.s.name, r.name))
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read retry records of remote %s/%s: %w", r.s.name, r.name, err)
+	}
+	return list, nil
+}
+
+func (r *Remote) readRetries() (list []Retry, digest uint64, err error) {
+	err = r.s.j.view(func(txn *badger.Txn) error {
 		return each(txn, retryPrefix(r.s.name, r.name), func(key, val []byte) error {
 			t, err := decodeRetry(key, val)
 			if err != nil {
 				return r.s.j.corrupt(key, err)
 			}
-			list = append(list, t)
+			list, digest = append(list, t), digest+mark(key, val)
 			return nil
 		})
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read retry records of remote %s/%s: %w", r.s.name, r.name, err)
-	}
-	return list, nil
+	return list, digest, err
+}
+
+func (r *Remote) holdings() holdings {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.held
 }
 
 // Commit makes an update durable, in one transaction. The cursor never goes
@@ -231,29 +250,20 @@ func (r *Remote) commit(ctx context.Context, u Update) error {
 	if err := r.check(&u); err != nil {
 		return err
 	}
-	ops := r.ops(u)
-	if len(ops) == 0 {
-		return nil
-	}
-	// ops has the retry records first and the rest, at most three, last.
-	for size, n := 0, 0; n < len(ops)-3; n++ {
-		size += len(ops[n].key) + len(ops[n].val)
-		if n+1 < chunkObservations && size < chunkBytes {
-			continue
-		}
-		if err := r.s.j.submit(ctx, ops[:n+1]); err != nil {
-			return err
-		}
-		ops, size, n = ops[n+1:], 0, -1
-	}
-	if err := r.s.j.submit(ctx, ops); err != nil {
+	w := remoteWrite{r: r, held: r.holdings()}
+	if err := w.retries(ctx, u); err != nil {
 		return err
 	}
-	failing := len(u.PutRetry) > 0
-	if !failing && len(u.DelRetry) > 0 {
-		txn := r.s.j.db.NewTransaction(false)
-		failing = r.anyRetry(txn)
-		txn.Discard()
+	w.rest(u)
+	if u.Cursor == nil && len(w.ops) == 0 {
+		return nil
+	}
+	cursor := r.Cursor()
+	if u.Cursor != nil {
+		cursor = *u.Cursor
+	}
+	if err := w.submit(ctx, cursor); err != nil {
+		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -262,12 +272,7 @@ func (r *Remote) commit(ctx context.Context, u Update) error {
 	} else {
 		r.history.note(r.s.j.now(), r.cursor)
 	}
-	if len(u.PutRetry)+len(u.DelRetry) > 0 {
-		r.failing = failing
-	}
-	if u.Cursor != nil {
-		r.cursor = *u.Cursor
-	}
+	r.cursor = cursor
 	if u.FullSync != nil || u.EndFullSync {
 		r.full = u.FullSync
 	}
@@ -312,32 +317,4 @@ func (r *Remote) check(u *Update) error {
 		u.FullSync = &f
 	}
 	return nil
-}
-
-// ops encodes an update, retry records first.
-func (r *Remote) ops(u Update) []op {
-	src := r.s.name
-	ops := make([]op, 0, len(u.PutRetry)+len(u.DelRetry)+3)
-	for i := range u.PutRetry {
-		key := retryKey(src, r.name, u.PutRetry[i].Path)
-		ops = append(ops, op{key, u.PutRetry[i].encode(key)})
-	}
-	for _, p := range u.DelRetry {
-		ops = append(ops, op{retryKey(src, r.name, p), nil})
-	}
-	if u.Cursor != nil {
-		key := remoteKey(kindCursor, src, r.name)
-		ops = append(ops, op{key, u.Cursor.encode(key)})
-	}
-	if u.FullSync != nil {
-		key := remoteKey(kindFull, src, r.name)
-		ops = append(ops, op{key, u.FullSync.encode(key)})
-	} else if u.EndFullSync {
-		ops = append(ops, op{remoteKey(kindFull, src, r.name), nil})
-	}
-	if u.State != nil {
-		key := remoteKey(kindState, src, r.name)
-		ops = append(ops, op{key, u.State.encode(key)})
-	}
-	return ops
 }

@@ -229,13 +229,11 @@ func TestNoSpaceLeavesTheJournalUsable(t *testing.T) {
 	j := openTest(t)
 	s := source(t, j)
 	tree(t, s)
-	j.minFree = 1 << 62
-	j.roomChecked = j.roomChecked.Add(-2e9)
+	j.reserve.minFree = 1 << 62
 	if _, err := s.Record(context.Background(), []Observation{file("f", 9, 0)}); !errors.Is(err, ErrNoSpace) {
 		t.Error(err)
 	}
-	j.minFree = 0
-	j.roomChecked = j.roomChecked.Add(-2e9)
+	j.reserve.minFree = 0
 	equal(t, "seq", record(t, s, file("f", 9, 0))[0].Seq, 5)
 }
 
@@ -252,5 +250,28 @@ func TestClosed(t *testing.T) {
 	}
 	if _, err := s.Entries(1, 1); !errors.Is(err, ErrClosed) {
 		t.Error(err)
+	}
+}
+
+// TestStateBeforeProbes: states without a probe are stored as they were before
+// there were any, so that either version reads them.
+func TestStateBeforeProbes(t *testing.T) {
+	key := remoteKey(kindState, "www", "nas")
+	s := RemoteState{Held: "empty", HeldSince: when, Approved: 3, LastFull: when, Target: "h::m", Filter: "f", Place: "p"}
+	for _, version := range []byte{1, 2} {
+		val := s.encode(key)
+		if val[0] != version {
+			t.Errorf("%+v is stored as version %d", s, val[0])
+		}
+		got, err := decodeRemoteState(key, val)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "state", got, s)
+		s.Probe = Probe{At: when, Of: "h::m", Dirty: true, Findings: []Finding{{ID: "W-OWNERS", Since: when, Detail: "d"}}}
+	}
+	val := s.encode(key)
+	if _, err := decodeRemoteState(key, (&encoder{b: val[: len(val)-6 : len(val)-6]}).seal(key)); err == nil {
+		t.Error("half a finding was accepted")
 	}
 }

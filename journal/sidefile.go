@@ -9,6 +9,8 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+
+	"gorsyncd/journal/failpoint"
 )
 
 // sideFile is what is kept beside the database to notice that it was lost,
@@ -16,9 +18,10 @@ import (
 // complaint.
 type sideFile struct {
 	Version int               `json:"version"`
-	Epoch   string            `json:"epoch"` // random, the same in the database
-	Heads   map[string]uint64 `json:"heads"` // per source, acknowledged at the time of writing
-	Sum     uint32            `json:"sum"`   // CRC-32C of the rest
+	Epoch   string            `json:"epoch"`            // random, the same in the database
+	Heads   map[string]uint64 `json:"heads"`            // per source, acknowledged at the time of writing
+	Serial  uint64            `json:"serial,omitempty"` // of the newest commit then; not in version 1
+	Sum     uint32            `json:"sum"`              // CRC-32C of the rest
 }
 
 func sidePath(dir string) string { return filepath.Clean(dir) + ".check" }
@@ -46,7 +49,7 @@ func readSide(dir string) (*sideFile, error) {
 	err = json.Unmarshal(b, f)
 	switch {
 	case err != nil:
-	case f.Version != 1:
+	case f.Version != 1 && f.Version != 2:
 		err = fmt.Errorf("unknown version %d", f.Version)
 	case f.Sum != f.sum():
 		err = errChecksum
@@ -60,7 +63,7 @@ func readSide(dir string) (*sideFile, error) {
 // writeSide replaces the side file so that a crash leaves the old or the new
 // one.
 func writeSide(dir string, f *sideFile) error {
-	f.Version = 1
+	f.Version = 2
 	f.Sum = f.sum()
 	b, err := json.Marshal(f)
 	if err != nil {
@@ -70,9 +73,11 @@ func writeSide(dir string, f *sideFile) error {
 	if err := writeDurable(name+".tmp", append(b, '\n')); err != nil {
 		return fmt.Errorf("write journal checkpoint: %w", err)
 	}
+	failpoint.Hit("journal.checkpoint.written")
 	if err := os.Rename(name+".tmp", name); err != nil {
 		return fmt.Errorf("write journal checkpoint: %w", err)
 	}
+	failpoint.Hit("journal.checkpoint.placed")
 	return syncDir(filepath.Dir(name))
 }
 
@@ -106,16 +111,16 @@ func syncDir(dir string) error {
 	return nil
 }
 
-// checkpoint writes the heads acknowledged so far to the side file, if any
-// has moved.
+// checkpoint writes the heads and the serial acknowledged so far to the side
+// file, if there was a commit.
 func (j *Journal) checkpoint() error {
 	j.checkpointing.Lock()
 	defer j.checkpointing.Unlock()
-	f := &sideFile{Epoch: j.epoch, Heads: map[string]uint64{}}
+	f := &sideFile{Epoch: j.epoch, Heads: map[string]uint64{}, Serial: j.serial.Load()}
 	for _, s := range j.all() {
 		f.Heads[s.name] = s.Head()
 	}
-	if j.side != nil && maps.Equal(f.Heads, j.side.Heads) {
+	if j.side != nil && j.side.Serial == f.Serial && maps.Equal(f.Heads, j.side.Heads) {
 		return nil
 	}
 	if err := writeSide(j.dir, f); err != nil {

@@ -71,9 +71,12 @@ func (s *Source) setHeader(h header) {
 // commit writes ops together with the header, if that changed, and takes it
 // over. The caller holds writing.
 func (s *Source) commit(ctx context.Context, h header, ops []op) error {
+	for i := range ops {
+		h.Digest += ops[i].delta()
+	}
 	if h != s.header() {
 		key := sourceKey(s.name)
-		ops = append(ops, op{key, h.encode(key)})
+		ops = append(ops, op{key: key, val: h.encode(key)})
 	}
 	if len(ops) == 0 {
 		return nil
@@ -103,6 +106,14 @@ func (s *Source) edit(ctx context.Context, change func(*header)) error {
 func (s *Source) Root() (RootID, bool) {
 	h := s.header()
 	return h.Root, h.HasRoot
+}
+
+// Recorded is when Record last changed anything, zero when that is not known.
+func (s *Source) Recorded() time.Time {
+	if ns := s.header().Recorded; ns != 0 {
+		return time.Unix(0, ns)
+	}
+	return time.Time{}
 }
 
 // SetRoot stores the identity of the root.

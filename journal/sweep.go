@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"gorsyncd/journal/failpoint"
 )
 
 // sweepGrace is how long a tombstone stays after every remote has passed it:
@@ -45,6 +47,7 @@ func (s *Source) sweepStep(ctx context.Context, acked uint64) (more bool, err er
 		if h.Swept >= acked {
 			return nil, nil
 		}
+		failpoint.Hit("journal.sweep")
 		d := newSweeper(s, txn, h)
 		it := scan(txn, prefix(kindEntry, s.name))
 		defer it.Close()
@@ -90,6 +93,10 @@ func (s *Source) sweepPinned(ctx context.Context) (more bool, err error) {
 			if err != nil {
 				return nil, err
 			}
+			was, err := storedMark(s.j, txn, key)
+			if err != nil {
+				return nil, err
+			}
 			path := pathOf(key[len(pre):])
 			if pinned, err := s.inRetry(txn, path); err != nil {
 				return nil, err
@@ -104,7 +111,7 @@ func (s *Source) sweepPinned(ctx context.Context) (more bool, err error) {
 				more = true
 				return d.ops, nil
 			}
-			d.ops = append(d.ops, op{key, nil})
+			d.ops = append(d.ops, op{key, nil, was})
 		}
 		return d.ops, nil
 	})
@@ -150,8 +157,9 @@ func (d *sweeper) entry(e Entry) (done bool, err error) {
 	}
 	if pinned {
 		key := pinKey(d.s.name, e.Path)
-		d.ops = append(d.ops, op{key, encodeSeq(key, e.Seq)})
-		return true, nil
+		was, err := storedMark(d.s.j, d.txn, key)
+		d.ops = append(d.ops, op{key, encodeSeq(key, e.Seq), was})
+		return err == nil, err
 	}
 	return d.shadow(e.Path, e.Seq)
 }
@@ -190,9 +198,10 @@ func (d *sweeper) delete(key []byte, path string, r Record) {
 		return
 	}
 	d.gone[string(key)] = true
-	d.ops = append(d.ops, op{key, nil})
+	d.ops = append(d.ops, op{key, nil, r.mark})
 	d.h.Index--
 	if r.linked() {
-		d.ops = append(d.ops, op{inodeKey(d.s.name, r.Dev, r.Ino, path), nil})
+		key := inodeKey(d.s.name, r.Dev, r.Ino, path)
+		d.ops = append(d.ops, op{key, nil, inodeMark(key)})
 	}
 }

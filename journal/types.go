@@ -32,6 +32,8 @@ type Entry struct {
 	// Count is the number of indexed paths that went away: for OpRemove at
 	// least 1, for OpChange what was below a directory that is none any more.
 	Count uint64
+
+	mark uint64 // as stored
 }
 
 // Type is the kind of a file.
@@ -73,6 +75,7 @@ type Record struct {
 
 	baseline bool   // LastSeq is no entry of this path
 	below    uint64 // no directories: records below that it shadows, until they are swept
+	mark     uint64 // as stored
 }
 
 // Observation is what was seen at a path.
@@ -156,6 +159,40 @@ type RemoteState struct {
 	Target      string    // address it was last replicated to: another one needs a full sync
 	Filter      string    // digest of the filter it was last replicated with: likewise
 	Place       string    // identity of a local target's directory: another one is another disk
+	Probe       Probe
+	Verify      VerifyState
+}
+
+// Probe is what a look at the remote itself has found: whether it keeps what
+// it is given.
+type Probe struct {
+	At       time.Time // of the last one that came to a result; zero for none
+	Of       string    // what was asked of which target: another question needs another probe
+	Dirty    bool      // one may have left its files on the remote
+	Findings []Finding // what the remote does not keep, in order of ID; not to be changed
+}
+
+// Finding is one thing that a remote does not keep.
+type Finding struct {
+	ID     string // stable, such as W-OWNERS
+	Since  time.Time
+	Detail string // what was seen
+}
+
+// VerifyState is what the last comparison of a remote with its source came to.
+// The zero value stands for none.
+type VerifyState struct {
+	Started, Ended time.Time
+	Sub            string    // only this subtree; "" for everything
+	Checksum       bool      // contents were compared
+	Complete       bool      // everything could be compared
+	Dirs, Paths    uint64    // compared
+	Found          uint64    // paths that differed
+	Repaired       uint64    // of them, those whose repair was journaled
+	Diverged       uint64    // paths that are known to differ and are not repaired, from earlier ones as well
+	DivergedSum    bool      // some of them may differ in content alone
+	DivergedAt     time.Time // when such a path was last found
+	Scheduled      time.Time // up to when the schedule has been served
 }
 
 // RootID tells whether a source root is still the same directory.
@@ -163,10 +200,14 @@ type RootID struct {
 	Path string
 	Dev  uint64
 	Ino  uint64
-	FSID uint64 // statfs f_fsid
+	FSID uint64 // see FileSystemID
 
 	// Mounts are the mount points below the root, relative to it, sorted and
 	// joined by NUL: one that is none any more has lost what was in it to the
 	// eye only.
 	Mounts string
+
+	// Mount tells one mounting of the file system from another, as far as a
+	// complete scan has followed it; "" is unknown.
+	Mount string
 }
