@@ -15,6 +15,8 @@ const (
 	hintWrite                  // content changed
 	hintName                   // the name appeared, went away or was moved
 	hintEvent                  // with hintName: an event said so, nobody only suspects it
+	hintMade                   // with hintName: the name appeared
+	hintGone                   // with hintName: what had the name was removed, not moved away
 )
 
 // Limits of the coalescer.
@@ -185,7 +187,8 @@ func (c *coalescer) schedule(it *item) {
 	case it.level == 0:
 		it.at = max(1, min(it.last+c.settle, it.first+c.settleMax))
 	default:
-		it.at = max(1, min(it.last+max(hotQuiet, c.settle), it.looked+backoff(it.level)))
+		// A path that has paused for longer than its back-off settles again, too.
+		it.at = max(1, min(it.last+max(hotQuiet, c.settle), max(it.looked+backoff(it.level), it.first+c.settle)))
 	}
 	heap.Fix(&c.queue, it.index)
 }

@@ -67,6 +67,23 @@ func TestHotPath(t *testing.T) {
 	}
 }
 
+// TestHotPathSettlesAfterAPause: what was hot and has paused is not looked at
+// in the middle of its next change.
+func TestHotPathSettlesAfterAPause(t *testing.T) {
+	c := newCoalescer(2*time.Millisecond, time.Second)
+	now := time.Duration(0)
+	for ; now <= 1100*time.Millisecond; now += time.Millisecond {
+		c.add("big", hintWrite, now, int64(now))
+		popAll(c, now) // looked at once, while it is being written
+	}
+	popAll(c, 2*time.Second)
+	start := 3500 * time.Millisecond // longer than its back-off, not yet forgotten
+	c.add("big", hintWrite, start, int64(start))
+	if at, _ := c.next(); at != start+2*time.Millisecond {
+		t.Errorf("due at %v, want settle after %v", at, start)
+	}
+}
+
 // TestRepeatedEditsAreNotHot: somebody who saves every 50 ms waits for nothing.
 func TestRepeatedEditsAreNotHot(t *testing.T) {
 	c := newCoalescer(2*time.Millisecond, time.Second)

@@ -28,10 +28,15 @@
 //     system that was unmounted, and a root that is missing, empty or another
 //     one, are held: nothing is recorded of them until they are back or Approve
 //     is called.
+//   - A directory that may have been elsewhere between two looks is reported as
+//     renewed: remotes may have read what stood in its place.
 //   - An equal fingerprint is taken for no change, with two exceptions: a racy
 //     record (see package journal) is confirmed 50 ms later unless an event came,
 //     and a file that had an event after its record was made is journaled with a
 //     comparison of content.
+//   - When the file system at the root was mounted anew, what had changed in the
+//     ten minutes before the last record is journaled once more with a comparison
+//     of content: a power cut can keep a file's new times and lose its data.
 //   - Excluded paths are never observed, excluded directories never watched. What
 //     is excluded is not removed: its records stay.
 //
@@ -43,7 +48,9 @@
 // round every 10 s, which also covers directories above the limit of watches.
 // A hard link that was made, and removed or moved away before it was looked at,
 // leaves another ctime on the remaining name; there is nothing to replicate and
-// the next scan takes it over.
+// the next scan takes it over. What was written through such a name before it
+// went is found by a scan, too, which follows such names as often as its cost
+// allows, and before a fence where it takes less than a second: see doubt.
 //
 // A content that was changed with all time stamps kept is found by none; only
 // the clock of the file system being set back can do that.

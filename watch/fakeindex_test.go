@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"gorsyncd/journal"
 )
@@ -23,6 +24,7 @@ type fakeIndex struct {
 	log      []journal.Entry // all entries, superseded ones too
 	root     journal.RootID
 	hasRoot  bool
+	recorded time.Time
 	baseline bool
 	fail     error // returned by Record
 	calls    int
@@ -236,6 +238,12 @@ func (f *fakeIndex) SetRoot(_ context.Context, id journal.RootID) error {
 	defer f.mu.Unlock()
 	f.root, f.hasRoot = id, true
 	return nil
+}
+
+func (f *fakeIndex) Recorded() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.recorded
 }
 
 func (f *fakeIndex) Baseline() bool {

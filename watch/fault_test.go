@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -73,11 +74,26 @@ func TestDirectoryThatWasAway(t *testing.T) {
 }
 
 // TestMoveAndRemove: fsnotify sends an error while it holds the lock of Add
-// when a watched directory is moved and removed at once.
+// when a watched directory is moved and removed before the event of its move is
+// read.
 func TestMoveAndRemove(t *testing.T) {
 	r := startTree(t, func(r *rig) { r.sh(`echo 1 > f`) })
-	for range 300 {
+	for range 100 {
 		r.sh(`mkdir d; mv d e; rmdir e; mkdir d; rmdir d`)
+	}
+	for range 5 {
+		r.sh(`for i in $(seq 100); do mkdir d$i; done`)
+		r.fence() // all are watched
+		for i := range 100 {
+			d, e := r.path(fmt.Sprint("d", i+1)), r.path("e")
+			if err := errors.Join(os.Rename(d, e), os.Remove(e)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.fence()
+	}
+	if r.tree.Status().WatchErrors == 0 {
+		t.Error("fsnotify had no error to send: this tests nothing")
 	}
 	r.sh(`mkdir last; echo 1 > last/f`)
 	r.settled()
@@ -164,6 +180,15 @@ func TestWatchLimit(t *testing.T) {
 	r.settled() // a fence scans what has no watch
 	r.sh(`for i in $(seq 8 20); do echo more >> d$i/e/f; done`)
 	r.eventually("unwatched directories are scanned", func() bool { return len(r.diff()) == 0 })
+	r.sh(`for i in $(seq 8 20); do mkdir d$i/p d$i/q; echo 1 > d$i/p/f; echo 22 > d$i/q/f; done`)
+	r.settled()
+	var inside []string
+	for i := range 13 {
+		inside = append(inside, fmt.Sprintf("d%d/p/f", i+8), fmt.Sprintf("d%d/q/f", i+8))
+	}
+	swapped(t, r, func() {
+		r.sh(`for i in $(seq 8 20); do cd d$i; mv p t; mv q p; mv p q; mv t p; cd ..; done`)
+	}, inside...)
 	writeSysctl(t, limit, "1000")
 	r.eventually("all are watched", func() bool { return r.tree.Status().Unwatched == 0 })
 	r.sh(`for i in $(seq 8 20); do echo 3 >> d$i/e/f; done`)

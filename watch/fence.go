@@ -19,11 +19,13 @@ var fenceCount atomic.Uint64
 // are done; all scans that were pending then are done. An overflow may swallow
 // the event: then the scan of the whole tree that follows stands for it.
 type fence struct {
-	seen   bool // guarded by Tree.mu; so is membership of Tree.fences
-	done   chan error
-	looked bool     // the loop's: stage two is over
-	groups []*group // the loop's: scans to wait for
-	hurry  bool     // the loop's: the coalescer was told
+	seen    bool // guarded by Tree.mu; so is membership of Tree.fences
+	done    chan error
+	looked  bool     // the loop's: stage two is over
+	groups  []*group // the loop's: scans to wait for
+	hurry   bool     // the loop's: the coalescer was told
+	linked  bool     // the loop's: names of linked files were searched for
+	doubted bool     // the loop's: a doubt was answered
 }
 
 // Fence returns when every change that was made in the tree before the call is
@@ -122,8 +124,17 @@ func (t *Tree) advance(f *fence) {
 			return
 		}
 	}
-	if len(t.links) > 0 {
+	if len(t.links) > 0 && !f.linked {
+		// Once: names that are missing after that are those of later changes,
+		// and a tree where files are linked all the time has always some.
+		f.linked = true
 		t.fullScan(suspects{})
+		f.groups = t.scans.active()
+		return
+	}
+	if t.doubt.raised && t.doubt.took < doubtQuick && !f.doubted {
+		f.doubted = true
+		t.doubtScan()
 		f.groups = t.scans.active()
 		return
 	}

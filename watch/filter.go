@@ -9,6 +9,10 @@ import (
 // local targets. It is never replicated, whatever the rules say.
 const PartialDir = ".gorsyncd-partial"
 
+// ProbeName is what gorsyncd puts directly into a target for a moment, to see
+// what is kept there. In a source nothing of that name is replicated.
+const ProbeName = ".gorsyncd-probe"
+
 // Rule is one line of a filter as the user wrote it.
 type Rule struct {
 	Text   string // an rsync filter rule, or a bare pattern, which excludes
@@ -47,8 +51,8 @@ type Filter struct {
 // ParseFilter compiles rules in order. The first rule it cannot use is
 // returned as a *RuleError.
 func ParseFilter(rules []Rule) (*Filter, error) {
-	f := &Filter{rules: make([]compiled, 0, len(rules)+1)}
-	f.rules = append(f.rules, builtin)
+	f := &Filter{rules: make([]compiled, 0, len(rules)+len(builtin))}
+	f.rules = append(f.rules, builtin...)
 	for _, r := range rules {
 		include, pattern, reason := splitRule(r.Text)
 		if reason != "" {
@@ -60,9 +64,13 @@ func ParseFilter(rules []Rule) (*Filter, error) {
 }
 
 var (
-	builtin  = compile(Rule{Text: "- " + PartialDir + "/", Origin: "built in"}, false, PartialDir+"/")
-	noFilter = &Filter{rules: []compiled{builtin}}
+	builtin  = []compiled{builtinRule(PartialDir + "/"), builtinRule("/" + ProbeName)}
+	noFilter = &Filter{rules: builtin}
 )
+
+func builtinRule(pattern string) compiled {
+	return compile(Rule{Text: "- " + pattern, Origin: "built in"}, false, pattern)
+}
 
 // Match says whether path, relative to the root, is excluded, by itself or
 // because an ancestor directory is. The root itself ("") never is.

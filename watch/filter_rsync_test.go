@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 // seed returns the seed of a random test: from the environment to replay one,
@@ -51,7 +53,7 @@ func TestFilterAgainstRsync(t *testing.T) {
 	}
 }
 
-func compareWithRsync(t *testing.T, rules []Rule, src string, paths []string) {
+func compareWithRsync(t rapid.TB, rules []Rule, src string, paths []string) {
 	t.Helper()
 	f, err := ParseFilter(rules)
 	if err != nil {

@@ -106,8 +106,13 @@ func TestNilFilter(t *testing.T) {
 	if f.Match("a/b", false).Excluded || !f.Match("a/"+PartialDir+"/x", false).Excluded {
 		t.Error("a nil filter excludes exactly the partial directories")
 	}
-	if got := f.Args(); len(got) != 1 {
-		t.Errorf("Args() = %q, want the built-in rule", got)
+	for _, dir := range []bool{true, false} {
+		if !f.Match(ProbeName, dir).Excluded || f.Match("a/"+ProbeName, dir).Excluded {
+			t.Error("the name of probes is reserved at the root, and nowhere else")
+		}
+	}
+	if got := f.Args(); len(got) != 2 {
+		t.Errorf("Args() = %q, want the built-in rules", got)
 	}
 }
 

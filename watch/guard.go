@@ -106,7 +106,7 @@ func (t *Tree) judge(h *handle) (string, error) {
 		return fmt.Sprintf(emptyRoot, t.abs), nil
 	}
 	known, ok := t.o.Roots.Root()
-	if ok && t.o.Guard.SameFilesystem && lost != "" && !sameRoot(known, t.identify(h)) {
+	if ok && t.o.Guard.SameFilesystem && lost != "" && !known.SameDir(t.identify(h)) {
 		return fmt.Sprintf("source root %s is another directory or file system than before, and %q is missing from it", t.abs, lost), nil
 	}
 	return "", nil
@@ -143,17 +143,10 @@ func (t *Tree) hasIncluded(h *handle, names []string) bool {
 // identify describes the root as it is stored.
 func (t *Tree) identify(h *handle) journal.RootID {
 	id := journal.RootID{Path: t.abs, Dev: uint64(h.st.Dev), Ino: h.st.Ino}
-	var fs unix.Statfs_t
-	if unix.Fstatfs(h.fd, &fs) == nil {
-		id.FSID = uint64(uint32(fs.Fsid.Val[0]))<<32 | uint64(uint32(fs.Fsid.Val[1]))
+	if fsid, err := journal.FileSystemID(h.fd); err == nil {
+		id.FSID = fsid
 	}
 	return id
-}
-
-// sameRoot compares identities. The device number of a file system may change
-// at each mount; on some the fsid is made of it, on others it is permanent.
-func sameRoot(a, b journal.RootID) bool {
-	return a.Ino == b.Ino && (a.Dev == b.Dev || a.FSID != 0 && a.FSID == b.FSID)
 }
 
 // hold stops everything until the root is right again or approved. What is
@@ -174,6 +167,7 @@ func (t *Tree) forgetPending() {
 	t.co.reset()
 	t.scans.clear()
 	t.found.clear()
+	t.late = lateLinks{}
 	t.confirms.reset()
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -187,7 +181,7 @@ func (t *Tree) forgetPending() {
 func (t *Tree) accept(ctx context.Context, h *handle) error {
 	id := t.identify(h)
 	known, ok := t.o.Roots.Root()
-	id.Mounts = known.Mounts
+	id.Mounts, id.Mount = known.Mounts, known.Mount
 	if !ok || known != id {
 		if err := t.o.Roots.SetRoot(ctx, id); err != nil {
 			return err
@@ -205,7 +199,8 @@ func (t *Tree) accept(ctx context.Context, h *handle) error {
 	if err := t.readMounts(); err != nil {
 		return err
 	}
-	t.fullScan(suspects{})
+	t.mountID = mountID(h.fd)
+	t.lostScan(t.unsettled(known.Mount, t.mountID))
 	return nil
 }
 

@@ -48,7 +48,7 @@ func (t *Tree) overflow(n uint64) {
 		return
 	}
 	now := time.Now()
-	t.fullScan(suspects{from: now.Add(-suspectBefore).UnixNano(), until: now.UnixNano()})
+	t.lostScan(suspects{from: now.Add(-suspectBefore).UnixNano(), until: now.UnixNano()})
 	t.co.hurry()
 }
 
@@ -77,6 +77,12 @@ func hintOf(op fsnotify.Op) hint {
 	if op.Has(fsnotify.Create) || op.Has(fsnotify.Remove) || op.Has(fsnotify.Rename) {
 		h |= hintName | hintEvent
 	}
+	if op.Has(fsnotify.Create) {
+		h |= hintMade
+	}
+	if op.Has(fsnotify.Remove) {
+		h |= hintGone
+	}
 	if op.Has(fsnotify.Write) {
 		h |= hintWrite
 	}
@@ -96,7 +102,7 @@ func (t *Tree) hint(rel string, h hint, ev *event) {
 		// it was moved back. What was watched after this event was received is
 		// watched for good.
 		if n := t.w.find(rel); n != nil && n.added <= int64(ev.mono) {
-			n.stale, n.moved = true, true
+			n.stale = true
 		}
 	}
 	if t.o.Filter.excludes(rel, false) && t.o.Filter.excludes(rel, true) {
@@ -104,6 +110,9 @@ func (t *Tree) hint(rel string, h hint, ev *event) {
 			return
 		}
 		rel, h = dirOf(rel), hintAttr // its parent's mtime has changed
+	}
+	if n := t.w.find(rel); h&hintName != 0 && (n == nil || n.told < int64(ev.mono)) {
+		t.away.note(rel, ev.mono)
 	}
 	t.co.add(rel, h, t.now(), ev.wall)
 }

@@ -3,6 +3,8 @@ package watch
 import (
 	"maps"
 
+	"golang.org/x/sys/unix"
+
 	"gorsyncd/journal"
 )
 
@@ -47,7 +49,7 @@ func (t *Tree) siblings(o journal.Observation) error {
 		}
 	}
 	key := fileKey{s.Dev, s.Ino}
-	if len(paths) >= int(s.Nlink) {
+	if len(paths) >= int(s.Nlink) && t.named(paths, s) >= int(s.Nlink) {
 		delete(t.links, key)
 		delete(t.searched, key)
 		return nil
@@ -59,12 +61,76 @@ func (t *Tree) siblings(o journal.Observation) error {
 		return nil
 	}
 	t.links[key] = s.Nlink
+	t.log.Debug("names of a linked file are missing", "source", t.abs, "path", o.Path, "links", s.Nlink, "known", len(paths))
 	if dir := t.w.find(dirOf(o.Path)); dir != nil {
 		g := t.scans.group(nil, t.now())
 		t.scans.push(scan{rel: dirOf(o.Path), key: dir.key, group: g})
 		g.close(t.now())
 	}
 	return nil
+}
+
+// lateLinks are files with several names that a scan of the whole tree found
+// changed. It may have passed the place of another name before the link was
+// made, and link(2) causes no event there, so they are looked at when it is
+// complete.
+type lateLinks struct {
+	seen map[fileKey]journal.Observation
+	more bool // there were too many: another scan finds what is left
+}
+
+func (l *lateLinks) add(o journal.Observation) {
+	key := fileKey{o.State.Dev, o.State.Ino}
+	switch {
+	case len(l.seen) < maxLinks:
+		if l.seen == nil {
+			l.seen = map[fileKey]journal.Observation{}
+		}
+		l.seen[key] = o
+	default:
+		l.more = true
+	}
+}
+
+// lookAtLate looks for the other names of what a complete scan has collected.
+func (t *Tree) lookAtLate() error {
+	late := t.late
+	t.late = lateLinks{}
+	for _, o := range late.seen {
+		if err := t.siblings(o); err != nil {
+			return err
+		}
+	}
+	if late.more {
+		t.fullScan(suspects{})
+	}
+	return nil
+}
+
+// named counts the paths that still are names of an inode. The index may have one
+// more for a moment: of a directory that was moved it knows the new place before
+// it knows that the old one is gone.
+func (t *Tree) named(paths []string, s journal.State) int {
+	root, err := t.openAccepted()
+	if err != nil {
+		return 0
+	}
+	defer root.close()
+	n := 0
+	for _, p := range paths {
+		dir, err := root.open(dirOf(p))
+		if err != nil {
+			continue
+		}
+		var st unix.Stat_t
+		if fstatat(dir.fd, baseOf(p), &st) == nil {
+			if found := stateOf(&st, t.rootKey.dev); found.Dev == s.Dev && found.Ino == s.Ino {
+				n++
+			}
+		}
+		dir.close()
+	}
+	return n
 }
 
 // searchLinks notes that a scan of the whole tree begins, which finds all names

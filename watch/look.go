@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gorsyncd/journal"
+	"gorsyncd/journal/failpoint"
 )
 
 // look is one path to be observed, and while it is worked on, what was found.
@@ -53,6 +54,7 @@ func (t *Tree) scanCollapsed(d due) {
 		t.co.addNow(d.path, hintName, t.now(), d.wall)
 		return
 	}
+	t.doubt.raised = t.doubt.raised || d.hints.cameAndWent()
 	s := suspects{names: d.touched, events: d.wall}
 	if d.touched == nil {
 		s = suspects{from: d.wall - int64(suspectBefore), until: d.wall}
@@ -165,6 +167,7 @@ func (b *batch) observe(i int) {
 		return
 	}
 	if !b.enter(dirOf(l.path)) {
+		t.doubt.raised = t.doubt.raised || l.hints.cameAndWent()
 		return
 	}
 	l = &b.list[i] // enter may have grown the list
@@ -177,6 +180,7 @@ func (b *batch) observe(i int) {
 	}
 	var st unix.Stat_t
 	err := fstatat(b.dir.fd, baseOf(l.path), &st)
+	failpoint.Hit("watch.lstat")
 	switch {
 	case err == nil:
 		l.dir, l.key, l.exists = isDir(&st), keyOf(&st), true
@@ -194,11 +198,12 @@ func (b *batch) observe(i int) {
 		if t.keepGone(b.root, l.path) {
 			return
 		}
+		t.doubtGone(l)
 	default:
 		t.troubled(l.path, "stat", err)
 		return
 	}
-	if l.hints&hintName != 0 && t.linksSeen {
+	if t.linksSeen { // whatever the hints: the event of the removal may be on its way
 		if r, ok, err := t.o.Index.Lookup(l.path); err == nil && ok && (!l.exists || l.key.ino != r.Ino) {
 			t.unlinked(l.path, l.path, r.State) // an error of the index comes back from Record
 		}
@@ -206,8 +211,10 @@ func (b *batch) observe(i int) {
 	o := journal.Observation{Path: l.path, At: at, Confirm: l.confirm != 0 && err == nil}
 	if err == nil {
 		o.State = stateOf(&st, t.rootKey.dev)
-		o.Renewed = l.dir && t.wasAway(l.path, l.key)
+		was := t.away.take(l.path)
+		o.Renewed = l.dir && (was || t.movedSilently(o))
 	} else {
+		t.away.take(l.path)
 		o.Renewed = l.hints&hintEvent != 0
 		t.dropped(l.path)
 	}
@@ -263,7 +270,7 @@ func (b *batch) record(ctx context.Context) error {
 		}
 		l := &b.list[b.of[i]]
 		delete(t.approved, l.path)
-		if r.Seq != 0 && l.hints != 0 {
+		if r.Seq != 0 {
 			if err := t.siblings(*o); err != nil {
 				return err
 			}
@@ -291,14 +298,6 @@ func (b *batch) record(ctx context.Context) error {
 		g.close(t.now())
 	}
 	return nil
-}
-
-// wasAway says whether the directory that is at the path, and was there before,
-// may have been elsewhere in between. Remotes may have acted on that: what is
-// in it has to be journaled anew, although none of it looks changed.
-func (t *Tree) wasAway(path string, key fileKey) bool {
-	n := t.w.find(path)
-	return n != nil && n.moved && n.key == key
 }
 
 // live says whether events of the path arrive, so that silence means

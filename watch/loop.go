@@ -66,6 +66,9 @@ func (t *Tree) nextDue() time.Duration {
 	if at, ok := t.co.next(); ok {
 		next = min(next, at)
 	}
+	if t.doubt.raised {
+		next = min(next, max(t.doubt.next, 0))
+	}
 	if at, ok := t.confirms.next(); ok {
 		next = min(next, at)
 	}
@@ -91,6 +94,7 @@ func (t *Tree) step(ctx context.Context) (busy bool, err error) {
 		t.settleFences()
 		return false, nil
 	}
+	t.answerDoubt()
 	looked, err := t.looks(ctx)
 	if err != nil {
 		return false, err
@@ -104,6 +108,9 @@ func (t *Tree) step(ctx context.Context) (busy bool, err error) {
 		return false, err
 	}
 	t.settleFences()
+	if !looked && !scanned && t.co.pending == 0 && !t.scans.busy() {
+		t.away.idle(t.again)
+	}
 	return looked || scanned || confirmed, nil
 }
 
@@ -123,7 +130,7 @@ func (t *Tree) takeRequests(ctx context.Context) error {
 	}
 	for _, p := range r.rescan {
 		if p == "" {
-			t.fullScan(suspects{})
+			t.lostScan(suspects{})
 			continue
 		}
 		if n := t.w.find(p); n != nil {

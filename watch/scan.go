@@ -2,12 +2,14 @@ package watch
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"gorsyncd/journal"
+	"gorsyncd/journal/failpoint"
 )
 
 // fullScan asks for a scan of the whole tree. If one is under way another
@@ -22,9 +24,17 @@ func (t *Tree) fullScan(s suspects) {
 	g.done = func(took time.Duration) { t.fullScanDone(g, took) }
 	t.scans.full = g
 	t.scans.dirs = 0
+	t.doubt.raised = false
 	t.searchLinks()
 	t.scans.push(scan{key: t.rootKey, deep: true, group: g, suspects: s})
 	g.close(t.now())
+}
+
+// lostScan is one before which events may have been lost, or nobody was there
+// to receive them.
+func (t *Tree) lostScan(s suspects) {
+	t.scans.lost = true
+	t.fullScan(s)
 }
 
 // fullScanDone runs when the last directory of a full scan is journaled.
@@ -40,14 +50,19 @@ func (t *Tree) fullScanDone(g *group, took time.Duration) {
 		t.scans.push(scan{key: t.rootKey, deep: true, group: g, suspects: s})
 		return
 	}
-	t.scans.full = nil
+	t.scans.full, t.scans.lost = nil, false
 	t.scans.complete = true
+	t.doubt.scanned(t.now(), took)
 	t.nextRound = max(t.nextRound, t.now()+10*took)
 	t.mu.Lock()
 	t.status.Scans++
 	t.status.LastScan = time.Now()
 	t.mu.Unlock()
-	t.log.Info("scan complete", "source", t.abs, "duration_seconds", took.Seconds(), "dirs", t.scans.dirs)
+	level := slog.LevelInfo
+	if g.quiet {
+		level = slog.LevelDebug
+	}
+	t.log.Log(context.Background(), level, "scan complete", "source", t.abs, "duration_seconds", took.Seconds(), "dirs", t.scans.dirs)
 }
 
 // scanNext scans one directory. What it found is passed to the index together
@@ -77,8 +92,15 @@ func (t *Tree) scanned(ctx context.Context) error {
 	if !t.scans.complete {
 		return nil
 	}
+	failpoint.Hit("watch.scan.done")
 	t.scans.complete = false
 	t.emptyOK = false
+	if err := t.settled(ctx); err != nil {
+		return err
+	}
+	if err := t.lookAtLate(); err != nil {
+		return err
+	}
 	if t.o.Roots.Baseline() {
 		if err := t.o.Roots.EndBaseline(ctx); err != nil {
 			return err
@@ -107,6 +129,7 @@ type todo struct {
 	force bool          // look unchanged, but are suspect
 	other bool          // the index has another inode, or nothing
 	mount bool          // the index has a directory of another file system
+	away  bool          // the directory may have been elsewhere, and nobody has seen it
 	was   journal.State // what the index has
 }
 
@@ -148,11 +171,16 @@ func (t *Tree) scanDir(ctx context.Context, sc scan) error {
 		t.notThere(sc.rel, "read directory", err)
 		return nil
 	}
+	failpoint.Hit("watch.scan.dir")
 	t.scans.dirs++
 	slices.Sort(names)
 	l := &lister{t: t, sc: sc, root: root, dir: dir}
 	if err := l.own(); err != nil {
 		return err
+	}
+	if n := t.w.find(sc.rel); n != nil && l.sc.fresh {
+		n.told = n.added
+		t.away.told(sc.rel, time.Duration(n.added))
 	}
 	if err := l.compare(names); err != nil {
 		return err
@@ -237,7 +265,8 @@ func (l *lister) own() error {
 	if ok && journal.Same(r, o) && (!r.Racy() || t.confirms.pending(o.Path)) {
 		return nil
 	}
-	if !ok || r.Ino != o.State.Ino || r.Dev != o.State.Dev {
+	o.Renewed = ok && t.unseen(l.sc, o.Path) && movedUnseen(r, o.State)
+	if !ok || r.Ino != o.State.Ino || r.Dev != o.State.Dev || o.Renewed {
 		l.sc.fresh, l.sc.deep = true, true
 	}
 	t.found.add(o, foundFrom{sc: l.sc, descended: true})
@@ -283,11 +312,12 @@ func (l *lister) known(name string, r journal.Record, trusted bool) {
 		path = join(l.sc.rel, name)
 	}
 	switch {
-	case !journal.Same(r, o), r.Racy() && !t.confirms.pending(path), r.Type == journal.Dir && t.wasAway(path, keyOf(&st)):
+	case !journal.Same(r, o), r.Racy() && !t.confirms.pending(path), r.Type == journal.Dir && t.away.has(path):
 		l.todo = append(l.todo, todo{
 			name:  name,
 			other: r.Type != o.State.Type || r.Ino != o.State.Ino || r.Dev != o.State.Dev,
 			mount: r.Type == journal.Dir && r.Dev != 0,
+			away:  r.Type == journal.Dir && t.unseen(l.sc, path) && movedUnseen(r, o.State),
 			was:   r.State,
 		})
 	case r.Type == journal.Dir:
@@ -295,7 +325,7 @@ func (l *lister) known(name string, r journal.Record, trusted bool) {
 			t.descend(l.sc, path, keyOf(&st), o.State, false)
 		}
 	case l.sc.suspect(name, r):
-		l.todo = append(l.todo, todo{name: name, force: true})
+		l.todo = append(l.todo, todo{name: name, force: true, was: r.State})
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gorsyncd/journal"
+	"gorsyncd/journal/failpoint"
 )
 
 // found collects the observations of several scanned directories, so that a
@@ -78,6 +79,7 @@ func (l *lister) observe(n todo) {
 	case err == unix.ENOENT:
 		if !t.keepGone(l.root, path) {
 			t.dropped(path)
+			t.away.take(path)
 			t.unlinked(path, path, n.was)
 			t.found.add(o, foundFrom{sc: l.sc, descended: true})
 		}
@@ -101,11 +103,11 @@ func (l *lister) observe(n todo) {
 		t.unlinked(path, path, n.was)
 	}
 	o.State = stateOf(&st, t.rootKey.dev)
-	if n.force {
+	if n.force && journal.Same(journal.Record{State: n.was}, o) { // else it has changed since it was listed
 		t.found.forced = append(t.found.forced, o)
 		return
 	}
-	o.Renewed = dir && t.wasAway(path, keyOf(&st))
+	o.Renewed = (t.away.take(path) || n.away) && dir
 	deep := dir && (l.sc.deep || n.other)
 	t.found.add(o, foundFrom{sc: l.sc, key: keyOf(&st), descended: !dir || deep})
 	if deep {
@@ -118,6 +120,7 @@ func (l *lister) observe(n todo) {
 func (t *Tree) flush(ctx context.Context) error {
 	f := t.found
 	t.found.clear()
+	failpoint.Hit("watch.scan.flush")
 	if len(f.obs) > 0 {
 		if err := t.passFound(ctx, &f); err != nil {
 			return err
@@ -154,16 +157,19 @@ func (t *Tree) passFound(ctx context.Context, f *found) error {
 		if !from.descended && (r.Descend || t.needsScan(o.Path, from.key)) {
 			t.descend(from.sc, o.Path, from.key, o.State, r.Descend)
 		}
+		// Of the first scan only what differs from it has a seq.
+		if (r.Seq != 0 || o.Baseline) && isLinked(o.State) {
+			if from.sc.group == t.scans.full { // whose links are looked at when it is complete
+				t.late.add(*o)
+			} else if err := t.siblings(*o); err != nil {
+				return err
+			}
+		}
 		if r.Seq == 0 || o.State.Type == journal.Dir {
 			continue
 		}
 		if h, last := t.co.satisfied(o.Path, o.At, t.now()); h&hintName != 0 && last > from.sc.at {
 			t.co.add(dirOf(o.Path), hintAttr, t.now(), last) // the directory was observed before that
-		}
-		if from.sc.group != t.scans.full { // which sees all names anyway
-			if err := t.siblings(*o); err != nil {
-				return err
-			}
 		}
 	}
 	return nil

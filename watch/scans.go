@@ -34,6 +34,7 @@ type group struct {
 	start time.Duration
 	done  func(took time.Duration) // may be nil
 	again bool                     // a whole-tree scan was asked for meanwhile
+	quiet bool                     // its end is no news
 }
 
 // close says that no more is pushed but by the scans themselves.
@@ -60,6 +61,7 @@ type scans struct {
 	groups map[*group]struct{}
 
 	full         *group   // the scan of the whole tree under way
+	lost         bool     // events may have been lost before it
 	fullSuspects suspects // for the one that follows it
 	dirs         uint64   // scanned since it began
 	complete     bool     // it ended and that was not reported yet

@@ -30,6 +30,7 @@ type Index interface {
 type Roots interface {
 	Root() (journal.RootID, bool)
 	SetRoot(ctx context.Context, id journal.RootID) error
+	Recorded() time.Time
 	Baseline() bool
 	EndBaseline(ctx context.Context) error
 }
@@ -96,6 +97,7 @@ type Tree struct {
 	confirms  confirms
 	spare     []event
 	rootKey   fileKey
+	mountID   string // of the file system at the root, "" if unknown
 	rootOK    bool   // an accepted root stands behind rootKey
 	heldRoot  string // reason
 	lastRoot  rootStamp
@@ -107,8 +109,11 @@ type Tree struct {
 	again     map[string]struct{} // to be looked at in the next round
 	links     map[fileKey]uint32  // inodes, with their link count, of which not all names were found
 	searched  map[fileKey]uint32  // likewise, and a scan of the whole tree was made for them
+	late      lateLinks           // of the scan of the whole tree under way
 	flaps     map[string]int      // directories that were others when scanned, in the last second
-	linksSeen bool                // any file has several names
+	away      away
+	doubt     doubt
+	linksSeen bool // any file has several names
 	nextTick  time.Duration
 	nextRound time.Duration
 	isReady   bool

@@ -36,9 +36,9 @@ type node struct {
 	key    fileKey
 	state  nodeState
 	stale  bool  // its watch may be gone, or another directory may stand here
-	moved  bool  // an event said that it appeared or went away since it was watched
 	polled bool  // on a file system that does not report changes of other hosts
 	added  int64 // when the watch was last added, as time since the Tree was made
+	told   int64 // likewise, when it was last watched to observe all that is in it anew
 }
 
 // path returns the path relative to the root.
@@ -128,7 +128,7 @@ func (w *watches) ensure(rel string, key fileKey, now int64, same func(string, f
 		w.drop(n)
 		return nil, err
 	}
-	n.stale, n.moved, n.added = false, false, now
+	n.stale, n.added = false, now
 	return n, err
 }
 
