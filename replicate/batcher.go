@@ -221,7 +221,10 @@ func (r *round) add(it *Item, u *unit) {
 			b.Restamp = append(b.Restamp, p)
 		}
 	}
-	b.Removes = b.Removes || u.removes
+	if u.removes {
+		b.Removes = true
+		b.gone = append(b.gone, u.paths[0])
+	}
 	b.Bytes += u.bytes
 	b.Locks = append(b.Locks, u.locks...)
 }
@@ -292,7 +295,8 @@ func (p *planner) small(path string, own Lock, removes bool) *unit {
 // parent may come back first, and then nobody would remove the path. Listing
 // the path alone removes exactly it (rsync ends with code 24), and lets the
 // removal guard see the parent's own entry. Below what is no directory any
-// more rsync refuses to look, so that is listed as well.
+// more rsync refuses to look, or is led elsewhere by a symbolic link; sent
+// itself, that takes the place of the directory with all that was in it.
 func (p *planner) covered(path string) *unit {
 	top, _ := parentOf(path)
 	seen := p.look(top)
@@ -303,10 +307,12 @@ func (p *planner) covered(path string) *unit {
 	u := &unit{lane: LaneList, removes: true, covered: true, paths: []string{path}}
 	if seen.Presence == Missing {
 		parent, _ := parentOf(path)
-		u.locks = []Lock{{ScopeTree, path}, {ScopeDir, parent}}
+		// A gentle run stamps the directory above all that is gone.
+		anchor, _ := parentOf(top)
+		u.locks = []Lock{{ScopeTree, path}, {ScopeDir, parent}, {ScopeDir, anchor}}
 		return u
 	}
-	u.paths = append(u.paths, top)
+	u.paths = []string{top}
 	u.locks = []Lock{{ScopeTree, top}}
 	u.addParent(top)
 	return u

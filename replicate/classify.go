@@ -3,8 +3,10 @@ package replicate
 import (
 	"errors"
 	"io/fs"
+	"regexp"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 )
 
 // Class says what an outcome means for what comes next.
@@ -30,9 +32,10 @@ type Outcome struct {
 // rule names one failure. Exit codes alone do not classify: rsync uses 5 for
 // a busy server as well as for a wrong password, and 12 for an ssh that could
 // not log in as well as for a lost connection. A rule matches when the code is
-// one of its codes and the text, if any, is in stderr. No codes means any that
-// does not leave the connection's work to single paths (0, 23, 24): there
-// stderr is full of file names, which may say anything.
+// one of its codes and the text, if any, is in stderr. A text with … stands for
+// a whole line, "[sender]" and the like left out of it: it is for codes with
+// which stderr is full of file names, which may say anything. No codes means any
+// that does not leave the connection's work to single paths (0, 23, 24).
 type rule struct {
 	codes []int
 	text  string
@@ -41,16 +44,17 @@ type rule struct {
 	hint  string
 }
 
+const fsyncHint = "the rsync that receives needs to be 3.2.4 or later: upgrade it, or set fsync: false"
+
 const approveHint = "look at what would be deleted, then approve the remote"
 
-// The texts are rsync's and ssh's under LC_ALL=C; the tests provoke them. One
-// that begins with "\n" is the beginning of a line.
-// First match wins.
+// The texts are rsync's and ssh's under LC_ALL=C; the tests provoke them. First
+// match wins.
 var rules = []rule{
 	// A failed path turns code 25 into 23, a vanished one into 24, and a server
 	// that was stopped leaves us with 0. Only rsync begins a line with these
 	// words: names it prints stand further right.
-	{[]int{0, 23, 24, 25}, "\nDeletions stopped due to --max-delete limit", "G-MAXDELETE", ClassHeld, approveHint},
+	{[]int{0, 23, 24, 25}, "Deletions stopped due to --max-delete limit…", "G-MAXDELETE", ClassHeld, approveHint},
 	{nil, "auth failed on module", "E-AUTH", ClassConfig, "check the user and password_file against auth users and the secrets file of the server (both files need mode 600)"},
 	{nil, "Unknown module", "E-MODULE", ClassConfig, "list the server's modules with: rsync HOST::"},
 	{nil, "access denied to", "E-DENIED", ClassConfig, "allow this machine with hosts allow on the server"},
@@ -61,14 +65,16 @@ var rules = []rule{
 	{nil, "password file must not be other-accessible", "E-PASSFILE", ClassConfig, "chmod 600 the password_file"},
 	{nil, "password file must be owned by root", "E-PASSFILE", ClassConfig, "chown root the password_file"},
 	{nil, "--password-file", "E-PASSFILE", ClassConfig, "password_file is for rsync daemons only"},
+	{[]int{1, 4}, "--fsync: unknown option", "E-FSYNC", ClassConfig, fsyncHint},
+	{[]int{1, 4}, "refuse --fsync", "E-FSYNC", ClassConfig, "take fsync out of refuse options on the server, or set fsync: false"},
 	{nil, "The server is configured to refuse", "E-REFUSED", ClassConfig, "take the named option out of refuse options on the server, or out of rsync.args"},
 	{nil, "refusing to delete", "E-REFUSED", ClassConfig, "take delete out of refuse options on the server, or set delete: none"},
 	{[]int{5}, "chdir failed", "E-MODPATH", ClassConfig, "the directory of the module is missing on the server: create or mount it"},
 	{[]int{5}, "chroot failed", "E-MODPATH", ClassConfig, "the directory of the module is missing on the server: create or mount it"},
-	{[]int{3, 10, 11, 23}, "change_dir", "E-MODPATH", ClassConfig, "the destination directory is missing or cannot be entered: create or mount it"},
-	{[]int{11}, "mkdir", "E-MODPATH", ClassConfig, "the parent of the destination directory is missing: create or mount it"},
-	{[]int{11, 12, 23}, "No space left on device (28)", "E-NOSPACE", ClassTransient, "free space on the remote"},
-	{[]int{11, 12, 23}, "Disk quota exceeded (122)", "E-NOSPACE", ClassTransient, "raise the quota on the remote, or free space there"},
+	{[]int{3, 10, 11, 23}, "rsync: change_dir…", "E-MODPATH", ClassConfig, "the destination directory is missing or cannot be entered: create or mount it"},
+	{[]int{11}, "rsync: mkdir…", "E-MODPATH", ClassConfig, "the parent of the destination directory is missing: create or mount it"},
+	{[]int{11, 12, 23}, "rsync: …: No space left on device (28)", "E-NOSPACE", ClassTransient, "free space on the remote"},
+	{[]int{11, 12, 23}, "rsync: …: Disk quota exceeded (122)", "E-NOSPACE", ClassTransient, "raise the quota on the remote, or free space there"},
 	{nil, "REMOTE HOST IDENTIFICATION HAS CHANGED", "E-HOSTKEY", ClassConfig, "the server's key changed: if that is expected, replace it in known_hosts"},
 	{nil, "Host key verification failed", "E-HOSTKEY", ClassConfig, "add the server's key to known_hosts (ssh-keyscan HOST, after checking the fingerprint)"},
 	{nil, "Permission denied (publickey", "E-SSH-AUTH", ClassConfig, "put our public key into authorized_keys on the server; set ssh.identity_file"},
@@ -87,7 +93,7 @@ var rules = []rule{
 	{nil, "No route to host", "E-CONNECT", ClassTransient, ""},
 	{nil, "Network is unreachable", "E-CONNECT", ClassTransient, ""},
 	{nil, "Connection timed out", "E-CONNECT", ClassTransient, ""},
-	{[]int{2}, "invalid file mode", "E-RSYNC-343", ClassConfig, "rsync 3.4.3 on the server aborts removals (RsyncProject/rsync#910): upgrade it to 3.4.4 or later"},
+	{[]int{2}, "invalid file mode", "E-RSYNC-343", ClassConfig, "the server's rsync aborts removals (RsyncProject/rsync#910): upgrade it to 3.4.4 or later"},
 	{[]int{2}, "is your shell clean", "E-SHELL", ClassConfig, "the login shell of the server prints something: make it silent for non-interactive sessions"},
 	{[]int{2}, "protocol version mismatch", "E-SHELL", ClassConfig, "the login shell of the server prints something, or its rsync is too old"},
 	{[]int{30, 35}, "", "E-TIMEOUT", ClassTransient, ""},
@@ -114,27 +120,52 @@ var rules = []rule{
 // to. Codes below 0 mean that a signal ended it. Code 24 (source files
 // vanished) is ok: what vanished has a new entry of its own.
 func Classify(code int, stderr string) Outcome {
-	text := "\n" + stderr
 	for _, r := range rules {
-		if !r.matches(code, text) {
+		line, ok := r.matches(code, stderr)
+		if !ok {
 			continue
 		}
 		o := Outcome{ID: r.id, Class: r.class, Hint: r.hint}
 		if o.Class != ClassOK {
-			o.Message = tellingLine(stderr, strings.TrimPrefix(r.text, "\n"))
+			o.Message = tidy(line)
+			if line == "" {
+				o.Message = tellingLine(stderr)
+			}
 		}
 		if o.Class == ClassEntry {
 			o = entryOutcome(o, o.Message)
 		}
 		return o
 	}
-	return Outcome{ID: "E-RSYNC", Class: ClassTransient, Message: tellingLine(stderr, "")}
+	return Outcome{ID: "E-RSYNC", Class: ClassTransient, Message: tellingLine(stderr)}
 }
 
-func (r rule) matches(code int, stderr string) bool {
-	if r.text != "" && !strings.Contains(stderr, r.text) {
-		return false
+// matches also returns the line with the rule's text, "" if it has none.
+func (r rule) matches(code int, stderr string) (line string, ok bool) {
+	if !r.hasCode(code) {
+		return "", false
 	}
+	if r.text == "" {
+		return "", true
+	}
+	begin, end, whole := strings.Cut(r.text, "…")
+	for line := range strings.Lines(stderr) {
+		line = strings.TrimRight(line, "\r\n")
+		if !whole && strings.Contains(line, r.text) {
+			return line, true
+		}
+		plain := roleTag.ReplaceAllString(line, "rsync: ")
+		if whole && strings.HasPrefix(plain, begin) && strings.HasSuffix(plain[len(begin):], end) {
+			return line, true
+		}
+	}
+	return "", false
+}
+
+// roleTag is how rsync says which of its processes speaks.
+var roleTag = regexp.MustCompile(`^rsync: \[\w+\] `)
+
+func (r rule) hasCode(code int) bool {
 	if len(r.codes) == 0 {
 		return code != 0 && code != 23 && code != 24
 	}
@@ -151,6 +182,10 @@ func (r rule) matches(code int, stderr string) bool {
 // it stays.
 const inTheWayText = "could not make way for new "
 
+// symlinkText ends what rsync says of a path with a symbolic link on the way to
+// it.
+const symlinkText = ": Too many levels of symbolic links (40)"
+
 // entryOutcome refines the failure of a path by rsync's words about it.
 func entryOutcome(o Outcome, line string) Outcome {
 	o.Class = ClassEntry
@@ -159,6 +194,8 @@ func entryOutcome(o Outcome, line string) Outcome {
 	switch {
 	case strings.HasPrefix(line, inTheWayText):
 		o.ID, o.Hint = "E-DEST-NOTEMPTY", "a directory is in the way on the remote: delete: none keeps it; remove it there, or let deletions through"
+	case strings.HasSuffix(line, symlinkText) && strings.HasPrefix(line, "rsync: [sender] "):
+		o.ID, o.Hint = "E-SRC-LINK", "somebody replaced a directory of the source by a symbolic link while it was read; it was not followed"
 	case denied && strings.Contains(line, "[sender]"):
 		o.ID, o.Hint = "E-SRC-PERM", "let the daemon's user read the path"
 	case denied:
@@ -171,7 +208,7 @@ func entryOutcome(o Outcome, line string) Outcome {
 		o.ID, o.Hint = "E-DEST-UNSUPPORTED", "the remote's file system lacks xattrs or ACLs: take -A and -X out of rsync.args for it"
 	case strings.Contains(line, "File name too long"):
 		o.ID, o.Hint = "E-DEST-NAME", "the remote's file system does not take this name"
-	case strings.Contains(line, "No space left on device (28)"), strings.Contains(line, "Disk quota exceeded (122)"):
+	case strings.HasSuffix(line, ": No space left on device (28)"), strings.HasSuffix(line, ": Disk quota exceeded (122)"):
 		o.ID, o.Hint = "E-NOSPACE", "free space on the remote"
 	}
 	return o
@@ -189,17 +226,15 @@ func sourceOutcome(err error) Outcome {
 	return o
 }
 
-// tellingLine picks the line of stderr that says most: the one with the given
-// text, else rsync's first complaint, else the first line at all.
-func tellingLine(stderr, text string) string {
+// tellingLine picks the line of stderr that says most: rsync's first complaint,
+// else the first line at all.
+func tellingLine(stderr string) string {
 	first, complaint := "", ""
 	for line := range strings.Lines(stderr) {
 		line = tidy(line)
 		switch {
 		case line == "" || strings.HasPrefix(line, "@@@"):
 			continue
-		case text != "" && strings.Contains(line, text):
-			return line
 		case complaint == "" && (strings.HasPrefix(line, "rsync: ") || strings.HasPrefix(line, "ssh: ") || strings.Contains(line, "ERROR:")):
 			complaint = line
 		case first == "":
@@ -212,15 +247,23 @@ func tellingLine(stderr, text string) string {
 	return first
 }
 
-// tidy cuts what only a developer of rsync wants to know.
+// tidy cuts what only a developer of rsync wants to know, and the middle of
+// long paths: the reason stands behind them.
 func tidy(line string) string {
 	line = strings.TrimSpace(line)
 	if i := strings.LastIndex(line, ") at "); i >= 0 && strings.Contains(line[i:], ".c(") {
 		line = line[:i+1]
 	}
-	const most = 400
+	const most, end = 400, 150
 	if len(line) > most {
-		line = line[:most] + "…"
+		from, to := most-end, len(line)-end
+		for from > 0 && !utf8.RuneStart(line[from]) {
+			from--
+		}
+		for to < len(line) && !utf8.RuneStart(line[to]) {
+			to++
+		}
+		line = line[:from] + "…" + line[to:]
 	}
 	return line
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"gorsyncd/bench/testbed"
 )
@@ -61,6 +62,12 @@ func TestClassify(t *testing.T) {
 		{24, "file has vanished: \"/x/y\"\nDeletions stopped due to --max-delete limit (3 skipped)\nrsync warning: some files vanished", "G-MAXDELETE", ClassHeld},
 		{23, "rsync: [receiver] rename \"/t/.f.AbCdEf\" -> \"a/f\": Operation not permitted (1)\nDeletions stopped due to --max-delete limit (3 skipped)", "G-MAXDELETE", ClassHeld},
 		{23, "rsync: [receiver] mkstemp \"/d/.Deletions stopped due to --max-delete limit.AbCdEf\" failed: Permission denied (13)", "E-DEST-PERM", ClassEntry},
+		// Names must not speak for the remote.
+		{23, "rsync: [sender] send_files failed to open \"/s/rsync: change_dir\": Input/output error (5)", "E-PARTIAL", ClassEntry},
+		{23, "rsync: [sender] send_files failed to open \"/s/f: No space left on device (28)\": Input/output error (5)", "E-PARTIAL", ClassEntry},
+		{23, "could not make way for new regular file: a: No space left on device (28)", "E-DEST-NOTEMPTY", ClassEntry},
+		{11, "rsync: [receiver] write failed on \"/t/mkdir change_dir\": File too large (27)", "E-DEST-TOOBIG", ClassEntry},
+		{23, "rsync: [sender] link_stat \"/s/a/f\" failed: Too many levels of symbolic links (40)", "E-SRC-LINK", ClassEntry},
 		{23, "could not make way for new regular file: a/d", "E-DEST-NOTEMPTY", ClassEntry},
 		{30, "[sender] io timeout after 3 seconds -- exiting", "E-TIMEOUT", ClassTransient},
 		{35, "rsync error: timeout waiting for daemon connection (code 35)", "E-TIMEOUT", ClassTransient},
@@ -197,7 +204,7 @@ func TestBusyServer(t *testing.T) {
 	go func() {
 		defer close(done)
 		argv := g.o.argv(&Batch{Lane: LaneList}, Send)
-		process{argv: append([]string{"sh", "-c", `exec "$@" <&3`, "sh"}, argv...), env: rsyncEnv(), dir: g.src, extra: pr}.run(ctx)
+		process{argv: append([]string{"sh", "-c", `exec "$@" <&3`, "sh"}, argv...), env: rsyncEnv(), root: openDir(t, g.src), extra: pr}.run(ctx)
 	}()
 	defer func() { cancel(); <-done }()
 	deadline := time.Now().Add(10 * time.Second)
@@ -246,5 +253,14 @@ func TestReasonFor(t *testing.T) {
 	}
 	if got := reasonFor("x/unknown", stderr, all); got != all {
 		t.Errorf("fallback = %+v", got)
+	}
+}
+
+// TestReasonOfALongPath: what is cut of a line is the middle of its path.
+func TestReasonOfALongPath(t *testing.T) {
+	line := `rsync: [receiver] stat "/` + strings.Repeat("深い/", 900) + `.f.x3Yz01" failed: Too many levels of symbolic links (40)`
+	got := Classify(23, line+"\n").Message
+	if len(got) > 500 || !utf8.ValidString(got) || !strings.HasPrefix(got, `rsync: [receiver] stat "/深`) || !strings.HasSuffix(got, "symbolic links (40)") {
+		t.Errorf("%d bytes: %s", len(got), got)
 	}
 }

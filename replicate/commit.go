@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"gorsyncd/journal"
+	"gorsyncd/journal/failpoint"
 )
 
 // changes is what has happened since the last commit was started.
@@ -77,7 +78,12 @@ func (d *Dispatcher) commit(ctx context.Context) {
 		u.FullSync = &rec
 	}
 	*c = changes{busy: true, started: c.started + 1, finished: c.finished}
-	go func() { d.commits <- d.o.Store.Commit(ctx, u) }()
+	go func() {
+		failpoint.Hit("replicate.commit.before")
+		err := d.o.Store.Commit(ctx, u)
+		failpoint.Hit("replicate.commit.after")
+		d.commits <- err
+	}()
 }
 
 // committed takes the result of the commit that was under way.
@@ -115,7 +121,7 @@ func (d *Dispatcher) persist(ctx context.Context, change func()) error {
 	select {
 	case err := <-done:
 		return err
-	case <-d.stopped:
+	case <-d.ending:
 		select {
 		case err := <-done:
 			return err

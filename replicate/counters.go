@@ -2,8 +2,11 @@ package replicate
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
+
+	"gorsyncd/journal"
 )
 
 // rateWindow is the time over which the rate is averaged.
@@ -61,5 +64,21 @@ func (d *Dispatcher) logBatch(rep report) {
 	b, r := rep.batch, rep.res
 	d.log.Debug("batch", "batch", b.ID, "kind", b.Kind(), "retry", b.Retry, "paths", len(b.Paths), "bytes", b.Bytes,
 		"rsync_exit", r.Exit, "error_id", r.Outcome.ID, "message", r.Outcome.Message, "wire_bytes", r.Sent+r.Received,
-		"verified", rep.verify != nil, "duration_seconds", r.Duration.Seconds(), "stderr", r.Stderr)
+		"verified", rep.verify != nil, "duration_seconds", r.Duration.Seconds(), "stderr", r.Stderr, "items", b.brief())
+}
+
+// briefItems is how many items of a batch the debug log names.
+const briefItems = 100
+
+// brief names the items of a batch: "-" before what is removed.
+func (b *Batch) brief() []string {
+	var out []string
+	for _, it := range b.Items[:min(len(b.Items), briefItems)] {
+		sign := ""
+		if it.Op == journal.OpRemove {
+			sign = "-"
+		}
+		out = append(out, fmt.Sprintf("%s%s#%d", sign, it.Path, it.Seq))
+	}
+	return out
 }

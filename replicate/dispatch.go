@@ -5,6 +5,8 @@ import (
 	"iter"
 	"slices"
 	"time"
+
+	"gorsyncd/journal/failpoint"
 )
 
 // liveShare is how many live batches in a row may pass a full sync that waits.
@@ -13,6 +15,7 @@ const liveShare = 4
 // dispatch starts batches while there is work that may start and a worker is
 // free.
 func (d *Dispatcher) dispatch(ctx context.Context, now time.Time) error {
+	d.startProbe(ctx, now)
 	var look *look
 	for d.maySend(now) {
 		if look == nil {
@@ -38,18 +41,18 @@ func (d *Dispatcher) dispatch(ctx context.Context, now time.Time) error {
 // remote a single one probes.
 func (d *Dispatcher) maySend(now time.Time) bool {
 	switch {
-	case d.draining.Load(), d.state.Paused, d.state.Held != "", len(d.flights) >= d.o.Workers:
+	case d.draining.Load(), d.state.Paused, d.state.Held != "", d.busy() >= d.o.Workers:
 		return false
 	case d.breaker.open():
-		return len(d.flights) == 0 && !now.Before(d.breaker.until)
+		return d.busy() == 0 && !now.Before(d.breaker.until)
 	}
-	return d.queue.len() > 0 || d.retries.len() > 0 || d.fullReady()
+	return d.queue.len() > 0 || d.retries.len() > 0 || d.fullReady() || len(d.tidy.dirs) > 0 && d.scanned()
 }
 
 // sourceLost backs off when the source root cannot be looked at: nothing can
 // be said about any path.
 func (d *Dispatcher) sourceLost(err error, now time.Time) {
-	d.fail(now, now, Outcome{ID: "E-SOURCE", Class: ClassTransient, Message: err.Error(), Hint: "mount or restore the source root"}, -1)
+	d.fail(now, now, sourceGone(err), -1)
 }
 
 // nextBatch chooses between the retry set, live changes and the full sync. At
@@ -77,7 +80,10 @@ func (d *Dispatcher) nextBatch(l *look, now time.Time) (*Batch, error) {
 			return b, nil
 		}
 	}
-	return d.nextChunk(l, now)
+	if b, err := d.nextChunk(l, now); b != nil || err != nil {
+		return b, err
+	}
+	return d.nextTidy(l, now), nil
 }
 
 func (d *Dispatcher) retryFlights() int {
@@ -131,7 +137,8 @@ func (d *Dispatcher) bigAllowed() bool {
 // start hands a batch to a worker.
 func (d *Dispatcher) start(ctx context.Context, b *Batch, now time.Time) {
 	d.batches++
-	b.ID, b.Started, b.place = d.batches, now, d.state.Place
+	b.ID, b.Started, b.place, b.bare = d.batches, now, d.state.Place, *d.bare.Load()
+	b.gentle = indexFinding(d.state.Probe.Findings, idAborts) >= 0
 	for _, it := range b.Items {
 		if b.Retry {
 			it.state = itemInFlight
@@ -140,12 +147,20 @@ func (d *Dispatcher) start(ctx context.Context, b *Batch, now time.Time) {
 		}
 	}
 	d.locks.AddAll(b.Locks)
+	d.tidy.started(b)
 	d.flights[b.ID] = b
+	if d.lookout != nil {
+		d.lookout.batch(b)
+	}
+	failpoint.Hit("replicate.batch")
 	go func() { d.reports <- d.work(ctx, b) }()
 }
 
 // work carries one batch, and looks again when only a part of it arrived.
 func (d *Dispatcher) work(ctx context.Context, b *Batch) report {
+	if b.tidy {
+		return report{batch: b, res: d.tr.Run(ctx, b, Verify)}
+	}
 	if b.chunk != nil {
 		return d.reconcile(ctx, b)
 	}
@@ -153,6 +168,7 @@ func (d *Dispatcher) work(ctx context.Context, b *Batch) report {
 	// Code 24 comes, among others, from a removal whose parent is gone, too.
 	unsure := rep.res.Exit == 24 && b.Removes
 	if unsure || rep.res.Outcome.unsure() {
+		failpoint.Hit("replicate.verify")
 		v := d.tr.Run(ctx, b, Verify)
 		rep.verify = &v
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,11 +31,16 @@ type Dispatcher struct {
 
 	calls    chan func()
 	started  chan struct{} // closed when Run has loaded its state
+	ending   chan struct{} // closed when Run answers no more
 	stopped  chan struct{} // closed when Run has ended
 	drain    chan struct{}
 	draining atomic.Bool
 	running  atomic.Bool
 	last     atomic.Pointer[Status]
+	bare     atomic.Pointer[bare] // what is left out of rsync's arguments
+
+	verifying atomic.Pointer[VerifyProgress] // nil when no Verify runs
+	verifies  sync.Mutex                     // held by Verify
 
 	// All below belongs to the goroutine of Run.
 	state   journal.RemoteState
@@ -43,6 +50,7 @@ type Dispatcher struct {
 	locks   Locks
 	guard   *guard
 	breaker breaker
+	probe   probing
 	full    *fullSync // nil when none is needed
 	flights map[uint64]*Batch
 	reports chan report
@@ -52,12 +60,15 @@ type Dispatcher struct {
 	again   bool // something came up that needs no event to go on
 	// maxCovered bounds batches of removals whose parent is gone, too.
 	maxCovered int
+	tidy       leftBehind
+	unstamped  unstamped
 	maxFiles   int // shrinks when batches run out of space, grows with success
 	maxRetry   int // the same for the retry set, when nothing tells which path fails
 	liveRuns   int // live batches started since the last chunk
 	batches    uint64
 	stats      counters
 	completed  cursorState
+	lookout    *lookout // of a verify, or nil
 }
 
 // report is what a worker brings back.
@@ -81,12 +92,12 @@ func New(o Options) (*Dispatcher, error) {
 	}
 	d := &Dispatcher{
 		o: o, log: o.Logger.With("source", o.Source, "remote", o.Name), tr: o.transport,
-		calls: make(chan func()), started: make(chan struct{}), stopped: make(chan struct{}), drain: make(chan struct{}),
+		calls: make(chan func()), started: make(chan struct{}), stopped: make(chan struct{}), ending: make(chan struct{}), drain: make(chan struct{}),
 		flights: map[uint64]*Batch{}, reports: make(chan report, o.Workers), commits: make(chan error, 1),
 		queue: newQueue(), guard: newGuard(o.MaxDelete), maxFiles: o.BatchFiles, maxRetry: o.BatchFiles, maxCovered: o.BatchFiles,
 	}
 	if d.tr == nil {
-		d.tr = &rsyncTransport{o: &d.o}
+		d.tr = newRsyncTransport(&d.o)
 	}
 	return d, nil
 }
@@ -111,7 +122,10 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	cut()
 	err = errors.Join(err, d.finish(keep, giveUp))
 	d.snapshot()
+	close(d.ending)
+	d.verifies.Lock() // one that is under way ends, and its rsyncs with it
 	d.tr.Close()
+	d.verifies.Unlock()
 	return err
 }
 
@@ -129,6 +143,11 @@ func (d *Dispatcher) load() error {
 	if fs := d.o.Store.FullSync(); fs != nil {
 		d.full = newFullSync(*fs)
 	}
+	if CutShort(d.o.RunLock) {
+		d.tidy.uncleanStart(d.o.Feed.Head(), recs)
+		d.restamp("", time.Now())
+	}
+	d.loadProbe(os.Geteuid() == 0, time.Now())
 	return nil
 }
 
@@ -149,7 +168,7 @@ func (d *Dispatcher) loop(ctx, work, keep context.Context) error {
 		}
 		d.commit(keep)
 		d.answerWaiters()
-		if d.draining.Load() && len(d.flights) == 0 {
+		if d.draining.Load() && d.busy() == 0 {
 			return nil
 		}
 		timer.Reset(d.untilNext(now))
@@ -171,6 +190,8 @@ func (d *Dispatcher) loop(ctx, work, keep context.Context) error {
 				return rep.err
 			}
 			d.reported(rep, time.Now())
+		case rep := <-d.probe.reports:
+			d.probeDone(rep, time.Now())
 		case err := <-d.commits:
 			if err := d.committed(err); err != nil {
 				return err
@@ -191,6 +212,9 @@ func (d *Dispatcher) reported(rep report, now time.Time) {
 func (d *Dispatcher) finish(keep context.Context, giveUp context.CancelFunc) error {
 	for len(d.flights) > 0 {
 		d.reported(<-d.reports, time.Now())
+	}
+	if d.probe.running {
+		d.probeDone(<-d.probe.reports, time.Now())
 	}
 	late := time.AfterFunc(finishTime, giveUp)
 	defer late.Stop()
@@ -226,6 +250,12 @@ func (d *Dispatcher) untilNext(now time.Time) time.Duration {
 	if next, ok := d.retries.next(); ok {
 		sooner(next)
 	}
+	if d.probe.by != nil {
+		sooner(d.probe.due)
+	}
+	if len(d.tidy.dirs) > 0 {
+		sooner(d.tidy.due)
+	}
 	if d.state.Paused && !d.state.PausedUntil.IsZero() {
 		sooner(d.state.PausedUntil)
 	}
@@ -245,6 +275,8 @@ func (d *Dispatcher) do(ctx context.Context, fn func()) error {
 	done := make(chan struct{})
 	select {
 	case d.calls <- func() { fn(); close(done) }:
+	case <-d.ending:
+		return ErrStopped
 	case <-d.stopped:
 		return ErrStopped
 	case <-ctx.Done():

@@ -10,6 +10,7 @@
 //	err = d.Run(ctx)          // blocks; one goroutine owns all state
 //	st := d.Status()          // any goroutine, any time
 //	err = d.WaitFor(ctx, seq, nil)
+//	res, err := d.Verify(ctx, replicate.VerifyRequest{Checksum: true}, observer)
 //
 // # Properties
 //
@@ -35,9 +36,31 @@
 //   - The source root is opened, compared with the identity the journal knows,
 //     and handed to rsync as a directory handle, so that a root that is
 //     unmounted in between is never read as an empty tree.
+//   - rsync reads nothing outside of the source, even if directories are replaced
+//     by symbolic links while it reads, where the kernel or rsync 3.5.0 allow to
+//     see to that: see wall. An older rsync without CAP_SYS_ADMIN can be led out
+//     by whoever may write in the source.
+//   - Verify changes nothing and waits for nobody. A path that differs counts only
+//     after a second look, before and after which it is as it was before a fence
+//     of the source, and between which nothing was queued, sent or waiting for a
+//     retry that touches it. It cannot be wrong about a live tree then; what never
+//     comes to rest is left to its entries, and counted. A repair is retry records
+//     and a full sync, and so durable and under the removal guard.
+//   - The rsyncs of a process that was killed and those of the next never work
+//     side by side on one remote: see alone. What the far side of a connection
+//     does after it is cut is beyond our reach; it gets a moment.
+//   - Where a run was cut off in the middle of a file, its temporary file on the
+//     remote is looked for and removed when the remote works again. What was cut
+//     off is remembered in memory; after a crash it is what the cursor has not
+//     passed. With DeleteNone it stays.
 //   - A failing path backs off by itself; a failing remote backs off as a whole
 //     and touches no path. Neither delays another remote.
 //   - A path that changes while it is failing is absorbed into its retry record.
+//   - What a remote silently keeps otherwise (owners, symlinks, xattrs, …) is
+//     found by probes, see Dispatcher.Status: a directory that no source can have
+//     is sent, read back and removed. One that cannot be probed is replicated as
+//     ever. Arguments that would make files fail there for good are left out, and
+//     the mending of a finding brings a full sync.
 //
 // # Goroutines
 //

@@ -317,6 +317,7 @@ func TestVerifyProves(t *testing.T) {
 	const end = "rsync error: some files/attrs were not transferred (see previous errors) (code 23) at main.c(1)\n"
 	way := inTheWayText + "regular file: p/d\n"
 	below := "rsync: [sender] link_stat \"/src/a/b/f\" failed: Not a directory (20)\n"
+	link := "refusing to follow a symlink owned by an untrusted user; use --insecure-links\nrsync: [sender] link_stat \"/src/a/b/f\" failed: Too many levels of symbolic links (40)\n"
 	vanished := "file has vanished: \"/src/a/g\"\nWARNING: parent dir is absent in the file list: a/g\n"
 	for _, c := range []struct {
 		exit    int
@@ -325,6 +326,7 @@ func TestVerifyProves(t *testing.T) {
 		want    bool
 	}{
 		{23, below + vanished + end, true, true}, {23, below + vanished + end, false, false}, {23, vanished + end, true, false},
+		{23, link + end, true, true}, {23, link + end, false, false},
 		{0, "", false, true}, {24, "file has vanished", false, true}, {23, "", false, false}, {23, end, true, false},
 		{23, way + end, false, true}, {23, way + "rsync: [sender] opendir failed\n" + end, true, false},
 		{11, way, false, false}, {12, "", false, false}, {23, below + end, true, true}, {23, below + end, false, false},

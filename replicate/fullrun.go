@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gorsyncd/journal"
+	"gorsyncd/journal/failpoint"
 )
 
 // maxContentOnly is how many paths may be in the retry set because a full sync
@@ -120,11 +121,17 @@ func (d *Dispatcher) beginFull(r FullSyncRequest, now time.Time) {
 	}
 	d.full = f
 	d.update.full, d.update.endFull = true, false
+	failpoint.Hit("replicate.full.begun")
 	d.log.Info("full sync begins", "reason", rec.Reason, "path", rec.Sub)
 }
 
 // fullReady tells whether a full sync may go on.
-func (d *Dispatcher) fullReady() bool { return d.full != nil && d.scanned() && !d.sourceHeld() }
+func (d *Dispatcher) fullReady() bool {
+	return d.full != nil && d.sourceReady() && !d.probeFirst()
+}
+
+// sourceReady tells whether the source is one that a full sync may read.
+func (d *Dispatcher) sourceReady() bool { return d.scanned() && !d.sourceHeld() }
 
 // scanned tells whether the first scan of the source is journaled.
 func (d *Dispatcher) scanned() bool {
@@ -245,6 +252,7 @@ func (d *Dispatcher) chunkDone(b *Batch) {
 	c := b.chunk
 	c.running, c.done = false, true
 	if c.of == d.full && c.of.advance() {
+		failpoint.Hit("replicate.full.advanced")
 		d.update.full = true
 	}
 }
@@ -326,10 +334,12 @@ func (d *Dispatcher) endFull(now time.Time) {
 	f := d.full
 	d.full = nil
 	d.update.full, d.update.endFull = false, true
+	failpoint.Hit("replicate.full.ended")
 	if f.rec.Sub == "" {
 		d.state.LastFull = now
 	}
 	d.state.LastSuccess = now
+	d.state.Verify = healed(d.state.Verify, f.rec)
 	d.update.state = true
 	d.log.Info("full sync done", "reason", f.rec.Reason, "path", f.rec.Sub, "directories", f.rec.Done,
 		"duration_seconds", now.Sub(f.rec.Started).Seconds())

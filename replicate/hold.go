@@ -72,7 +72,7 @@ func (d *Dispatcher) Approve(ctx context.Context) error {
 }
 
 // RetryNow ends the back-off of the remote and of the given paths with all
-// below them; no paths means all.
+// below them; no paths means all, and another look at what the remote keeps.
 func (d *Dispatcher) RetryNow(paths []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -86,6 +86,9 @@ func (d *Dispatcher) retryNow(paths []string, now time.Time) {
 	}
 	if d.full != nil {
 		d.full.hurry(paths, now)
+	}
+	if len(paths) == 0 {
+		d.probeSoon(now)
 	}
 	for _, e := range d.retries.byPath {
 		if len(paths) == 0 || within(e.Path, paths) {

@@ -46,6 +46,7 @@ func (d *Dispatcher) take(e journal.Entry, now time.Time) {
 	}
 	first, since := d.since(e)
 	d.ledger.add(e.Seq)
+	d.tidy.took(e)
 	if e.Op == journal.OpRemove && e.Count > 1 {
 		d.supersedeBelow(e.Path)
 	}
@@ -132,6 +133,13 @@ func (d *Dispatcher) collapse(it *Item, e journal.Entry) {
 // waiting for its own time, however often it changes.
 func (d *Dispatcher) absorb(r *retryEntry, e journal.Entry) {
 	d.ledger.ack(e.Seq)
+	d.merge(r, e)
+}
+
+// merge adds to a retry record what an entry of its path asks. The seq of a
+// record need not be of such an entry, so nothing is acknowledged: it may be
+// the last one read, which is another path's.
+func (d *Dispatcher) merge(r *retryEntry, e journal.Entry) {
 	rec := r.Retry
 	rec.Seq, rec.Op = e.Seq, e.Op
 	rec.Flags |= e.Flags

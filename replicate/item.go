@@ -60,10 +60,18 @@ type Batch struct {
 	Bytes     int64    // of the regular files
 	Locks     []Lock
 	Started   time.Time
-	chunk     *chunk // of a full sync, or nil
-	maxDelete uint64 // reconcile with deletion: stop at so many; 0 = no limit
-	spent     bool   // nothing more may be deleted at all: rsync has no such limit
-	place     string // where a local target was before; "" for unknown
+	chunk     *chunk   // of a full sync, or nil
+	tidy      bool     // only looks for what an interrupted run has left
+	maxDelete uint64   // reconcile with deletion: stop at so many; 0 = no limit
+	spent     bool     // nothing more may be deleted at all: rsync has no such limit
+	place     string   // where a local target was before; "" for unknown
+	bare      bare     // arguments that the remote has no use for
+	gone      []string // those of Paths that are to be removed
+	gentle    bool     // the receiver aborts runs with missing paths
+
+	// Of comparisons, which are run as Verify only.
+	each   func(Change) // called with each change, in a goroutine of the run, instead of keeping it
+	extras bool         // reconcile: also tell what only the remote has, whatever the mode of deletion
 }
 
 // Kind is the lane as shown to people: content comparison has its own name.

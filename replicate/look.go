@@ -41,7 +41,7 @@ type look struct {
 // newLook opens the root as a run of rsync does: one that is not the directory
 // that was indexed tells nothing about any path.
 func newLook(o *Options) (*look, error) {
-	f, err := (&rsyncTransport{o: o}).openRoot()
+	f, err := newRsyncTransport(o).openRoot()
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,8 @@ type memJournal struct {
 	entries map[uint64]journal.Entry
 	newest  map[string]uint64
 	index   map[string]journal.State
-	shadow  map[string]bool // went away with a directory above: no entry of their own
+	shadow  map[string]bool   // went away with a directory above: no entry of their own
+	since   map[string]uint64 // directories that came back, with the seq of that
 	changed chan struct{}
 }
 
@@ -343,5 +344,5 @@ func (j *memJournal) Lookup(path string) (journal.Record, bool, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s, ok := j.index[path]
-	return journal.Record{State: s}, ok, nil
+	return journal.Record{State: s, LastSeq: j.newest[path], Since: j.since[path]}, ok, nil
 }

@@ -48,6 +48,9 @@ var (
 	_ Store = (*journal.Remote)(nil)
 )
 
+// ErrPasswordFile is wrapped by errors of RsyncOptions.CheckPassword.
+var ErrPasswordFile = errors.New("password_file")
+
 // rooted is what a Tree may also tell: which directory the source root was
 // when its index was made. A root that is another one is not replicated.
 type rooted interface {
@@ -101,6 +104,10 @@ type Options struct {
 	Tree         Tree
 	Store        Store
 
+	// RunLock is a file, in a directory of ours, that keeps the rsyncs of a
+	// killed process apart from those of the next; "" for none. See alone.
+	RunLock string
+
 	// Excluded tells whether the filter leaves a path out; nil excludes
 	// nothing. FilterArgs are rsync arguments that mean the same.
 	Excluded   func(path string, isDir bool) bool
@@ -123,10 +130,18 @@ type Options struct {
 	// Held tells whether a guard takes what the source shows for doubtful:
 	// then no full sync goes on. It is called from several goroutines and must
 	// not wait. nil means never.
-	Held   func() bool
-	Logger *slog.Logger // nil is silent
+	Held func() bool
+	// Fence returns the seq at or below which everything is journaled that was
+	// changed before the call, for Verify; watch.Tree has one. nil means that
+	// the head of the journal is that at any time.
+	Fence func(ctx context.Context) (uint64, error)
+	// Scratch is a private directory for what a probe sends; it is made and
+	// removed as needed. "" never probes.
+	Scratch string
+	Logger  *slog.Logger // nil is silent
 
-	transport transport // tests replace rsync
+	transport      transport // tests replace rsync
+	verifyPatience time.Duration
 }
 
 // RsyncOptions shape the rsync command line.
@@ -137,8 +152,13 @@ type RsyncOptions struct {
 	ConnectTimeout time.Duration
 	Compress       bool
 	BWLimit        string // as rsync's --bwlimit
+	Fsync          bool   // the receiver syncs each file that it writes to disk
 	PasswordFile   string // daemons only
-	SSH            SSHOptions
+	// CheckPassword tells before each run whether PasswordFile may be used; an
+	// error says why not. nil leaves that to rsync.
+	CheckPassword func(path string) error
+	Umask         int // of rsync; 0 for that of this process
+	SSH           SSHOptions
 }
 
 // SSHOptions shape the ssh command line.

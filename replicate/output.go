@@ -11,6 +11,7 @@ type Change struct {
 	Item   string // rsync's codes, such as ">f+++++++++" or "*deleting"
 	Path   string // without the trailing slash of directories; "" is the root
 	Delete bool
+	Dir    bool
 }
 
 // parseChange reads an itemized line. Lines of other kinds are none.
@@ -23,6 +24,7 @@ func parseChange(line string) (Change, bool) {
 	if !c.Delete && (len(item) != 11 || strings.IndexByte("<>ch.", item[0]) < 0 || strings.IndexByte("fdLDS", item[1]) < 0) {
 		return Change{}, false
 	}
+	c.Dir = strings.HasSuffix(name, "/")
 	c.Path = strings.TrimSuffix(unescape(name), "/")
 	if c.Path == "." || c.Path == "./" {
 		c.Path = ""
@@ -72,7 +74,8 @@ type totals struct {
 	sent, received int64  // bytes on the wire
 	files          uint64 // regular files whose content was sent
 	deleted        uint64
-	stubborn       bool // a directory stayed although it was to be deleted
+	listed         uint64 // what is no directory: those are listed twice by a reconcile
+	stubborn       bool   // a directory stayed although it was to be deleted
 }
 
 // stubbornText is what rsync prints, with the path behind it, when a directory
@@ -90,6 +93,10 @@ func (t *totals) read(line string) {
 	if !ok {
 		return
 	}
+	if key == "Number of files" {
+		t.listed = countNonDirs(val)
+		return
+	}
 	word, _, _ := strings.Cut(val, " ")
 	n, err := strconv.ParseInt(strings.ReplaceAll(word, ",", ""), 10, 64)
 	if err != nil || n < 0 {
@@ -105,6 +112,22 @@ func (t *totals) read(line string) {
 	case "Number of deleted files":
 		t.deleted = uint64(n)
 	}
+}
+
+// countNonDirs reads "13 (reg: 5, dir: 8)".
+func countNonDirs(val string) uint64 {
+	all, kinds, _ := strings.Cut(val, " ")
+	n, err := strconv.ParseUint(all, 10, 64)
+	if err != nil {
+		return 0
+	}
+	if _, dirs, ok := strings.Cut(kinds, "dir: "); ok {
+		d, err := strconv.ParseUint(strings.TrimRight(strings.SplitN(dirs, ",", 2)[0], ")"), 10, 64)
+		if err == nil {
+			n -= min(n, d)
+		}
+	}
+	return n
 }
 
 // lines is an io.Writer that calls fn for each line. A line over the limit is

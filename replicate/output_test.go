@@ -23,9 +23,9 @@ func TestParseChange(t *testing.T) {
 		ok   bool
 	}{
 		{"<f.st......|r/im", Change{Item: "<f.st......", Path: "r/im"}, true},
-		{"*deleting  |r/im/", Change{Item: "*deleting", Path: "r/im", Delete: true}, true},
-		{".d..t......|r/", Change{Item: ".d..t......", Path: "r"}, true},
-		{".d..t......|./", Change{Item: ".d..t......"}, true},
+		{"*deleting  |r/im/", Change{Item: "*deleting", Path: "r/im", Delete: true, Dir: true}, true},
+		{".d..t......|r/", Change{Item: ".d..t......", Path: "r", Dir: true}, true},
+		{".d..t......|./", Change{Item: ".d..t......", Dir: true}, true},
 		{".f         |a", Change{Item: ".f", Path: "a"}, true},
 		{`>f+++++++++|a\#012b|c`, Change{Item: ">f+++++++++", Path: "a\nb|c"}, true},
 		{`hf+++++++++|x\#134#012`, Change{Item: "hf+++++++++", Path: `x\#012`}, true},
@@ -140,7 +140,7 @@ func TestRemoteShellWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := strings.Split(string(raw), "\x00")
-	for _, w := range append(words, "/key s/id", "2222", "BatchMode=yes", "ControlPath=/run/x/%C", "ControlPersist=60", "u") {
+	for _, w := range append(words, `IdentityFile="/key s/id"`, "2222", "BatchMode=yes", "ControlPath=/run/x/%C", "ControlPersist=60", "u") {
 		if !slices.Contains(got, w) {
 			t.Errorf("%q did not arrive; got %q", w, got)
 		}

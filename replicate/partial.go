@@ -22,6 +22,8 @@ func (d *Dispatcher) partial(rep report, now time.Time) {
 	res := d.residual(rep)
 	aborted := out.ID == "E-NOSPACE" || rep.res.Exit == 11
 	if aborted && len(res.items) > 0 && d.squeeze(rep, res, now) {
+		// Stamps and links that what has arrived needs, and nobody else sends.
+		d.failOthers(rep, res, out, now)
 		return
 	}
 	if aborted && b.chunk != nil && len(res.other) > 0 && !b.chunk.noSpace {
@@ -47,13 +49,29 @@ func (d *Dispatcher) partial(rep report, now time.Time) {
 	for _, it := range res.items {
 		d.failItem(it, reasonFor(it.Path, rep.res.Stderr, out), b.Retry, now)
 	}
+	d.failOthers(rep, res, out, now)
+}
+
+// failOthers has what a run touched without being asked to sent again.
+func (d *Dispatcher) failOthers(rep report, res residual, out Outcome, now time.Time) {
 	for _, c := range res.other {
-		op := journal.OpChange
-		if c.Delete {
-			op = journal.OpRemove
-		}
-		d.failPath(journal.Retry{Path: c.Path, Seq: d.ledger.read, Op: op}, reasonFor(c.Path, rep.res.Stderr, out), now)
+		d.failPath(d.unasked(c), reasonFor(c.Path, rep.res.Stderr, out), now)
 	}
+}
+
+// unasked is the record of a path that a run touched without being asked to. It
+// says what the run saw; what the journal has said of the path since then is
+// newer, whatever has been read meanwhile: taken for a change, a removal that
+// waits in the retry set would be forgotten.
+func (d *Dispatcher) unasked(c Change) journal.Retry {
+	if e := d.retries.get(c.Path); e != nil {
+		return journal.Retry{Path: c.Path, Seq: e.Seq, Op: e.Op}
+	}
+	rec := d.newRetry(c.Path)
+	if c.Delete {
+		rec.Op = journal.OpRemove
+	}
+	return rec
 }
 
 // proves tells whether what a verify pass does not print is on the remote. One
@@ -69,8 +87,11 @@ func (v *Result) proves(covered bool) bool {
 		switch {
 		case strings.HasPrefix(line, inTheWayText):
 			told = true
-		case covered && strings.Contains(line, "[sender] link_stat ") && strings.HasSuffix(line, "failed: Not a directory (20)\n"):
+		case covered && strings.Contains(line, "[sender] link_stat ") &&
+			(strings.HasSuffix(line, "failed: Not a directory (20)\n") || strings.HasSuffix(line, " failed"+symlinkText+"\n")):
 			told = true
+		case covered && strings.HasPrefix(line, "refusing to follow a symlink owned by an untrusted user"):
+			// rsync 3.5.0 says so besides.
 		case covered && (strings.HasPrefix(line, "file has vanished: ") || strings.HasPrefix(line, "WARNING: parent dir is absent in the file list: ")):
 			// Alone they end with exit 24, which proves as much: see Classify.
 		case strings.TrimSpace(line) != "" && !strings.HasPrefix(line, "rsync error: some files/attrs were not transferred"):

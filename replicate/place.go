@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"gorsyncd/journal"
 )
 
 // idPlace is the error of a local target that is another directory, or on
@@ -26,11 +28,11 @@ func placeOf(f *os.File) (string, error) {
 	if err := errors.Join(unix.Fstat(int(f.Fd()), &st), unix.Fstatfs(int(f.Fd()), &fs)); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d:%016x:%x %s", st.Ino, fsID(&fs), uint64(fs.Type), f.Name()), nil
-}
-
-func fsID(fs *unix.Statfs_t) uint64 {
-	return uint64(uint32(fs.Fsid.Val[0]))<<32 | uint64(uint32(fs.Fsid.Val[1]))
+	id, err := journal.FileSystemID(int(f.Fd()))
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d:%016x:%x %s", st.Ino, id, uint64(fs.Type), f.Name()), nil
 }
 
 // expects tells whether a place was stored for this path, and so has to be the

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"gorsyncd/journal/failpoint"
 )
 
 // killGrace is how long a cancelled process may clean up (rsync removes its
@@ -26,10 +28,14 @@ const killGrace = 2 * time.Second
 type process struct {
 	argv   []string
 	env    []string
-	dir    string
+	root   *os.File // working directory, if any
+	walled bool     // no symbolic link below root is followed; see wallIn
+	umask  int      // 0 for ours
 	stdin  []byte
 	stdout io.Writer
-	extra  *os.File // file descriptor 3, if any
+	extra  *os.File      // file descriptor 3, if any
+	stall  time.Duration // ended when it reads and writes nothing for so long; 0 for never
+	lock   *os.File      // kept open by the child and its children; may be nil
 }
 
 // exited says how a child ended.
@@ -38,10 +44,12 @@ type exited struct {
 	stderr   string // beginning and end, bounded
 	err      error  // it could not be started
 	canceled bool   // because ctx ended
+	stalled  bool   // because it did nothing for too long
+	stuck    bool   // ended, since it would have waited for ever: see endStuck
 }
 
 // run starts the child in a process group of its own and waits for it. When
-// ctx ends, the whole group gets SIGTERM and, after a grace, SIGKILL. The
+// ctx ends, the child gets SIGTERM and, after a grace, its group SIGKILL. The
 // child also dies when this process is killed: the kernel sends the
 // parent-death signal when the *thread* that started it ends (prctl(2)), hence
 // the locked thread.
@@ -50,9 +58,34 @@ func (p process) run(ctx context.Context) exited {
 		return exited{canceled: true, code: 20}
 	}
 	var stderr capture
-	e := p.start(ctx, &stderr)
+	var e exited
+	if p.walled || p.umask != 0 {
+		ownThread(func() { e = p.startApart(ctx, &stderr) })
+	} else {
+		e = p.start(ctx, &stderr)
+	}
 	e.stderr = stderr.String()
 	return e
+}
+
+// startApart is start on a thread of its own, with the umask and the mounts that
+// the child is to have.
+func (p process) startApart(ctx context.Context, stderr io.Writer) exited {
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return exited{err: os.NewSyscallError("unshare", err), code: 127}
+	}
+	if p.umask != 0 {
+		unix.Umask(p.umask)
+	}
+	if p.walled {
+		tree, err := wallIn(p.root)
+		if err != nil {
+			return exited{err: err, code: 127}
+		}
+		defer tree.Close()
+		p.root = tree
+	}
+	return p.start(ctx, stderr)
 }
 
 func (p process) start(ctx context.Context, stderr io.Writer) exited {
@@ -64,13 +97,19 @@ func (p process) start(ctx context.Context, stderr io.Writer) exited {
 		return exited{err: err, code: 127}
 	}
 	defer list.Close()
-	cmd.Env, cmd.Dir, cmd.Stdin = p.env, p.dir, list
+	cmd.Env, cmd.Stdin = p.env, list
+	if p.root != nil {
+		cmd.Dir = fdPath(p.root)
+	}
 	// When we are killed rsync must not go on, and the next start must not meet
 	// it. SIGTERM, not SIGKILL: killed at once, one run in twenty to a local
 	// target left a temporary file behind for good; ended, none of 450.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	if p.extra != nil {
 		cmd.ExtraFiles = []*os.File{p.extra}
+	}
+	if p.lock != nil {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, p.lock)
 	}
 	for to, file := range map[io.Writer]*io.Writer{stderr: &cmd.Stderr, p.stdout: &cmd.Stdout} {
 		if to == nil {
@@ -86,9 +125,16 @@ func (p process) start(ctx context.Context, stderr io.Writer) exited {
 	if err := cmd.Start(); err != nil {
 		return exited{err: err, code: 127}
 	}
-	stop := killOnDone(ctx, cmd.Process.Pid)
+	failpoint.Hit("replicate.rsync.started")
+	watched, release := endStalled(ctx, cmd.Process.Pid, p.stall)
+	stop := killOnDone(watched, cmd.Process.Pid)
+	unstick := endStuck(cmd.Process.Pid)
 	err = cmd.Wait()
-	e := exited{canceled: stop()}
+	failpoint.Hit("replicate.rsync.exited")
+	e := exited{stuck: unstick(), canceled: stop()}
+	if release(); errors.Is(context.Cause(watched), errStalled) {
+		e.canceled, e.stalled = false, e.canceled
+	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		e.err = err
@@ -97,6 +143,10 @@ func (p process) start(ctx context.Context, stderr io.Writer) exited {
 		e.code = -int(ws.Signal())
 	} else {
 		e.code = cmd.ProcessState.ExitCode()
+	}
+	if e.code != 0 && !e.canceled {
+		// It may have ended before its receiver did.
+		awaitGroup(cmd.Process.Pid)
 	}
 	return e
 }
@@ -143,19 +193,31 @@ func killOnDone(ctx context.Context, pgid int) (stop func() bool) {
 	}
 }
 
+// awaitGroup waits for what a leader has left behind, and after a grace has it
+// killed.
+func awaitGroup(pgid int) {
+	for end := time.Now().Add(killGrace); hasMembers(pgid); time.Sleep(groupPoll) {
+		if time.Now().After(end) {
+			_ = syscall.Kill(-pgid, syscall.SIGKILL) // gone by now is as good
+			end = end.Add(killGrace)
+		}
+	}
+}
+
 // groupPoll is how often a group is looked at whose leader has ended.
 const groupPoll = 20 * time.Millisecond
 
-// endGroup asks a group to end and kills what is left of it after a grace. The
+// endGroup asks a leader to end and kills what is left of its group after a
+// grace. At first only the leader is asked: rsync ends the others itself. A receiver of a
+// local target that gets the signal as well can be interrupted twice, and then
+// leaves its temporary file behind (two of 15 interrupted starts). The
 // leader may end before the others: to a local target the receiver, which has
 // the temporary file to remove, is its grandchild. done is closed when the
 // leader has been waited for. From then on the group's id is taken only while
 // it has members, so that nothing is done once it has none; ids are given out
 // in a circle, and none comes back between two looks.
 func endGroup(pgid int, done <-chan struct{}) {
-	if syscall.Kill(-pgid, syscall.SIGTERM) != nil {
-		return // it has ended already
-	}
+	_ = syscall.Kill(pgid, syscall.SIGTERM) // not yet waited for, so the id is its own
 	grace := time.NewTimer(killGrace)
 	defer grace.Stop()
 	select {
@@ -166,9 +228,13 @@ func endGroup(pgid int, done <-chan struct{}) {
 	}
 	poll := time.NewTicker(groupPoll)
 	defer poll.Stop()
+	own := time.NewTimer(killGrace / 4)
+	defer own.Stop()
 	for hasMembers(pgid) {
 		select {
 		case <-poll.C:
+		case <-own.C:
+			_ = syscall.Kill(-pgid, syscall.SIGTERM) // gone by now is as good
 		case <-grace.C:
 			_ = syscall.Kill(-pgid, syscall.SIGKILL)
 			return
@@ -215,6 +281,8 @@ func rsyncEnv() []string {
 		"LC_ALL": true, "LANG": true, "LANGUAGE": true, "RSYNC_RSH": true, "RSYNC_PARTIAL_DIR": true,
 		"RSYNC_OLD_ARGS": true, "RSYNC_PROTECT_ARGS": true, "RSYNC_ICONV": true, "RSYNC_CONNECT_PROG": true,
 		"CVSIGNORE": true,
+		// Whoever may look at the process would see it.
+		"RSYNC_PASSWORD": true,
 	}
 	var env []string
 	for _, kv := range os.Environ() {

@@ -30,11 +30,11 @@ func (q *queue) pushFront(its []*Item) {
 	if len(its) == 0 {
 		return
 	}
+	q.sweep() // before they are waiting again: they may still stand where they were
 	for _, it := range its {
 		it.state = itemQueued
 		q.byPath[it.Path] = it
 	}
-	q.sweep()
 	q.items = slices.Concat(its, q.items)
 }
 

@@ -3,6 +3,8 @@ package replicate
 import (
 	"context"
 	"slices"
+
+	"gorsyncd/journal/failpoint"
 )
 
 // reconcile carries a chunk of a full sync. What it goes by is looked at once
@@ -27,6 +29,7 @@ func (d *Dispatcher) reconcile(ctx context.Context, b *Batch) report {
 			return rep
 		}
 	}
+	failpoint.Hit("replicate.reconcile")
 	rep.res = d.tr.Run(ctx, &run, Send)
 	if rep.res.Outcome.unsure() {
 		v := d.tr.Run(ctx, &run, Verify)

@@ -18,9 +18,21 @@ const (
 // partialDir holds the beginnings of big files that were cut, on the remote.
 const partialDir = ".gorsyncd-partial"
 
-// argv is the command line for a batch, program first. No shell reads it. The
-// list of paths goes to stdin.
-func (o *Options) argv(b *Batch, mode Mode) []string {
+// argv is the command line for a batch, program first, with further options of
+// ours. No shell reads it. The list of paths goes to stdin.
+func (o *Options) argv(b *Batch, mode Mode, more ...string) []string {
+	return o.argvEnd(append(append(o.argvBegin(b, mode), more...), o.laneArgs(b, mode)...))
+}
+
+// argvEnd adds source and target to a command line.
+func (o *Options) argvEnd(a []string) []string {
+	// For "./" rsync would go to the path of its working directory, whatever
+	// stands there by then.
+	return append(a, "--", ".", o.Target.address())
+}
+
+// argvBegin is what the command lines of all lanes begin with.
+func (o *Options) argvBegin(b *Batch, mode Mode) []string {
 	r := &o.Rsync
 	a := []string{
 		r.Path,
@@ -35,23 +47,13 @@ func (o *Options) argv(b *Batch, mode Mode) []string {
 		// High bytes of names are printed as they are.
 		"-8",
 		"--stats", "--no-human-readable", "--out-format=%i|%n",
-		"--timeout=" + seconds(r.Timeout),
+		"--timeout=" + seconds(b.timeout(r.Timeout)),
 	}
 	if o.Delete != DeleteNone {
 		// A directory that became a file, or is gone, is removed with what is in it.
 		a = append(a, "--force")
 	}
-	switch o.Target.Kind {
-	case Daemon:
-		a = append(a, "--contimeout="+seconds(r.ConnectTimeout),
-			// Small runs wait 40 ms for a delayed ACK otherwise.
-			"--sockopts=TCP_NODELAY")
-		if r.PasswordFile != "" {
-			a = append(a, "--password-file="+r.PasswordFile)
-		}
-	case Shell:
-		a = append(a, "-e", o.sshCommand())
-	}
+	a = append(a, o.reach()...)
 	if r.Compress {
 		a = append(a, "-z")
 	}
@@ -60,10 +62,27 @@ func (o *Options) argv(b *Batch, mode Mode) []string {
 	}
 	if mode == Verify {
 		a = append(a, "-n")
+	} else if r.Fsync {
+		a = append(a, "--fsync")
 	}
-	a = append(a, r.Args...)
-	a = append(a, o.laneArgs(b, mode)...)
-	return append(a, "--", "./", o.Target.address())
+	return append(a, b.bare.strip(r.Args)...)
+}
+
+// reach are the arguments that lead to the target.
+func (o *Options) reach() []string {
+	switch r := &o.Rsync; o.Target.Kind {
+	case Daemon:
+		a := []string{"--contimeout=" + seconds(r.ConnectTimeout),
+			// Small runs wait 40 ms for a delayed ACK otherwise.
+			"--sockopts=TCP_NODELAY"}
+		if r.PasswordFile != "" {
+			a = append(a, "--password-file="+r.PasswordFile)
+		}
+		return a
+	case Shell:
+		return []string{"-e", o.sshCommand()}
+	}
+	return nil
 }
 
 // laneArgs are the arguments that make a lane.
@@ -108,8 +127,11 @@ func (o *Options) reconcileArgs(b *Batch) []string {
 	if !(len(b.Paths) == 1 && b.Paths[0] == "") {
 		a = append(a, "--no-implied-dirs")
 	}
-	if o.Delete == DeleteAll {
-		a = append(a, "--delete", "--filter=P "+partialDir+"/")
+	switch {
+	case b.extras:
+		a = append(a, "--delete", "--filter=P /"+probeName)
+	case o.Delete == DeleteAll:
+		a = append(a, "--delete", "--filter=P "+partialDir+"/", "--filter=P /"+probeName)
 		if b.maxDelete > 0 {
 			a = append(a, "--max-delete="+strconv.FormatUint(b.maxDelete, 10))
 		}
@@ -118,6 +140,17 @@ func (o *Options) reconcileArgs(b *Batch) []string {
 		a = append(a, "--checksum")
 	}
 	return append(a, o.FilterArgs...)
+}
+
+// contentTimeout is the least time without traffic of a comparison of
+// contents: rsync is silent while it reads a big file.
+const contentTimeout = 10 * time.Minute
+
+func (b *Batch) timeout(d time.Duration) time.Duration {
+	if b.each != nil && b.Content {
+		return max(d, contentTimeout)
+	}
+	return d
 }
 
 // list is what goes to rsync's stdin: NUL-separated names. The leading "./"
@@ -166,7 +199,7 @@ func (o *Options) sshCommand() string {
 		args = append(args, "-p", strconv.Itoa(s.Port))
 	}
 	if s.IdentityFile != "" {
-		args = append(args, "-i", s.IdentityFile)
+		args = append(args, "-o", "IdentityFile="+quoteSSH(s.IdentityFile))
 	}
 	if s.KnownHosts != "" {
 		args = append(args, "-o", "UserKnownHostsFile="+quoteSSH(s.KnownHosts))
@@ -203,12 +236,14 @@ func quoteRSH(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", "''") + "'"
 }
 
-// quoteSSH makes one value of an ssh option that is a list of files.
+// quoteSSH makes one value of an ssh option that is a list of files, in which
+// ssh replaces what follows a percent sign.
 func quoteSSH(s string) string {
-	if !strings.ContainsAny(s, " \t") {
+	s = strings.ReplaceAll(s, "%", "%%")
+	if !strings.ContainsAny(s, " \t\"'\\#") {
 		return s
 	}
-	return `"` + s + `"`
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }
 
 func seconds(d time.Duration) string {

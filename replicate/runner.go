@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"gorsyncd/journal"
 )
 
 // transport carries batches to a remote. Run may be called concurrently for
@@ -34,6 +36,7 @@ type Result struct {
 	Received int64
 	Files    uint64 // regular files sent
 	Deleted  uint64
+	Listed   uint64 // paths looked at that are no directories
 	Duration time.Duration
 	// RootDirty says that something directly below the root was made, replaced
 	// or removed, which changes the root's mtime.
@@ -43,18 +46,31 @@ type Result struct {
 
 // rsyncTransport runs one rsync per batch.
 type rsyncTransport struct {
-	o *Options
+	o     *Options
+	alone alone
+	wall  wall
+}
+
+func newRsyncTransport(o *Options) *rsyncTransport {
+	return &rsyncTransport{o: o, alone: alone{path: o.RunLock, far: o.Target.Kind != Local}}
 }
 
 var _ transport = (*rsyncTransport)(nil)
 
 func (t *rsyncTransport) Run(ctx context.Context, b *Batch, mode Mode) Result {
 	begin := time.Now()
+	lock, refused := t.alone.enter(ctx)
+	if refused.Class != "" {
+		return Result{Exit: -1, Outcome: refused}
+	}
 	root, err := t.openRoot()
 	if err != nil {
-		return Result{Exit: -1, Outcome: Outcome{ID: "E-SOURCE", Class: ClassTransient, Message: err.Error(), Hint: "mount or restore the source root"}}
+		return Result{Exit: -1, Outcome: sourceGone(err)}
 	}
 	defer root.Close()
+	if refused := t.checkPassword(); refused.ID != "" {
+		return Result{Exit: -1, Outcome: refused}
+	}
 	at, place, refused := t.enterLocal(b.place)
 	if refused.ID != "" {
 		return Result{Exit: -1, Outcome: refused}
@@ -63,37 +79,94 @@ func (t *rsyncTransport) Run(ctx context.Context, b *Batch, mode Mode) Result {
 		defer at.Close()
 	}
 	res := Result{place: place}
+	runs, err := t.invocations(b)
+	if err != nil {
+		return Result{Exit: -1, Outcome: sourceGone(err)}
+	}
+	for _, in := range runs {
+		// The handle, not the path: whatever happens to the path now, rsync
+		// reads the directory that was checked.
+		if !t.invoke(ctx, b, mode, in, process{
+			root: root, lock: lock, umask: t.o.Rsync.Umask, stall: stallTimeouts * t.o.Rsync.Timeout,
+		}, &res) {
+			break
+		}
+	}
+	res.Duration = time.Since(begin)
+	return res
+}
+
+// invoke runs one rsync and adds what came of it to res. It tells whether
+// another may follow.
+func (t *rsyncTransport) invoke(ctx context.Context, b *Batch, mode Mode, in invocation, p process, res *Result) bool {
 	var sum totals
-	out := &lines{fn: func(s string) {
+	note := func(c Change) {
+		if b.each != nil {
+			b.each(c)
+			return
+		}
+		res.Changes = append(res.Changes, c)
+	}
+	p.stdout = &lines{fn: func(s string) {
 		if c, ok := parseChange(s); ok {
 			res.RootDirty = res.RootDirty || c.dirtiesRoot()
+			if b.tidy && !(c.Delete && tempName.MatchString(c.Path[strings.LastIndexByte(c.Path, '/')+1:])) {
+				return
+			}
 			if mode == Verify || b.wants(c) {
-				res.Changes = append(res.Changes, c)
+				note(c)
 			}
 			return
 		}
 		if c, ok := t.inTheWay(s); ok && mode == Verify {
-			res.Changes = append(res.Changes, c)
+			note(c)
 		}
-		sum.read(s)
+		if in.removal == nil || !in.removal.stays(s) {
+			sum.read(s)
+		}
 	}}
-	p := process{
-		argv: t.o.argv(b, mode), env: rsyncEnv(), stdin: b.list(), stdout: out,
-		// The handle, not the path: whatever happens to the path now, rsync
-		// reads the directory that was checked.
-		dir: fmt.Sprintf("/proc/self/fd/%d", root.Fd()),
+	p.env, p.stdin = rsyncEnv(), in.list
+	e := t.runInside(ctx, b, p, in, mode)
+	res.Stderr += e.stderr
+	res.Sent, res.Received = res.Sent+sum.sent, res.Received+sum.received
+	res.Files, res.Deleted = res.Files+sum.files, res.Deleted+sum.deleted
+	res.Listed += sum.listed
+	out := t.outcome(e, &sum)
+	if in.removal != nil {
+		out = in.removal.tell(out, mode, res)
 	}
-	e := p.run(ctx)
-	res.Exit, res.Stderr, res.Duration = e.code, e.stderr, time.Since(begin)
-	res.Sent, res.Received, res.Files, res.Deleted = sum.sent, sum.received, sum.files, sum.deleted
-	res.Outcome = t.outcome(e, &sum)
-	return res
+	if res.Outcome.Class == "" || out.Class != ClassOK && out.Class != ClassEntry || res.Outcome.Class == ClassOK {
+		res.Exit, res.Outcome = e.code, out
+	}
+	return out.Class == ClassOK || out.Class == ClassEntry
+}
+
+// runInside runs rsync such that nothing leads it out of the source.
+func (t *rsyncTransport) runInside(ctx context.Context, b *Batch, p process, in invocation, mode Mode) exited {
+	run := func() exited {
+		walled, args := t.wall.way(t.o, b, p.root)
+		p.walled, p.argv = walled, in.argv(t.o, mode, args)
+		return p.run(ctx)
+	}
+	e := run()
+	if errors.Is(e.err, errWall) {
+		t.wall.failed(t.o, e.err)
+		e = run()
+	}
+	return e
 }
 
 func (t *rsyncTransport) outcome(e exited, sum *totals) Outcome {
 	switch {
 	case e.canceled:
 		return Outcome{Class: ClassCanceled}
+	case e.stalled:
+		return Outcome{ID: "E-TIMEOUT", Class: ClassTransient, Message: errStalled.Error(),
+			Hint: "a file of the source cannot be opened or read without waiting: is its file system dead?"}
+	case errors.Is(e.err, errRootMoved):
+		return sourceGone(e.err)
+	case e.stuck:
+		return Outcome{ID: idChanged, Class: ClassEntry, Message: "a file became a fifo while rsync opened it"}
 	case e.err != nil:
 		o := Outcome{ID: "E-EXEC", Class: ClassTransient, Message: e.err.Error()}
 		if errors.Is(e.err, exec.ErrNotFound) || errors.Is(e.err, os.ErrNotExist) || errors.Is(e.err, os.ErrPermission) {
@@ -107,6 +180,25 @@ func (t *rsyncTransport) outcome(e exited, sum *totals) Outcome {
 			Hint: "something on the remote keeps a directory from being removed"}
 	}
 	return out
+}
+
+// sourceGone is the outcome of a run without a source.
+func sourceGone(err error) Outcome {
+	return Outcome{ID: "E-SOURCE", Class: ClassTransient, Message: err.Error(), Hint: "mount or restore the source root"}
+}
+
+// checkPassword asks for each run: a file can change while we run.
+func (t *rsyncTransport) checkPassword() Outcome {
+	r := &t.o.Rsync
+	if t.o.Target.Kind != Daemon || r.PasswordFile == "" || r.CheckPassword == nil {
+		return Outcome{}
+	}
+	err := r.CheckPassword(r.PasswordFile)
+	if err == nil {
+		return Outcome{}
+	}
+	return Outcome{ID: "E-PASSFILE", Class: ClassConfig, Message: err.Error(),
+		Hint: "the password_file has to be a regular file of mode 600 that belongs to the user gorsyncd runs as"}
 }
 
 // inTheWay finds the directories that stand where something else is to be:
@@ -128,16 +220,7 @@ func (t *rsyncTransport) openRoot() (*os.File, error) {
 	}
 	if r, ok := t.o.Tree.(rooted); ok {
 		if id, known := r.Root(); known {
-			var st unix.Stat_t
-			var fs unix.Statfs_t
-			err := errors.Join(unix.Fstat(int(f.Fd()), &st), unix.Fstatfs(int(f.Fd()), &fs))
-			fsid := fsID(&fs)
-			// A device number may change with each mount, the id of a file
-			// system on some kinds of them; both at once do not.
-			if err == nil && (st.Ino != id.Ino || st.Dev != id.Dev && (fsid == 0 || fsid != id.FSID)) {
-				err = fmt.Errorf("%s is not the directory that was indexed", t.o.Root)
-			}
-			if err != nil {
+			if err := isRoot(f, id); err != nil {
 				f.Close()
 				return nil, err
 			}
@@ -146,8 +229,28 @@ func (t *rsyncTransport) openRoot() (*os.File, error) {
 	return f, nil
 }
 
+// isRoot compares an open directory with the one that was indexed.
+func isRoot(f *os.File, id journal.RootID) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return &os.PathError{Op: "stat", Path: f.Name(), Err: err}
+	}
+	now := journal.RootID{Dev: st.Dev, Ino: st.Ino}
+	if now.Dev != id.Dev {
+		var err error
+		if now.FSID, err = journal.FileSystemID(int(f.Fd())); err != nil {
+			return err
+		}
+	}
+	if !now.SameDir(id) {
+		return fmt.Errorf("%s is not the directory that was indexed", f.Name())
+	}
+	return nil
+}
+
 // Close ends the shared ssh connection, which would stay for a minute.
 func (t *rsyncTransport) Close() {
+	defer t.alone.leave()
 	if t.o.Target.Kind != Shell || t.o.controlPath() == "" {
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gorsyncd/journal"
+	"gorsyncd/journal/failpoint"
 )
 
 // settle files what a worker brought back.
@@ -12,7 +13,17 @@ func (d *Dispatcher) settle(rep report, now time.Time) {
 	b := rep.batch
 	delete(d.flights, b.ID)
 	d.locks.RemoveAll(b.Locks)
+	if b.tidy {
+		d.logBatch(rep)
+		d.tidied(rep, now)
+		return
+	}
+	if out := &rep.res.Outcome; out.ID == "G-MAXDELETE" && b.maxDelete == 0 {
+		// We did not limit it: something else ends with rsync's code for that.
+		*out = Outcome{ID: "E-RSYNC", Class: ClassTransient, Message: out.Message}
+	}
 	d.stats.add(rep, now)
+	defer d.stampAgain(rep, now) // when what it carries is acknowledged
 	d.logBatch(rep)
 	d.phantoms(rep.unknown, now)
 	out := rep.res.Outcome
@@ -24,12 +35,18 @@ func (d *Dispatcher) settle(rep report, now time.Time) {
 		d.full.deleted += rep.res.Deleted
 	}
 	v := rep.verify
+	if !b.gentle && b.Removes && (out.ID == "E-RSYNC-343" || v != nil && v.Outcome.ID == "E-RSYNC-343") {
+		d.foundAborts(now)
+		d.giveBack(b)
+		return
+	}
 	switch {
 	case out.Class == ClassHeld:
 		d.held(rep, out, now)
 	case v != nil && v.Outcome.Class == ClassHeld:
 		d.held(rep, v.Outcome, now)
 	case out.Class == ClassCanceled || v != nil && v.Outcome.Class == ClassCanceled:
+		d.cutOff(b, &rep.res)
 		d.giveBack(b)
 	case rep.moved && (out.Class == ClassOK || out.Class == ClassEntry):
 		// The next look at it sets aside what was not there.
@@ -50,6 +67,7 @@ func (d *Dispatcher) settle(rep report, now time.Time) {
 	case v != nil && v.Outcome.Class == ClassEntry:
 		d.unproven(rep, now)
 	default:
+		d.cutOff(b, &rep.res)
 		exit := rep.res.Exit
 		if v != nil && out.ID != "E-NOSPACE" {
 			out, exit = v.Outcome, v.Exit
@@ -94,9 +112,17 @@ func (d *Dispatcher) fail(now, started time.Time, out Outcome, exit int) {
 func (d *Dispatcher) recovered(now time.Time) {
 	if was := d.breaker; d.breaker.close() {
 		d.log.Info("remote recovered", "error_id", was.out.ID, "attempts", was.attempts, "duration_seconds", now.Sub(was.since).Seconds())
+		if was.out.ID != "E-SOURCE" {
+			// It may have come back another one.
+			d.probeSoon(d.probe.last.Add(probePause))
+		}
 	}
 	d.state.LastSuccess = now
 	d.update.state = true
+	if d.tidy.root {
+		d.tidy.root = false
+		d.restamp("", now)
+	}
 }
 
 // arrived acknowledges a batch, but for the residual (paths by verify pass).
@@ -197,6 +223,11 @@ func (d *Dispatcher) failPath(rec journal.Retry, out Outcome, now time.Time) {
 	rec.ErrorID, rec.Error = out.ID, out.Message
 	rec.Next = now.Add(d.o.Retry.wait(rec))
 	d.stats.retries++
+	if out.ID == "E-DEST-UNSUPPORTED" {
+		// There may be another file system below it than at the last probe.
+		d.probeSoon(d.probe.last.Add(probeDoubt))
+	}
+	failpoint.Hit("replicate.retry")
 	d.log.Debug("path failed", "path", rec.Path, "seq", rec.Seq, "error_id", rec.ErrorID,
 		"message", rec.Error, "attempts", rec.Attempts, "next_retry", rec.Next)
 	d.keepRetry(rec)
@@ -229,7 +260,10 @@ func (d *Dispatcher) gather(rec journal.Retry, now time.Time) journal.Retry {
 
 // restamp has the attributes of a directory sent soon: a run wrote into it
 // without stamping it. It is durable with the acknowledgement of that run.
-func (d *Dispatcher) restamp(dir string, now time.Time) {
+func (d *Dispatcher) restamp(dir string, now time.Time) { d.restampAt(dir, now, now) }
+
+// restampAt does so at a later time.
+func (d *Dispatcher) restampAt(dir string, at, now time.Time) {
 	if d.queue.get(dir) != nil {
 		return // it is to be sent anyway
 	}
@@ -239,7 +273,23 @@ func (d *Dispatcher) restamp(dir string, now time.Time) {
 		}
 		return
 	}
-	d.keepRetry(journal.Retry{Path: dir, Seq: d.ledger.read, Op: journal.OpChange, First: now, Next: now})
+	rec := d.newRetry(dir)
+	rec.First, rec.Next = now, at
+	d.keepRetry(rec)
+}
+
+// newRetry is a record of a path for which no entry asks: a change as of now,
+// or what an item under way is about. That one may come back, and would be
+// taken for older than the record.
+func (d *Dispatcher) newRetry(path string) journal.Retry {
+	for _, b := range d.flights {
+		for _, it := range b.Items {
+			if !b.Retry && it.Path == path && it.state != itemDropped {
+				return journal.Retry{Path: path, Seq: it.Seq, Op: it.Op, Flags: it.Flags}
+			}
+		}
+	}
+	return journal.Retry{Path: path, Seq: d.ledger.read, Op: journal.OpChange}
 }
 
 // giveBack returns the items of a batch of which nothing is known: they are
@@ -284,7 +334,7 @@ func (d *Dispatcher) requeue(items []*Item) {
 			if it.Seq > r.Seq {
 				e.Seq, e.Op = it.Seq, it.Op
 			}
-			d.absorb(r, e)
+			d.merge(r, e)
 			d.ledger.ack(it.Seq)
 			d.linkDone(it)
 			d.update.cursor = true

@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -49,7 +50,9 @@ type Status struct {
 	Paused      *PauseStatus    `json:"paused"`
 	Held        *HeldStatus     `json:"held"`
 	FullSync    *FullSyncStatus `json:"full_sync"`
+	Verify      *VerifyStatus   `json:"verify"`
 	Error       *StatusError    `json:"error"`
+	Findings    []FindingStatus `json:"findings"` // what the remote does not keep
 
 	Transfers uint64 `json:"transfers"` // rsync runs since start
 	Files     uint64 `json:"files"`
@@ -91,6 +94,58 @@ type FullSyncStatus struct {
 	Links    bool      `json:"links"`   // only hard links are left
 	Done     uint64    `json:"done"`
 	Total    uint64    `json:"total"`
+}
+
+// VerifyStatus is what is known from comparisons with the source.
+type VerifyStatus struct {
+	// Unrepaired are the paths that are known to differ: while there are any the
+	// remote has the error E-DIVERGED.
+	Unrepaired uint64     `json:"unrepaired"`
+	FoundAt    *time.Time `json:"found_at"` // when one of them was last found
+
+	// Of the last one that came to its end, or found something; nil or zero when
+	// there was none.
+	Last        *time.Time `json:"last"` // its end
+	Path        string     `json:"path"`
+	Checksum    bool       `json:"checksum"`
+	Complete    bool       `json:"complete"`
+	Dirs        uint64     `json:"directories"`
+	Paths       uint64     `json:"paths"`
+	Differences uint64     `json:"differences"`
+	Repaired    uint64     `json:"repaired"`
+
+	Scheduled *time.Time      `json:"scheduled"` // the last moment of the schedule that was served
+	Running   *VerifyProgress `json:"running"`   // nil when none is under way
+}
+
+// idDiverged is the error of a remote that is known to differ from its source
+// without anything being on its way to repair that.
+const idDiverged = "E-DIVERGED"
+
+// NewVerifyStatus returns nil when nothing is known.
+func NewVerifyStatus(v journal.VerifyState, running *VerifyProgress) *VerifyStatus {
+	if v == (journal.VerifyState{}) && running == nil {
+		return nil
+	}
+	return &VerifyStatus{
+		Unrepaired: v.Diverged, FoundAt: timePtr(v.DivergedAt), Last: timePtr(v.Ended), Path: v.Sub, Checksum: v.Checksum,
+		Complete: v.Complete, Dirs: v.Dirs, Paths: v.Paths, Differences: v.Found, Repaired: v.Repaired,
+		Scheduled: timePtr(v.Scheduled), Running: running,
+	}
+}
+
+// Diverged is the error to show for paths that are known to differ, nil for
+// none.
+func (v *VerifyStatus) Diverged(remote string) *StatusError {
+	if v == nil || v.Unrepaired == 0 {
+		return nil
+	}
+	what := "paths differ"
+	if v.Unrepaired == 1 {
+		what = "path differs"
+	}
+	return &StatusError{ID: idDiverged, Class: ClassConfig, Message: fmt.Sprintf("%d %s from the source", v.Unrepaired, what),
+		Hint: "gorsyncd verify " + remote + " --repair"}
 }
 
 // StatusError is the trouble of a remote, or of the path that failed most.
@@ -138,12 +193,14 @@ func (d *Dispatcher) atRest() Status {
 
 func (d *Dispatcher) base(state State) Status {
 	return Status{Name: d.o.Source + "/" + d.o.Name, Source: d.o.Source, Remote: d.o.Name, Target: d.o.Target.String(),
-		State: state, HeadSeq: d.o.Feed.Head(), InFlight: []BatchStatus{}}
+		State: state, HeadSeq: d.o.Feed.Head(), InFlight: []BatchStatus{}, Findings: []FindingStatus{}}
 }
 
 // decided fills in what persons and guards decided, and the last success.
 func (s *Status) decided(st journal.RemoteState) {
 	s.LastSuccess, s.LastFull = timePtr(st.LastSuccess), timePtr(st.LastFull)
+	s.Findings = FindingsOf(st)
+	s.Verify = NewVerifyStatus(st.Verify, nil)
 	if st.Paused {
 		s.Paused = &PauseStatus{Reason: st.PauseReason, Until: timePtr(st.PausedUntil)}
 	}
@@ -182,8 +239,9 @@ func (d *Dispatcher) status() Status {
 	slices.SortFunc(s.InFlight, func(a, b BatchStatus) int { return int(a.ID) - int(b.ID) })
 	s.Rate = d.stats.rate(now)
 	s.decided(d.state)
+	s.Verify = NewVerifyStatus(d.state.Verify, d.verifying.Load())
 	if d.full != nil {
-		s.FullSync = fullStatus(d.full.rec, !d.fullReady())
+		s.FullSync = fullStatus(d.full.rec, !d.sourceReady())
 		s.FullSync.Done = d.full.progress()
 	}
 	s.Failing, s.Error = d.trouble()
@@ -223,7 +281,9 @@ func (d *Dispatcher) word() State {
 		return StateFailing
 	case failing > 0:
 		return StateRetrying
-	case d.ledger.open > 0 || d.retries.len() > 0 || len(d.flights) > 0 || d.ledger.read < d.o.Feed.Head():
+	case d.state.Verify.Diverged > 0:
+		return StateFailing
+	case len(d.tidy.dirs) > 0 || d.ledger.open > 0 || d.retries.len() > 0 || d.busy() > 0 || d.ledger.read < d.o.Feed.Head():
 		return StateSyncing
 	}
 	return StateInSync
@@ -259,6 +319,8 @@ func (d *Dispatcher) trouble() (failing int, show *StatusError) {
 		hint := entryOutcome(Outcome{}, worst.Error).Hint
 		show = &StatusError{ID: worst.ErrorID, Class: ClassEntry, RsyncExit: 23, Message: worst.Error, Hint: hint, Path: worst.Path,
 			Attempts: worst.Attempts, NextRetry: timePtr(worst.Next)}
+	default:
+		show = NewVerifyStatus(d.state.Verify, nil).Diverged(d.o.Source + "/" + d.o.Name)
 	}
 	return failing, show
 }

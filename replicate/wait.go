@@ -131,7 +131,7 @@ func (d *Dispatcher) clear(w *waiter) bool {
 	if d.full != nil && (len(w.paths) == 0 || slices.ContainsFunc(w.paths, d.full.touches)) {
 		return false
 	}
-	if len(w.paths) == 0 && d.retries.len() > 0 {
+	if len(w.paths) == 0 && (d.retries.len() > 0 || d.probe.running) {
 		return false
 	}
 	n, _ := d.inTheWay(w, 1)
@@ -217,6 +217,8 @@ func (d *Dispatcher) blocked(w *waiter) *BlockedError {
 		e.Reason = "held: " + d.state.Held
 	case d.full != nil:
 		e.Reason = fmt.Sprintf("full sync %d of %d directories", d.full.rec.Done, d.full.rec.Total)
+	case d.probe.running:
+		e.Reason = "being probed"
 	}
 	return e
 }
