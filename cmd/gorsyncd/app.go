@@ -40,7 +40,7 @@ func newApp(out, errOut io.Writer) *app {
 		Commands: []*cli.Command{
 			a.runCommand(), a.reloadCommand(),
 			a.statusCommand(), a.explainCommand(), a.flushCommand(),
-			a.syncCommand(), a.retryCommand(), a.pauseCommand(), a.resumeCommand(), a.approveCommand(),
+			a.syncCommand(), a.verifyCommand(), a.retryCommand(), a.pauseCommand(), a.resumeCommand(), a.approveCommand(),
 			a.journalCommand(), a.configCommand(), a.initCommand(), a.versionCommand(),
 		},
 		ExitErrHandler: func(*cli.Context, error) {}, // run decides on the exit status
@@ -142,10 +142,10 @@ func usageError(_ *cli.Context, err error, _ bool) error {
 	return &control.Error{Code: control.CodeUsage, Message: err.Error(), Hint: "see --help", Err: err}
 }
 
-// interruptible is the context of every command but run: SIGINT and SIGTERM
-// end it.
+// interruptible is the context of every command but run: the signals that would
+// end the process end it, so that temporary copies are removed.
 func interruptible() (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	return signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 }
 
 // withContext makes a command of an action that needs a context.

@@ -13,6 +13,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/control"
 	"gorsyncd/cmd/gorsyncd/internal/daemon"
+	"gorsyncd/cmd/gorsyncd/internal/names"
 )
 
 func (a *app) runCommand() *cli.Command {
@@ -44,10 +45,11 @@ func (a *app) runDaemon(c *cli.Context) error {
 	if uid := os.Geteuid(); uid != 0 {
 		log.Warn("not running as root: what this user cannot read will fail, and owners are not kept on local targets", "uid", uid)
 	}
+	noCores(log)
 	stop := watchSignals(log)
 	defer stop.release()
 	err = daemon.Run(stop.ctx, daemon.Options{
-		Config: conf, Reload: reload, Logger: log, Version: versionText(), Drain: stop.drain, Signals: stop.hangups,
+		Config: conf, Reload: reload, Logger: log, Version: versionText(), Drain: stop.drain, Signals: stop.hangups, Umask: umask,
 	})
 	if err == nil && stop.ctx.Err() != nil {
 		return silent(control.ExitInterrupted)
@@ -60,8 +62,8 @@ func (a *app) runDaemon(c *cli.Context) error {
 func runConfig(c *cli.Context) (*config.Config, func() (*config.Config, error), error) {
 	args := c.Args().Slice()
 	if len(args) == 0 {
-		conf, err := load(c)
-		return conf, func() (*config.Config, error) { return load(c) }, err
+		conf, err := loadTrusted(c)
+		return conf, func() (*config.Config, error) { return loadTrusted(c) }, err
 	}
 	if len(args) == 1 {
 		return nil, nil, &control.Error{Code: control.CodeUsage, Message: "a target is missing", Hint: "gorsyncd run SOURCE TARGET..."}
@@ -77,11 +79,28 @@ func runConfig(c *cli.Context) (*config.Config, func() (*config.Config, error), 
 	return conf, nil, err
 }
 
+// noCores keeps rsync, which knows passwords, from writing core files: into its
+// working directory, from where they would be replicated.
+func noCores(log *slog.Logger) {
+	var l syscall.Rlimit
+	err := syscall.Getrlimit(syscall.RLIMIT_CORE, &l)
+	if err == nil {
+		l.Cur = 0
+		err = syscall.Setrlimit(syscall.RLIMIT_CORE, &l)
+	}
+	if err != nil {
+		log.Warn("core files cannot be switched off", "error", err)
+	}
+	if os.Getenv("RSYNC_PASSWORD") != "" {
+		log.Warn("RSYNC_PASSWORD is not passed on to rsync: set password_file")
+	}
+}
+
 func newLogger(w io.Writer, l config.Log) *slog.Logger {
 	level := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}[l.Level]
 	o := &slog.HandlerOptions{Level: level}
 	if l.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
+		return slog.New(slog.NewJSONHandler(names.JSONWriter(w), o))
 	}
 	return slog.New(slog.NewTextHandler(w, o))
 }

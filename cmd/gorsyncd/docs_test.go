@@ -31,12 +31,16 @@ func TestEveryErrorIDIsDocumented(t *testing.T) {
 		}
 		documented[m[1]] = true
 	}
-	files, err := filepath.Glob("../../replicate/*.go")
-	if err != nil {
-		t.Fatal(err)
+	var files []string
+	for _, dir := range []string{"../../replicate", "internal/daemon"} {
+		some, err := filepath.Glob(dir + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, some...)
 	}
 	used := map[string]bool{}
-	id := regexp.MustCompile(`"([EG]-[A-Z0-9]+(?:-[A-Z0-9]+)*)"`)
+	id := regexp.MustCompile(`"([EGW]-[A-Z0-9]+(?:-[A-Z0-9]+)*)"`)
 	for _, f := range files {
 		if strings.HasSuffix(f, "_test.go") {
 			continue
@@ -63,10 +67,10 @@ func TestEveryErrorIDIsDocumented(t *testing.T) {
 func TestErrorSectionsAreComplete(t *testing.T) {
 	for _, section := range regexp.MustCompile(`(?m)^#+ `).Split(readDoc(t, "docs/errors.md"), -1) {
 		name, _, _ := strings.Cut(section, "\n")
-		if !strings.HasPrefix(name, "E-") && !strings.HasPrefix(name, "G-") {
+		if !strings.HasPrefix(name, "E-") && !strings.HasPrefix(name, "G-") && !strings.HasPrefix(name, "W-") {
 			continue
 		}
-		if !regexp.MustCompile(`\nClass: (transient|config|entry|held)\. \S`).MatchString(section) || !strings.Contains(section, "**Remedy.** ") {
+		if !regexp.MustCompile(`\nClass: (transient|config|entry|held|finding)\. \S`).MatchString(section) || !strings.Contains(section, "**Remedy.** ") {
 			t.Errorf("%s lacks its class or its remedy", name)
 		}
 	}
@@ -88,7 +92,7 @@ func TestEverySettingIsDocumentedWithItsDefault(t *testing.T) {
 	for _, k := range config.Keys() {
 		known[k.Path] = true
 	}
-	for _, k := range strings.Fields("sources defaults state_dir socket socket.path socket.group socket.mode journal.retain journal.max_size log.level log.format path name remotes target") {
+	for _, k := range strings.Fields("sources defaults state_dir socket socket.path socket.group socket.mode journal.retain journal.max_size journal.verify journal.ballast log.level log.format path name remotes target") {
 		known[k] = true
 	}
 	for _, r := range rows {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 
 	"gorsyncd/cmd/gorsyncd/internal/control"
 	"gorsyncd/cmd/gorsyncd/internal/names"
@@ -16,6 +17,9 @@ const exitHelp = `0 done or in sync, 1 other error, 3 not in sync,
 77 permission, 78 configuration invalid, 130 interrupted.
 An unknown one is a failure.`
 
+// exitPipe is the status of a command that SIGPIPE ended.
+const exitPipe = 128 + int(syscall.SIGPIPE)
+
 // report tells the user about err on stderr and returns the exit status. It
 // is the only way from an error to either.
 func (a *app) report(err error) int {
@@ -26,9 +30,12 @@ func (a *app) report(err error) int {
 	if errors.As(err, &quiet) {
 		return int(quiet)
 	}
+	if errors.Is(err, syscall.EPIPE) {
+		return exitPipe // who reads has enough, as with head
+	}
 	e := control.Classify(err)
 	if a.json {
-		_ = json.NewEncoder(a.err).Encode(control.ErrorDocument{Error: e}) // stderr is gone: nobody to tell
+		_ = json.NewEncoder(names.JSONWriter(a.err)).Encode(control.ErrorDocument{Error: e}) // stderr is gone: nobody to tell
 		return e.Exit()
 	}
 	fmt.Fprint(a.err, errorText(e))
@@ -53,12 +60,14 @@ func errorText(e *control.Error) string {
 
 // origin says on stderr which way the journal is read, also with --json: rows
 // from a copy look like any others.
-func (a *app) origin(how string) { fmt.Fprintf(a.err, "journal: %s\n", how) }
+func (a *app) origin(how string) { fmt.Fprintf(a.err, "journal: %s\n", names.Printable(how)) }
 
 // message writes a line to stderr. With --json there are none but errors.
 func (a *app) message(format string, args ...any) {
 	if !a.json {
-		fmt.Fprintf(a.err, format+"\n", args...)
+		for line := range strings.SplitSeq(fmt.Sprintf(format, args...), "\n") {
+			fmt.Fprintln(a.err, names.Printable(line))
+		}
 	}
 }
 
@@ -72,7 +81,7 @@ func (a *app) print(format string, args ...any) error {
 
 // printJSON writes one document as one line.
 func (a *app) printJSON(v any) error {
-	enc := json.NewEncoder(a.out)
+	enc := json.NewEncoder(names.JSONWriter(a.out))
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("write output: %w", err)

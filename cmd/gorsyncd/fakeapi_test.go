@@ -108,6 +108,37 @@ func (fakeAPI) Sync(_ context.Context, r control.SyncRequest, line func(control.
 	return nil
 }
 
+// Verify: web1 is equal, with --checksum one path of it differs; nas is away.
+func (fakeAPI) Verify(_ context.Context, r control.VerifyRequest, line func(control.VerifyLine)) error {
+	chosen, err := control.Select(r.Names, remotes)
+	if err != nil {
+		return err
+	}
+	for _, name := range chosen {
+		res := &control.VerifyResult{Compared: true, VerifyResult: replicate.VerifyResult{Complete: true, Dirs: 12, Paths: 12345, Strangers: 1, Pending: 2,
+			Checksum: r.Checksum, Kinds: map[replicate.DiffKind]uint64{}}}
+		switch {
+		case name == "www/nas":
+			res = &control.VerifyResult{Code: control.CodeNotInSync, ErrorID: "E-CONNECT",
+				VerifyResult: replicate.VerifyResult{Message: "www/nas could not be compared: E-CONNECT refused"}}
+		case r.Checksum:
+			p := names.NewPath("img/\x1b\xff.png")
+			l := control.VerifyLine{Remote: name, Event: control.EventDifference, Path: &p, Kinds: []replicate.DiffKind{replicate.DiffContent}}
+			res.Differences, res.Kinds[replicate.DiffContent] = 1, 1
+			if r.Repair {
+				l.Repair, res.Repaired = replicate.RepairQueued, 1
+			}
+			line(l)
+		default:
+			p := names.NewPath("new")
+			line(control.VerifyLine{Remote: name, Event: control.EventAllowed, Path: &p, Kinds: []replicate.DiffKind{replicate.DiffStranger}, Below: 3})
+		}
+		line(control.VerifyLine{Remote: name, Event: control.EventProgress, Progress: &replicate.VerifyProgress{Dirs: 12, TotalDirs: 12}})
+		line(control.VerifyLine{Remote: name, Event: control.EventResult, Result: res})
+	}
+	return nil
+}
+
 func (fakeAPI) Retry(_ context.Context, r control.RetryRequest) ([]string, error) {
 	if len(r.Paths) > 0 {
 		return []string{"www/nas"}, nil

@@ -1,7 +1,15 @@
-// Command gorsyncd watches directory trees and keeps rsync remotes equal to
-// them. Run `gorsyncd help`.
 package main
 
-import "os"
+import (
+	"os"
+	"syscall"
+)
 
-func main() { os.Exit(newApp(os.Stdout, os.Stderr).run(os.Args[1:])) }
+// umask is the one this process was started with.
+var umask int
+
+func main() {
+	// What we write is for nobody else. rsync gets the umask back.
+	umask = syscall.Umask(0o077)
+	os.Exit(newApp(os.Stdout, os.Stderr).run(os.Args[1:]))
+}

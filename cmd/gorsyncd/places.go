@@ -15,6 +15,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/control"
 	"gorsyncd/cmd/gorsyncd/internal/offline"
+	"gorsyncd/cmd/gorsyncd/internal/trust"
 )
 
 func defaultPaths() config.Paths { return config.DefaultPaths(os.Getenv, os.Geteuid() == 0) }
@@ -67,6 +68,20 @@ func load(c *cli.Context) (*config.Config, error) {
 			Hint: "write one with: gorsyncd init SOURCE TARGET   or run without: gorsyncd run SOURCE TARGET"}
 	}
 	return nil, &control.Error{Code: control.CodeConfig, Message: err.Error(), Err: err}
+}
+
+// loadTrusted is load for those who act on it: the file names programs and
+// options to run, so that nobody but root and we may have written it.
+func loadTrusted(c *cli.Context) (*config.Config, error) {
+	path, err := filepath.Abs(configPath(c))
+	if err != nil {
+		return nil, fmt.Errorf("find the configuration: %w", err)
+	}
+	if err := trust.File(path); trust.Untrusted(err) {
+		return nil, &control.Error{Code: control.CodePermission, Message: "configuration: " + err.Error(), Err: err,
+			Hint: "it decides which programs run; it has to belong to root or to the user gorsyncd runs as, below directories nobody else may write in"}
+	}
+	return load(c) // which says what else is wrong
 }
 
 func checkLogFlags(c *cli.Context) error {

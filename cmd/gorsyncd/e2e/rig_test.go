@@ -259,7 +259,12 @@ type remoteDoc struct {
 	Failing    int     `json:"failing"`
 	WireBytes  uint64  `json:"wire_bytes"`
 	Transfers  uint64  `json:"transfers"`
-	FullSync   *struct {
+	LastFull   string  `json:"last_full_sync"`
+	Findings   []struct {
+		ID     string `json:"id"`
+		Remedy string `json:"remedy"`
+	} `json:"findings"`
+	FullSync *struct {
 		Reason string `json:"reason"`
 	} `json:"full_sync"`
 	Error *struct {

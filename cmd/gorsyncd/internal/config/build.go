@@ -22,6 +22,8 @@ func build(r *raw, o Options, rep *reporter) *Config {
 	c.Socket = c.socket(r, o)
 	c.Journal.Retain = top(c, "journal.retain", r.journal.retain, 24*time.Hour)
 	c.Journal.MaxSize = top(c, "journal.max_size", r.journal.maxSize, Size(2)<<30)
+	c.Journal.Verify = top(c, "journal.verify", r.journal.verify, 10*time.Minute)
+	c.Journal.Ballast = top(c, "journal.ballast", r.journal.ballast, Size(64)<<20)
 	c.Log.Level = override(c, "log.level", o.LogLevel, top(c, "log.level", r.log.level, "info"))
 	c.Log.Format = override(c, "log.format", o.LogFormat, top(c, "log.format", r.log.format, "text"))
 	for _, rs := range r.sources {

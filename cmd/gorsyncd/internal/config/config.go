@@ -32,6 +32,8 @@ type Socket struct {
 type Journal struct {
 	Retain  time.Duration // acknowledged entries stay this long for inspection
 	MaxSize Size          // past this the slowest remote needs a full sync instead
+	Verify  time.Duration // between two verifications while running
+	Ballast Size          // reserve on its file system
 }
 
 // Log sets what the daemon logs.

@@ -105,7 +105,7 @@ func TestDefaults(t *testing.T) {
 	r := c.Sources[0].Remotes[1]
 	if r.Workers != 4 || r.Batch != (Batch{1000, 256 << 20}) || r.Delete != DeleteTracked ||
 		r.Rsync.Path != "rsync" || r.Rsync.Timeout != time.Minute || r.Rsync.ConnectTimeout != 10*time.Second ||
-		r.Retry != (Retry{time.Second, 5 * time.Minute, 0.5}) || r.FullSync != (FullSync{IfNeeded, ""}) ||
+		r.Retry != (Retry{time.Second, 5 * time.Minute, 0.5}) || r.FullSync != (FullSync{IfNeeded, ""}) || r.Verify != (Verify{}) ||
 		r.Guard != (Guard{1000, true, true}) || r.BWLimitArg() != "" {
 		t.Errorf("remote defaults: %+v", r.Settings)
 	}
@@ -113,7 +113,7 @@ func TestDefaults(t *testing.T) {
 	if s.Settle != 2*time.Millisecond || s.SettleMax != time.Second || s.Filter == nil || s.Guard != (Guard{0, true, true}) {
 		t.Errorf("source defaults: %+v", s)
 	}
-	if c.Journal != (Journal{24 * time.Hour, 2 << 30}) || c.Log != (Log{"info", "text"}) || c.Socket.Mode != 0o600 {
+	if c.Journal != (Journal{24 * time.Hour, 2 << 30, 10 * time.Minute, 64 << 20}) || c.Log != (Log{"info", "text"}) || c.Socket.Mode != 0o600 {
 		t.Errorf("top-level defaults: %+v %+v %+v", c.Journal, c.Log, c.Socket)
 	}
 	if c.JournalDir() != "/var/lib/gorsyncd/journal" {

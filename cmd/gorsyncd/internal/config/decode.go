@@ -2,6 +2,7 @@ package config
 
 import (
 	"slices"
+	"time"
 
 	yaml "go.yaml.in/yaml/v4"
 )
@@ -11,7 +12,7 @@ type raw struct {
 	file     string
 	stateDir Item
 	socket   rawSocket
-	journal  struct{ retain, maxSize setting }
+	journal  struct{ retain, maxSize, verify, ballast setting }
 	log      struct{ level, format setting }
 	defaults level
 	sources  []rawSource
@@ -106,12 +107,16 @@ func take[T any](p *parser, n *yaml.Node, key string, parse parseFunc[T]) settin
 }
 
 func (p *parser) journal(n *yaml.Node, r *raw) {
-	p.mapping(n, "journal", []string{"retain", "max_size"}, func(key string, _, v *yaml.Node) {
+	p.mapping(n, "journal", []string{"retain", "max_size", "verify", "ballast"}, func(key string, _, v *yaml.Node) {
 		switch key {
 		case "retain":
 			r.journal.retain = take(p, v, "journal.retain", duration(0, 3650*day))
 		case "max_size":
 			r.journal.maxSize = take(p, v, "journal.max_size", size(64<<20, maxSize))
+		case "verify":
+			r.journal.verify = take(p, v, "journal.verify", duration(time.Second, 30*day))
+		case "ballast":
+			r.journal.ballast = take(p, v, "journal.ballast", size(0, maxSize))
 		}
 	})
 }

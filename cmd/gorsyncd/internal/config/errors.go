@@ -100,12 +100,14 @@ func (r *reporter) err() error {
 }
 
 var (
-	secretValue  = regexp.MustCompile(`(?i)((?:pass(?:wd|word|phrase)?|secret|token)["']?\s*[:=]\s*)\S.*`)
-	secretTarget = regexp.MustCompile(`([^\s/@:"']+:)[^@\s/:][^@\s/]*@`)
+	secretValue = regexp.MustCompile(`(?i)((?:pas+(?:wd|word|phrase)?|secret|token)["']?\s*[:=]\s*)\S.*`)
+	// A password where the path of its file belongs.
+	secretFile = regexp.MustCompile(`(?i)(pas+(?:wd|word|phrase)?_file["']?\s*[:=]\s*["']?)[^/~$"'\s#].*`)
+	// A password may hold about anything, slashes, spaces and @ included.
+	secretTarget = regexp.MustCompile(`([^\s/@:"']+:)[^@\s/:][^"']*@`)
 )
 
 // mask hides what looks like a password in text that will be printed.
-// password_file and its like do not match: the name must end before the colon.
 func mask(s string) string {
 	return secretTarget.ReplaceAllString(secretValue.ReplaceAllString(s, "${1}***"), "${1}***@")
 }
@@ -113,7 +115,7 @@ func mask(s string) string {
 func excerpt(line string) string {
 	const widest = 160
 	line = strings.ReplaceAll(strings.TrimRight(line, " \t\r"), "\t", "    ")
-	out := []rune(names.Printable(mask(line)))
+	out := []rune(names.Printable(mask(secretFile.ReplaceAllString(line, "${1}***"))))
 	if len(out) > widest {
 		return string(out[:widest]) + "…"
 	}

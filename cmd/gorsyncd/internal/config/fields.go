@@ -41,7 +41,7 @@ const (
 // fields is the one table of all settings: what a key is called, what it may
 // hold, what it is without being set. docs/config.md is checked against it.
 var fields = []field{
-	leaf("password_file", `""`, scalar(absPath), func(s *Settings) *string { return &s.PasswordFile }),
+	leaf("password_file", `""`, scalar(secretFilePath), func(s *Settings) *string { return &s.PasswordFile }),
 	leaf("ssh.port", "0", integer(0, 65535), func(s *Settings) *int { return &s.SSH.Port }),
 	leaf("ssh.identity_file", `""`, scalar(absPath), func(s *Settings) *string { return &s.SSH.IdentityFile }),
 	leaf("ssh.config_file", `""`, scalar(absPath), func(s *Settings) *string { return &s.SSH.ConfigFile }),
@@ -53,6 +53,7 @@ var fields = []field{
 	onSource(leaf("settle", "2ms", duration(0, time.Hour), func(s *Settings) *time.Duration { return &s.Settle })),
 	onSource(leaf("settle_max", "1s", duration(0, day), func(s *Settings) *time.Duration { return &s.SettleMax })),
 	leaf("delete", "tracked", enum(DeleteNone, DeleteTracked, DeleteAll), func(s *Settings) *Delete { return &s.Delete }),
+	leaf("fsync", "false", scalar(boolean), func(s *Settings) *bool { return &s.Fsync }),
 	leaf("rsync.path", "rsync", scalar(program), func(s *Settings) *string { return &s.Rsync.Path }),
 	leaf("rsync.args", "[]", items(checkRsyncArg), func(s *Settings) *[]Item { return &s.Rsync.Args }),
 	leaf("rsync.timeout", "60s", duration(time.Second, day), func(s *Settings) *time.Duration { return &s.Rsync.Timeout }),
@@ -64,6 +65,9 @@ var fields = []field{
 	leaf("retry.jitter", "0.5", scalar(fraction), func(s *Settings) *float64 { return &s.Retry.Jitter }),
 	leaf("full_sync.on_start", "if_needed", enum(IfNeeded, Always, Never), func(s *Settings) *OnStart { return &s.FullSync.OnStart }),
 	leaf("full_sync.schedule", `""`, cronSpec, func(s *Settings) *string { return &s.FullSync.Schedule }),
+	leaf("verify.schedule", `""`, cronSpec, func(s *Settings) *string { return &s.Verify.Schedule }),
+	leaf("verify.checksum", "false", scalar(boolean), func(s *Settings) *bool { return &s.Verify.Checksum }),
+	leaf("verify.repair", "false", scalar(boolean), func(s *Settings) *bool { return &s.Verify.Repair }),
 	leaf("guard.max_delete", "1000", integer[uint64](0, 1<<62), func(s *Settings) *uint64 { return &s.Guard.MaxDelete }),
 	onSource(leaf("guard.empty_source", "true", scalar(boolean), func(s *Settings) *bool { return &s.Guard.EmptySource })),
 	onSource(leaf("guard.same_filesystem", "true", scalar(boolean), func(s *Settings) *bool { return &s.Guard.SameFilesystem })),

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -101,6 +102,14 @@ func absPath(s string) (string, error) {
 	}
 	if err := checkAbs(s); err != nil {
 		return "", fmt.Errorf("%q %w", s, err)
+	}
+	return s, nil
+}
+
+// secretFilePath is absPath, but for the error: what is no path may be the secret.
+func secretFilePath(s string) (string, error) {
+	if s != "" && checkAbs(s) != nil {
+		return "", errors.New("must be the absolute path of a file that holds the password (~ and variables are not expanded)")
 	}
 	return s, nil
 }

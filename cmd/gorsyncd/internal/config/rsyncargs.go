@@ -32,13 +32,14 @@ var refusedArgs = map[string]string{
 	"-f": useFilter, "--filter": useFilter, "-F": useFilter, "-C": useFilter, "--cvs-exclude": useFilter,
 	"-e": useSSH, "--rsh": useSSH, "--port": "write the port into the target, rsync://host:port/module",
 	"--password-file": "set password_file", "--timeout": "set rsync.timeout", "--contimeout": "set rsync.connect_timeout",
-	"--bwlimit": "set bwlimit", "-z": "set rsync.compress", "--compress": "set rsync.compress",
+	"--fsync": "set fsync", "--bwlimit": "set bwlimit", "-z": "set rsync.compress", "--compress": "set rsync.compress",
 
 	"-u": differs, "--update": differs, "--existing": differs, "--ignore-non-existing": differs,
 	"--ignore-existing": differs, "--size-only": differs, "--max-size": differs, "--min-size": differs,
 	"-m": differs, "--prune-empty-dirs": differs, "--compare-dest": differs, "--no-links": differs, "--no-l": differs,
 	"--append": differs, "--append-verify": differs, "--stop-after": differs, "--stop-at": differs, "--time-limit": differs,
 	"-O": differs, "--omit-dir-times": differs, "--no-times": differs, "--no-t": differs,
+	"--insecure-links": "rsync could be led out of the source", "--confine-root": owned,
 	"-L": follows, "--copy-links": follows, "-k": follows, "--copy-dirlinks": follows, "--copy-unsafe-links": follows,
 }
 

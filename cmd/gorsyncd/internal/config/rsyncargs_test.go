@@ -33,8 +33,9 @@ func TestRefusedArgs(t *testing.T) {
 		"-n", "--dry-run", "--no-n", "-e", "-essh", "--rsh=ssh", "--exclude=x", "-f- x", "-FF", "--password-file=/x",
 		"--timeout=1", "--bwlimit=1", "-z", "--compress", "--out-format=x", "-i", "-u", "--existing", "--size-only",
 		"-L", "--copy-links", "--version", "-V", "--help", "-h", "--list-only", "--daemon", "--server", "-M", "-T",
-		"-M--delete", "-Mx", "--remote-option=-n", "--chown", "--partial", "--stderr=client", "-m", "--no-l",
+		"-M--delete", "-Mx", "--remote-option=-n", "--chown", "--partial", "--stderr=client", "--fsync", "--no-fsync", "-m", "--no-l",
 		"--remove-source-files", "--max-delete=1", "--write-batch=x", "--stop-after=1", "--compare-dest=/x", "-s",
+		"--insecure-links", "--no-insecure-links", "--confine-root=/",
 	} {
 		if err := checkRsyncArg(arg); err == nil {
 			t.Errorf("%q was accepted", arg)

@@ -12,10 +12,12 @@ type Settings struct {
 	Settle       time.Duration // a path is sent this long after its last event…
 	SettleMax    time.Duration // …but at the latest this long after its first
 	Delete       Delete
+	Fsync        bool // each file is on the remote's disk before it has its name
 	Rsync        Rsync
 	BWLimit      Size // bytes per second and rsync process; 0 for no limit
 	Retry        Retry
 	FullSync     FullSync
+	Verify       Verify
 	Guard        Guard
 	Rules        []Item // key filter: rsync rules, first match wins
 	Exclude      []Item // key exclude: patterns, tried after Rules
@@ -73,6 +75,13 @@ const (
 type FullSync struct {
 	OnStart  OnStart
 	Schedule string // for cron.ParseStandard; "" for never
+}
+
+// Verify says when a remote is compared with its source.
+type Verify struct {
+	Schedule string // for cron.ParseStandard; "" for never
+	Checksum bool   // contents, too
+	Repair   bool   // what differs is journaled to be sent again
 }
 
 // Guard holds a remote or a source instead of replicating a disaster.

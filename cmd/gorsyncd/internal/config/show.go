@@ -27,6 +27,8 @@ func (c *Config) Show() (string, error) {
 	jour := mappingNode()
 	c.put(jour, "retain", value(c.Journal.Retain), "journal.retain")
 	c.put(jour, "max_size", value(c.Journal.MaxSize), "journal.max_size")
+	c.put(jour, "verify", value(c.Journal.Verify), "journal.verify")
+	c.put(jour, "ballast", value(c.Journal.Ballast), "journal.ballast")
 	add(root, "journal", jour, "")
 	log := mappingNode()
 	c.put(log, "level", str(c.Log.Level), "log.level")

@@ -42,15 +42,22 @@ func defaultName(t replicate.Target) string {
 }
 
 // hasPassword finds user:password@host, with or without a scheme, so that it
-// can be refused before anything repeats it.
+// can be refused before anything repeats it. Of a text that is no target at all
+// it rather takes too much for one.
 func hasPassword(s string) bool {
 	if i := strings.Index(s, "://"); i >= 0 {
 		s = s[i+3:]
 	}
-	authority, _, _ := strings.Cut(s, "/")
-	at := strings.LastIndexByte(authority, '@')
-	colon := strings.IndexByte(authority, ':')
-	return colon >= 0 && colon < at && !strings.HasPrefix(authority[colon:], "::")
+	at, colon := strings.LastIndexByte(s, '@'), strings.IndexByte(s, ':')
+	if strings.HasPrefix(s, "/") || strings.HasPrefix(s, "[") || colon < 0 || at < colon ||
+		strings.HasPrefix(s[colon:], "::") || strings.HasPrefix(s[colon:], ":/") {
+		return false // an @ further on belongs to a path
+	}
+	if user := strings.IndexByte(s, '@'); user >= 0 && user < colon {
+		return false
+	}
+	port, _, _ := strings.Cut(s[colon+1:], "/")
+	return port == "" || strings.Trim(port, "0123456789") != ""
 }
 
 // fitSettings drops inherited settings that the target cannot use and refuses

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -69,6 +70,10 @@ func TestMask(t *testing.T) {
 		{"password: hunter2", "password: ***"},
 		{"{passwd: 'x', b: c}", "{passwd: ***"},
 		{"password_file: /etc/pass", "password_file: /etc/pass"},
+		{"pasword: hunter2", "pasword: ***"},
+		{"- rsync://me:p/w@h/m", "- rsync://me:***@h/m"},
+		{"- rsync://me:p@w@h/m", "- rsync://me:***@h/m"},
+		{"- me:p w@h::m", "- me:***@h::m"},
 		{"- rsync://me:pw@h/m", "- rsync://me:***@h/m"},
 		{"- me:pw@h::m", "- me:***@h::m"},
 		{"target: deploy@h:/data/a@b", "target: deploy@h:/data/a@b"},
@@ -76,6 +81,40 @@ func TestMask(t *testing.T) {
 	} {
 		if got := mask(c.in); got != c.want {
 			t.Errorf("mask(%q) = %q, want %q", c.in, got, c.want)
+		}
+	}
+}
+
+func TestExcerptMasksPasswordFile(t *testing.T) {
+	for in, want := range map[string]string{
+		"password_file: hunter2": "password_file: ***", `{password_file: "hunter2"}`: `{password_file: "***`,
+		"password_file: /etc/pass": "password_file: /etc/pass", "password_file: ~/pass": "password_file: ~/pass",
+	} {
+		if got := excerpt(in); got != want {
+			t.Errorf("excerpt(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestTargetsWithPasswords: they are refused, and nothing of them is repeated.
+func TestTargetsWithPasswords(t *testing.T) {
+	for _, target := range []string{
+		"rsync://bob:S3cret@h/m", "bob:S3cret@h::m", "bob:S3cret@h:/m", "ftp://bob:S3cret@h/m", "RSYNC://bob:S3cret@h/m",
+		"rsync://bob:S3c/ret@h/m", "bob:S3c/ret@h::m", "bob:S3c@ret@h::m", "bob:S3c ret@h::m", "rsync://bob:S3c:ret@h/m", "rsync://bob:S3cret@[::1]/m",
+	} {
+		_, err := FromArgs("/data", []string{target}, Options{})
+		if err == nil || !strings.Contains(err.Error(), "password_file") {
+			t.Errorf("%s: %v", target, err)
+		}
+		for _, part := range []string{"S3c", "ret@"} {
+			if err != nil && strings.Contains(err.Error(), part) {
+				t.Errorf("%s is repeated: %v", target, err)
+			}
+		}
+	}
+	for _, target := range []string{"rsync://h:8730/m/a@b", "h::m/a@b", "h:/m/a:b@c", "u@h:/m/a:b@c", "u@h::m", "rsync://[::1]:8730/a@b", "/d/a:b@c"} {
+		if _, err := FromArgs("/data", []string{target}, Options{}); err != nil {
+			t.Errorf("%s: %v", target, err)
 		}
 	}
 }

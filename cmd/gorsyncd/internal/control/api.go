@@ -43,6 +43,10 @@ type Operator interface {
 	// Sync asks for a full sync of each chosen remote and returns when that is
 	// durably noted, or does the dry run and calls line for each difference.
 	Sync(ctx context.Context, r SyncRequest, line func(SyncProgress)) error
+	// Verify compares each chosen remote with its source. It calls line for what
+	// there is to tell, never at the same time and not after returning; the last
+	// line of each remote is its result, also of one that could not be compared.
+	Verify(ctx context.Context, r VerifyRequest, line func(VerifyLine)) error
 	// The others return the full names of the remotes they acted on.
 	Retry(ctx context.Context, r RetryRequest) ([]string, error)
 	Pause(ctx context.Context, r PauseRequest) ([]string, error)

@@ -225,11 +225,22 @@ func (c *Client) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 		return c.Dial(ctx)
 	}
 	d := net.Dialer{Timeout: dialTimeout}
-	return d.DialContext(ctx, "unix", c.Path)
+	conn, err := d.DialContext(ctx, "unix", c.Path)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPeer(c.Path, conn); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
 }
 
 func (c *Client) unreachable(ctx context.Context, err error) error {
+	var known *Error
 	switch {
+	case errors.As(err, &known):
+		return known
 	case errors.Is(err, fs.ErrPermission):
 		return &Error{Code: CodePermission, Message: "permission denied on " + c.Path,
 			Hint: "use sudo or join group " + c.group(), Err: err}

@@ -17,6 +17,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/names"
 	"gorsyncd/journal"
+	"gorsyncd/replicate"
 )
 
 func check(t *testing.T, err error) {
@@ -115,6 +116,24 @@ func TestStreams(t *testing.T) {
 	})
 	check(t, err)
 	equal(t, "lines", lines, []string{`>f+++ x\x1b[31m`})
+	f.verify = func(_ context.Context, r VerifyRequest, line func(VerifyLine)) error {
+		if !r.Repair || r.Timeout != time.Hour || r.Sub.Text != "s" {
+			t.Errorf("verify request %+v", r)
+		}
+		p := names.NewPath("g\xff")
+		line(VerifyLine{Remote: "a/b", Event: EventDifference, Path: &p, Kinds: []replicate.DiffKind{replicate.DiffSize}})
+		line(VerifyLine{Remote: "a/b", Event: EventResult, Result: &VerifyResult{Compared: true, VerifyResult: replicate.VerifyResult{Paths: 7}}})
+		return nil
+	}
+	var told []VerifyLine
+	err = c.Verify(t.Context(), VerifyRequest{Sub: names.NewPath("s"), Repair: true, Timeout: time.Hour}, func(l VerifyLine) error {
+		told = append(told, l)
+		return nil
+	})
+	check(t, err)
+	if raw, err := told[0].Raw(); len(told) != 2 || err != nil || raw != "g\xff" || told[1].Result.Paths != 7 || told[1].Path != nil {
+		t.Errorf("verify told %+v, %v", told, err)
+	}
 	if !f.sync.DryRun || !f.sync.Checksum {
 		t.Errorf("sync request %+v", f.sync)
 	}

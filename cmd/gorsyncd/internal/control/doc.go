@@ -13,7 +13,7 @@
 //
 // # Properties
 //
-//   - One document per request, or JSON lines for flush, sync and inspect: any
+//   - One document per request, or JSON lines for flush, sync, verify and inspect: any
 //     number of progress lines, then one last line that says how it ended. A
 //     stream that breaks off without it is an error of the client's.
 //   - An error is {"error":{"code","message","hint"}}; the code decides the
@@ -22,7 +22,10 @@
 //     request or by its own; the client additionally by its context, and by
 //     the silence it accepts on a stream.
 //   - Whoever may open the socket may do everything. Its mode and group are the
-//     only access control; the socket has no TCP side.
+//     only access control; the socket has no TCP side. It has them before anybody
+//     can find it, and nobody else can put another in its place.
+//   - A client believes only root, its own user, and the owner of the directory
+//     the socket is in.
 //   - A path is "path", with "path_b64" beside it when it is not UTF-8.
 //
 // # Endpoints
@@ -38,6 +41,7 @@
 //	POST /journal/check              journal report
 //	POST /flush                      stream of FlushProgress
 //	POST /sync                       stream of SyncProgress
+//	POST /verify                     stream of VerifyLine
 //	POST /retry, /pause, /resume, /approve   {"affected": [names]}
 //	POST /reload                     {"changes": [lines]}
 //

@@ -18,6 +18,7 @@ import (
 type fake struct {
 	err     error // of everything but what has its own func
 	flush   func(context.Context, FlushRequest, func(FlushProgress)) error
+	verify  func(context.Context, VerifyRequest, func(VerifyLine)) error
 	inspect func(context.Context, func(journal.Row) error) error
 	slow    chan struct{} // Status waits for it, if set
 	entered chan struct{} // closed when Status waits
@@ -64,6 +65,13 @@ func (f *fake) Flush(ctx context.Context, r FlushRequest, progress func(FlushPro
 func (f *fake) Sync(_ context.Context, r SyncRequest, line func(SyncProgress)) error {
 	f.sync = r
 	line(SyncProgress{Remote: "a/b", Line: ">f+++ x\x1b[31m"})
+	return f.err
+}
+
+func (f *fake) Verify(ctx context.Context, r VerifyRequest, line func(VerifyLine)) error {
+	if f.verify != nil {
+		return f.verify(ctx, r, line)
+	}
 	return f.err
 }
 

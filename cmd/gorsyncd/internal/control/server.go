@@ -25,7 +25,7 @@ const (
 	closeLimit   = 5 * time.Second  // for requests under way when the server closes
 
 	maxBody     = 4 << 20
-	maxRequests = 64 // at once
+	maxRequests = 64 // at once; see also maxConns
 )
 
 // Server answers requests on the control socket.
@@ -68,7 +68,7 @@ func Listen(s config.Socket, api API, log *slog.Logger) (*Server, error) {
 
 // Serve blocks until Close, and then returns nil.
 func (s *Server) Serve() error {
-	if err := s.http.Serve(s.sock); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.http.Serve(limit(s.sock, maxConns)); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve control socket: %w", err)
 	}
 	return nil

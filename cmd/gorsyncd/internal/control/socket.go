@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
+	"gorsyncd/cmd/gorsyncd/internal/trust"
 )
 
 // dialTimeout bounds connecting to a local socket, which waits only when the
@@ -30,44 +31,105 @@ type socket struct {
 // by a crash is replaced; a live socket, or anything that is no socket, is not
 // touched.
 func listenSocket(s config.Socket) (*socket, error) {
-	if err := os.MkdirAll(filepath.Dir(s.Path), 0o755); err != nil {
-		return nil, fmt.Errorf("make directory of control socket: %w", err)
-	}
-	if err := clearStale(s.Path); err != nil {
+	if err := socketDir(filepath.Dir(s.Path)); err != nil {
 		return nil, err
 	}
-	// Until chmod the umask's mode holds, which lets nobody else write, and
-	// to connect is to write.
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: s.Path, Net: "unix"})
+	if err := checkPlace(s.Path); err != nil {
+		return nil, err
+	}
+	l, made, err := bindPrivately(s)
 	if err != nil {
-		return nil, fmt.Errorf("listen on control socket: %w", err)
+		return nil, err
 	}
-	l.SetUnlinkOnClose(false)
-	sock := &socket{Listener: l, path: s.Path}
-	if err := sock.protect(s); err != nil {
-		return nil, errors.Join(err, sock.Close())
-	}
-	return sock, nil
+	return &socket{Listener: l, path: s.Path, made: made}, nil
 }
 
-func (s *socket) protect(c config.Socket) error {
-	var err error
-	if s.made, err = os.Lstat(c.Path); err != nil {
-		return fmt.Errorf("find control socket: %w", err)
+// socketDir makes the directory if it is missing, and refuses one in which
+// somebody else could put a socket in place of ours.
+func socketDir(dir string) error {
+	if err := makeOpen(dir); err != nil {
+		return fmt.Errorf("make directory of control socket: %w", err)
 	}
+	if err := trust.Dir(dir); err != nil {
+		if trust.Untrusted(err) {
+			return &Error{Code: CodePermission, Message: "directory of the control socket: " + err.Error(),
+				Hint: "or set socket to a path in another directory", Err: err}
+		}
+		return fmt.Errorf("look at directory of control socket: %w", err)
+	}
+	return nil
+}
+
+// makeOpen makes a directory and what is missing above it such that everybody
+// may enter, whatever the umask: who may connect is for the socket to say.
+func makeOpen(dir string) error {
+	err := os.Mkdir(dir, 0o755)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case errors.Is(err, fs.ErrNotExist) && dir != filepath.Dir(dir):
+		if err := makeOpen(filepath.Dir(dir)); err != nil {
+			return err
+		}
+		if err = os.Mkdir(dir, 0o755); errors.Is(err, fs.ErrExist) {
+			return nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o755)
+}
+
+// bindPrivately makes the socket in a directory that nobody else can enter, and
+// puts it into its place when it has its mode and group: nobody can connect
+// before, whatever the umask. It is reached through a handle there, so that its
+// path need not be shorter than that of the socket.
+func bindPrivately(s config.Socket) (*net.UnixListener, fs.FileInfo, error) {
+	dir, err := os.MkdirTemp(filepath.Dir(s.Path), ".gorsyncd-")
+	if err != nil {
+		return nil, nil, fmt.Errorf("make control socket: %w", err)
+	}
+	defer os.RemoveAll(dir) // empty, unless something failed
+	handle, err := os.Open(dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make control socket: %w", err)
+	}
+	defer handle.Close()
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: fmt.Sprintf("/proc/self/fd/%d/s", handle.Fd()), Net: "unix"})
+	if err != nil {
+		return nil, nil, fmt.Errorf("listen on control socket: %w", err)
+	}
+	l.SetUnlinkOnClose(false)
+	made, err := settle(filepath.Join(dir, "s"), s)
+	if err != nil {
+		return nil, nil, errors.Join(err, l.Close())
+	}
+	return l, made, nil
+}
+
+// settle gives the socket at path its group and mode, and then its name.
+func settle(path string, c config.Socket) (fs.FileInfo, error) {
 	if c.Group != "" {
 		gid, err := groupID(c.Group)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if err := os.Chown(c.Path, -1, gid); err != nil {
-			return fmt.Errorf("give control socket to group %s: %w", c.Group, err)
+		if err := os.Chown(path, -1, gid); err != nil {
+			return nil, fmt.Errorf("give control socket to group %s: %w", c.Group, err)
 		}
 	}
-	if err := os.Chmod(c.Path, c.Mode); err != nil {
-		return fmt.Errorf("set mode of control socket: %w", err)
+	if err := os.Chmod(path, c.Mode); err != nil {
+		return nil, fmt.Errorf("set mode of control socket: %w", err)
 	}
-	return nil
+	made, err := os.Lstat(path)
+	if err != nil {
+		return nil, fmt.Errorf("find control socket: %w", err)
+	}
+	if err := os.Rename(path, c.Path); err != nil {
+		return nil, fmt.Errorf("put control socket into place: %w", err)
+	}
+	return made, nil
 }
 
 // Close stops listening and removes the file unless another process has put
@@ -81,8 +143,8 @@ func (s *socket) Close() error {
 	return err
 }
 
-// clearStale removes a socket nobody listens on.
-func clearStale(path string) error {
+// checkPlace takes nothing, or a socket nobody listens on, for a free place.
+func checkPlace(path string) error {
 	st, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -100,10 +162,7 @@ func clearStale(path string) error {
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("find out whether control socket is in use: %w", err)
 	}
-	if err := os.Remove(path); err != nil {
-		return fmt.Errorf("remove stale control socket: %w", err)
-	}
-	return nil
+	return nil // what takes its place replaces it
 }
 
 func groupID(name string) (int, error) {

@@ -95,6 +95,7 @@ func (s *stream) run(ctx context.Context, limit time.Duration, do func(context.C
 func (s *Server) streams(mux *http.ServeMux) {
 	mux.HandleFunc(route("POST /flush"), s.flush)
 	mux.HandleFunc(route("POST /sync"), s.sync)
+	mux.HandleFunc(route("POST /verify"), s.verify)
 	mux.HandleFunc(route("GET /journal/entries"), s.inspect)
 }
 

@@ -15,8 +15,24 @@ import (
 	"gorsyncd/watch"
 )
 
+// allStarted waits until every source has been started: a command that comes
+// right after the start is about what is configured, not about what runs so far.
+func (d *Daemon) allStarted(ctx context.Context) error {
+	select {
+	case <-d.ready:
+		return nil
+	case <-d.soft.Done():
+		return &control.Error{Code: control.CodeUnreachable, Message: "the daemon is stopping"}
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // chosen are the remotes that names or globs select.
-func (d *Daemon) chosen(patterns []string) ([]pair, error) {
+func (d *Daemon) chosen(ctx context.Context, patterns []string) ([]pair, error) {
+	if err := d.allStarted(ctx); err != nil {
+		return nil, err
+	}
 	all := d.allRemotes()
 	full := make([]string, len(all))
 	for i, r := range all {
@@ -40,8 +56,8 @@ func (d *Daemon) chosen(patterns []string) ([]pair, error) {
 }
 
 // each applies fn to the chosen remotes and returns their names.
-func (d *Daemon) each(patterns []string, fn func(pair) error) ([]string, error) {
-	remotes, err := d.chosen(patterns)
+func (d *Daemon) each(ctx context.Context, patterns []string, fn func(pair) error) ([]string, error) {
+	remotes, err := d.chosen(ctx, patterns)
 	if err != nil {
 		return nil, err
 	}
@@ -61,12 +77,12 @@ func (d *Daemon) Pause(ctx context.Context, q control.PauseRequest) ([]string, e
 	if q.For > 0 {
 		until = time.Now().Add(q.For)
 	}
-	return d.each(q.Names, func(r pair) error { return r.disp.Pause(ctx, q.Reason, until) })
+	return d.each(ctx, q.Names, func(r pair) error { return r.disp.Pause(ctx, q.Reason, until) })
 }
 
 // Resume implements control.Operator.
 func (d *Daemon) Resume(ctx context.Context, patterns []string) ([]string, error) {
-	return d.each(patterns, func(r pair) error { return r.disp.Resume(ctx) })
+	return d.each(ctx, patterns, func(r pair) error { return r.disp.Resume(ctx) })
 }
 
 // approveWait bounds how long Approve waits for the scan of a released source.
@@ -76,7 +92,7 @@ const approveWait = 10 * time.Second
 // then the remotes. The scan in between may find that much is gone; the
 // approval covers it.
 func (d *Daemon) Approve(ctx context.Context, patterns []string) ([]string, error) {
-	remotes, err := d.chosen(patterns)
+	remotes, err := d.chosen(ctx, patterns)
 	if err != nil {
 		return nil, err
 	}
@@ -92,16 +108,16 @@ func (d *Daemon) Approve(ctx context.Context, patterns []string) ([]string, erro
 	if _, err := fences(wait, held); err != nil {
 		d.log.Warn("the scan of an approved source is not complete; what it finds may need another approval", "error", err)
 	}
-	return d.each(patterns, func(r pair) error { return r.disp.Approve(ctx) })
+	return d.each(ctx, patterns, func(r pair) error { return r.disp.Approve(ctx) })
 }
 
 // Retry implements control.Operator.
-func (d *Daemon) Retry(_ context.Context, q control.RetryRequest) ([]string, error) {
+func (d *Daemon) Retry(ctx context.Context, q control.RetryRequest) ([]string, error) {
 	byUnit, err := d.relative(q.Paths)
 	if err != nil {
 		return nil, err
 	}
-	return d.each(q.Names, func(r pair) error {
+	return d.each(ctx, q.Names, func(r pair) error {
 		if paths := byUnit[r.unit]; len(q.Paths) == 0 || len(paths) > 0 {
 			r.disp.RetryNow(paths)
 		}
@@ -128,7 +144,7 @@ func (d *Daemon) relative(paths []names.Path) (map[*unit][]string, error) {
 
 // Sync implements control.Operator.
 func (d *Daemon) Sync(ctx context.Context, q control.SyncRequest, line func(control.SyncProgress)) error {
-	remotes, err := d.chosen(q.Names)
+	remotes, err := d.chosen(ctx, q.Names)
 	if err != nil {
 		return err
 	}

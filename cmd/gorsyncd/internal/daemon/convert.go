@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"log/slog"
+	"path/filepath"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/replicate"
@@ -19,27 +20,36 @@ func treeOptions(sc config.Source, src patientSource, fence string, log *slog.Lo
 }
 
 // dispatcherOptions turns a configured remote into what replicate needs.
-func dispatcherOptions(u *unit, rc config.Remote, store patientRemote, sshDir string, log *slog.Logger) replicate.Options {
+func (d *Daemon) dispatcherOptions(u *unit, rc config.Remote, store patientRemote) replicate.Options {
 	return replicate.Options{
 		Source: u.cfg.Name, Name: rc.Name, Root: u.cfg.Path, Target: rc.Target,
-		Feed: u.src, Tree: u.src, Store: store,
+		RunLock: d.runLock(u.cfg.Name, rc.Name),
+		Feed:    u.src, Tree: u.src, Store: store,
 		Excluded:   func(path string, isDir bool) bool { return rc.Filter.Match(path, isDir).Excluded },
 		FilterArgs: rc.Filter.Args(),
 		Workers:    rc.Workers, BatchFiles: rc.Batch.Files, BatchBytes: int64(rc.Batch.Bytes),
 		Delete: deleteMode(rc.Delete), MaxDelete: rc.Guard.MaxDelete,
-		Rsync:  rsyncOptions(rc, sshDir),
-		Retry:  replicate.RetryOptions{Initial: rc.Retry.Initial, Max: rc.Retry.Max, Jitter: rc.Retry.Jitter},
-		Ready:  u.tree.Ready(),
-		Held:   func() bool { return u.tree.Status().State == watch.StateHeld },
-		Logger: log,
+		Rsync:   rsyncOptions(rc, d.sshDir, d.opts.Umask),
+		Retry:   replicate.RetryOptions{Initial: rc.Retry.Initial, Max: rc.Retry.Max, Jitter: rc.Retry.Jitter},
+		Ready:   u.tree.Ready(),
+		Fence:   u.tree.Fence,
+		Held:    func() bool { return u.tree.Status().State == watch.StateHeld },
+		Scratch: d.probeDir(u.cfg.Name, rc.Name),
+		Logger:  d.log,
 	}
 }
 
-func rsyncOptions(rc config.Remote, sshDir string) replicate.RsyncOptions {
+// runLock keeps the rsyncs of a killed daemon apart from ours.
+func (d *Daemon) runLock(source, remote string) string {
+	return filepath.Join(d.cfg.StateDir, "run", source, remote)
+}
+
+func rsyncOptions(rc config.Remote, sshDir string, umask int) replicate.RsyncOptions {
 	return replicate.RsyncOptions{
 		Path: rc.Rsync.Path, Args: config.Texts(rc.Rsync.Args),
 		Timeout: rc.Rsync.Timeout, ConnectTimeout: rc.Rsync.ConnectTimeout,
-		Compress: rc.Rsync.Compress, BWLimit: rc.BWLimitArg(), PasswordFile: rc.PasswordFile,
+		Compress: rc.Rsync.Compress, Fsync: rc.Fsync, BWLimit: rc.BWLimitArg(), PasswordFile: rc.PasswordFile,
+		CheckPassword: checkSecret, Umask: umask,
 		SSH: replicate.SSHOptions{
 			Port: rc.SSH.Port, IdentityFile: rc.SSH.IdentityFile, ConfigFile: rc.SSH.ConfigFile,
 			KnownHosts: rc.SSH.KnownHosts, Options: config.Texts(rc.SSH.Options),

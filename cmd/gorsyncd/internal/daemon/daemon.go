@@ -26,6 +26,7 @@ type Options struct {
 	Version string
 	Drain   <-chan struct{}  // closed to stop politely
 	Signals <-chan os.Signal // each one received reloads; nil for none
+	Umask   int              // of rsync; 0 for that of this process
 }
 
 // Daemon is a running gorsyncd. Its exported methods are the control API.
@@ -39,8 +40,11 @@ type Daemon struct {
 	failed  chan error // the first failure that must end the process
 
 	patience patience
+	starts   *startGuard
 
 	hard, soft context.Context // set once by serve: lives of dispatchers and of trees
+
+	ready chan struct{} // closed when every source has been started
 
 	reloading lock // held by whoever starts or stops units
 
@@ -80,31 +84,42 @@ func Run(ctx context.Context, o Options) error {
 	}
 	d := &Daemon{
 		opts: o, log: o.Logger, started: time.Now(), cfg: o.Config,
-		failed: make(chan error, 1), patience: patience{log: o.Logger}, reloading: newLock(),
+		failed: make(chan error, 1), patience: patience{log: o.Logger}, reloading: newLock(), ready: make(chan struct{}),
 	}
 	if err := d.open(ctx); err != nil {
+		if d.starts != nil {
+			d.starts.close()
+		}
 		return err
 	}
 	err := d.serve(ctx)
 	if cerr := d.journal.Close(); cerr != nil && err == nil {
 		err = fmt.Errorf("close journal: %w", cerr)
 	}
+	d.starts.end()
 	return err
 }
 
 func (d *Daemon) open(ctx context.Context) error {
 	for _, dir := range []string{d.cfg.StateDir, d.fenceDir("")} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("make state directory: %w", err)
+		if err := d.makeState(dir); err != nil {
+			return err
 		}
 	}
+	d.warnOfSecrets(d.cfg)
 	var err error
-	d.journal, d.lost, err = openJournal(ctx, d.cfg, d.log)
+	d.starts = newStartGuard(d.cfg.JournalDir(), d.log)
+	d.journal, d.lost, err = d.openJournal(ctx)
 	return err
 }
 
 func (d *Daemon) fenceDir(source string) string {
 	return filepath.Join(d.cfg.StateDir, "fence", source)
+}
+
+// probeDir is where the files of a probe are made for a remote.
+func (d *Daemon) probeDir(source, remote string) string {
+	return filepath.Join(d.cfg.StateDir, "probe", source, remote)
 }
 
 // serve runs everything and takes it down again in phases: intake first, then
@@ -115,11 +130,12 @@ func (d *Daemon) serve(ctx context.Context) error {
 	soft, stopIntake := context.WithCancel(hard)
 	defer stopIntake()
 
+	d.hard, d.soft = hard, soft // before the first request
 	server, err := control.Listen(d.cfg.Socket, d, d.log)
 	if err != nil {
 		return err
 	}
-	d.hard, d.soft, d.sshDir = hard, soft, openSSHDir(d.cfg, d.log)
+	d.sshDir = openSSHDir(d.cfg, d.log)
 	var wg sync.WaitGroup
 	wg.Go(func() { // also while sources are still being started
 		select {
@@ -134,7 +150,10 @@ func (d *Daemon) serve(ctx context.Context) error {
 		}
 	})
 	if err = d.startUnits(); err == nil {
+		d.replaced()
+		close(d.ready)
 		wg.Go(func() { d.upkeep(soft) })
+		wg.Go(func() { d.verify(soft) })
 		wg.Go(func() { d.reloadOnSignal(soft) })
 		err = d.work(ctx)
 	} else if soft.Err() != nil {

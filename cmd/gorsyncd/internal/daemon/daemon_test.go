@@ -100,11 +100,18 @@ func TestSameRemote(t *testing.T) {
 	}
 }
 
+// startOpen opens the journal as a starting daemon does.
+func startOpen(ctx context.Context, c *config.Config) (*journal.Journal, bool, error) {
+	d := &Daemon{cfg: c, log: quiet, patience: patience{log: quiet}, starts: newStartGuard(c.JournalDir(), quiet)}
+	defer d.starts.close()
+	return d.openJournal(ctx)
+}
+
 // TestDamagedJournalIsSetAside: nothing of a journal that cannot be trusted is
 // used, and nothing of it is deleted.
 func TestDamagedJournalIsSetAside(t *testing.T) {
 	c := &config.Config{StateDir: t.TempDir()}
-	j, _, err := openJournal(t.Context(), c, quiet)
+	j, _, err := startOpen(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +120,7 @@ func TestDamagedJournalIsSetAside(t *testing.T) {
 	}
 	now, cancel := context.WithCancel(t.Context())
 	cancel() // so that it does not wait for the lock
-	if _, _, err := openJournal(now, c, quiet); !isLocked(err) {
+	if _, _, err := startOpen(now, c); !isLocked(err) {
 		t.Fatalf("a journal in use: %v", err)
 	}
 	if err := j.Close(); err != nil {
@@ -122,7 +129,7 @@ func TestDamagedJournalIsSetAside(t *testing.T) {
 	if err := os.Remove(filepath.Join(c.JournalDir(), "MANIFEST")); err != nil {
 		t.Fatal(err)
 	}
-	j, lost, err := openJournal(t.Context(), c, quiet)
+	j, lost, err := startOpen(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,6 +189,51 @@ func TestPrivateDirectory(t *testing.T) {
 		}
 		if err := makePrivate(path); err == nil {
 			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// TestReplacementCutShort: a process that is killed between setting a journal
+// aside and taking over what it knew leaves a fresh one that looks like that of
+// a first start. The next start goes on.
+func TestReplacementCutShort(t *testing.T) {
+	c := &config.Config{StateDir: t.TempDir(), Sources: []config.Source{{Name: "www"}}}
+	j, _, err := startOpen(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := j.Source("www")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := journal.Observation{Path: "gone", State: journal.State{Type: journal.File, Ino: 7, Size: 1}, At: 1}
+	if _, err := s.Record(t.Context(), []journal.Observation{gone}); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	if err := writeFile(replacing(c.JournalDir()), []byte(now.Format(time.RFC3339Nano))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := journal.SetAside(c.JournalDir(), now); err != nil {
+		t.Fatal(err)
+	}
+	for _, when := range []string{"at the next start", "and at the one after it, if that was killed, too"} {
+		j, lost, err := startOpen(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := j.Source("www")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, known, err := s.Lookup("gone"); !known || !lost || err != nil {
+			t.Errorf("%s: known %v, lost %v, %v", when, known, lost, err)
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

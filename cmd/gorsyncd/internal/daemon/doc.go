@@ -17,11 +17,24 @@
 //     service manager starts the process again and the journal is reopened.
 //   - A journal that is lost or damaged is set aside under a name that says so,
 //     never deleted; a fresh one is started, the trees are scanned anew and every
-//     remote gets a full sync.
+//     remote gets a full sync. The same happens after three starts in a row that
+//     died of the journal, and after damage that was found while running, which
+//     ends the process. The paths that can still be read from the old journal
+//     are looked for, so that what was removed meanwhile is removed from the
+//     remotes; where it is unreadable, such a file stays on remotes that do not
+//     have delete: all.
+//   - On a full file system the journal is not opened and not written to; the
+//     daemon waits and says so.
+//   - A machine that went down in the middle of transfers and has mounted the
+//     source anew since may have set it back to before what rsync has seen of it:
+//     every remote that was being written to gets a full sync.
 //   - A remote that is no longer configured loses its cursor, since it would
 //     pin the journal for ever; configured again, it starts with a full sync. A
 //     remote whose target has changed gets one, too: the new place need not have
 //     what the old one had.
+//   - A scheduled verify that was missed, while nothing ran or because the remote
+//     could not be reached, is made up for once. Up to when its schedule was
+//     served is in the journal.
 //   - Reload changes only what differs. A configuration that is not valid
 //     changes nothing.
 package daemon

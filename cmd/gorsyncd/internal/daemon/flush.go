@@ -21,7 +21,7 @@ const progressEvery = 500 * time.Millisecond
 // each source says up to which seq everything done before the call is
 // journaled; then each remote is waited for.
 func (d *Daemon) Flush(ctx context.Context, q control.FlushRequest, progress func(control.FlushProgress)) error {
-	remotes, byUnit, err := d.flushScope(q)
+	remotes, byUnit, err := d.flushScope(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -37,8 +37,8 @@ func (d *Daemon) Flush(ctx context.Context, q control.FlushRequest, progress fun
 }
 
 // flushScope picks the remotes to wait for and the paths of each source.
-func (d *Daemon) flushScope(q control.FlushRequest) ([]pair, map[*unit][]string, error) {
-	remotes, err := d.chosen(q.Remotes)
+func (d *Daemon) flushScope(ctx context.Context, q control.FlushRequest) ([]pair, map[*unit][]string, error) {
+	remotes, err := d.chosen(ctx, q.Remotes)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -12,27 +12,73 @@ import (
 )
 
 // openJournal opens the journal, or sets a lost or damaged one aside and starts
-// a fresh one. Every source of a fresh journal is scanned anew and every remote
-// full-synced, so nothing is lost but the history; lost says so.
-func openJournal(ctx context.Context, c *config.Config, log *slog.Logger) (j *journal.Journal, lost bool, err error) {
-	o := journal.Options{Dir: c.JournalDir(), Retain: c.Journal.Retain, Logger: log}
-	j, err = openUnlocked(ctx, o)
-	if err == nil {
-		return j, false, nil
+// a fresh one; so it does with one that has killed the last processes. Every
+// source of a fresh journal is scanned anew and every remote full-synced, so
+// nothing is lost but the history; lost says so.
+func (d *Daemon) openJournal(ctx context.Context) (j *journal.Journal, lost bool, err error) {
+	o := journalOptions(d.cfg, d.log)
+	if d.starts.exhausted() {
+		reason := fmt.Errorf("starts ended in a crash again and again, see %s.last", d.starts.report)
+		j, err = d.replaceJournal(ctx, o, reason)
+		return j, err == nil, err
 	}
-	if !isDamage(err) {
+	j, err = d.openWithSpace(ctx, o)
+	switch {
+	case err == nil:
+		lost, err = d.replaceFurther(ctx, j, o)
+		return j, lost, err
+	case !isDamage(err):
 		return nil, false, fmt.Errorf("open journal %s: %w", o.Dir, err)
 	}
-	aside, aerr := journal.SetAside(o.Dir, time.Now())
-	if aerr != nil {
-		return nil, false, fmt.Errorf("set the damaged journal aside: %w (damage: %w)", aerr, err)
+	j, err = d.replaceJournal(ctx, o, err)
+	return j, err == nil, err
+}
+
+func journalOptions(c *config.Config, log *slog.Logger) journal.Options {
+	return journal.Options{Dir: c.JournalDir(), Retain: c.Journal.Retain, Ballast: int64(c.Journal.Ballast), Logger: log}
+}
+
+// replaceJournal sets the journal aside and begins a fresh one.
+func (d *Daemon) replaceJournal(ctx context.Context, o journal.Options, reason error) (*journal.Journal, error) {
+	now := time.Now()
+	if err := writeFile(replacing(o.Dir), []byte(now.Format(time.RFC3339Nano))); err != nil {
+		return nil, fmt.Errorf("note that the journal is replaced: %w", err)
 	}
-	log.Error("journal lost: every source is scanned anew and every remote gets a full sync",
-		"error", err, "kept_in", aside)
-	if j, err = journal.Open(o); err != nil {
-		return nil, false, fmt.Errorf("open a fresh journal in %s: %w", o.Dir, err)
+	aside, err := journal.SetAside(o.Dir, now)
+	if err != nil {
+		return nil, fmt.Errorf("set the damaged journal aside: %w (damage: %w)", err, reason)
 	}
-	return j, true, nil
+	d.starts.forget()
+	d.log.Error("journal lost: every source is scanned anew and every remote gets a full sync",
+		"error", reason, "kept_in", aside)
+	j, err := d.openWithSpace(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("open a fresh journal in %s: %w", o.Dir, err)
+	}
+	if err := d.salvage(ctx, j, aside); err != nil {
+		j.Close()
+		return nil, err
+	}
+	return j, nil
+}
+
+// openWithSpace opens the journal as soon as its file system has room for
+// that: on a full one Badger would die, which must not look like damage.
+func (d *Daemon) openWithSpace(ctx context.Context, o journal.Options) (j *journal.Journal, err error) {
+	err = d.patience.until(ctx, func() (err error) {
+		d.starts.begin()
+		if j, err = openUnlocked(ctx, o); err != nil {
+			d.starts.refused()
+		}
+		if errors.Is(err, journal.ErrNoSpace) {
+			d.starts.forget() // a full disk kills, too, and is no damage
+		}
+		return err
+	})
+	if err == nil {
+		d.starts.opened()
+	}
+	return j, err
 }
 
 // Commands that read the journal while no daemon runs hold its lock for a

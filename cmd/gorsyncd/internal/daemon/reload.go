@@ -54,6 +54,7 @@ func (d *Daemon) reload() ([]string, error) {
 	if err := d.fixedParts(next); err != nil {
 		return nil, err
 	}
+	d.warnOfSecrets(next)
 	units, lines, err := d.apply(next)
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -15,7 +15,7 @@ func TestStartUpdate(t *testing.T) {
 		other  = "{name: host, target: 'host::other'}"
 		filter = "{name: host, target: 'host::www', exclude: ['*.log']}"
 	)
-	known := startUpdate(journal.RemoteState{}, nil, load(t, plain, ""), false).State
+	known := startUpdate(journal.RemoteState{}, nil, load(t, plain, ""), false, false).State
 	if known == nil || known.Target == "" || known.Filter == "" {
 		t.Fatalf("a first start notes nothing: %+v", known)
 	}
@@ -25,23 +25,26 @@ func TestStartUpdate(t *testing.T) {
 	for _, c := range []struct {
 		name, remote string
 		full         *journal.FullSync
-		lost         bool
+		lost, cut    bool
 		reason       string // of the full sync to begin
 		end          bool
 	}{
-		{"nothing new", plain, nil, false, "", false},
-		{"a full sync under way", plain, asked, false, "", false},
-		{"always", always, nil, false, "full_sync.on_start: always", false},
-		{"always, under way", always, asked, false, "", false},
-		{"never, new remote", never, fresh, false, "", true},
-		{"never, but somebody asked", never, asked, false, "", false},
-		{"never, but begun under other rules", never, begun, false, "", false},
-		{"never, but the journal is lost", never, fresh, true, "journal lost", false},
-		{"other target", other, nil, false, "target changed", false},
-		{"other filter", filter, nil, false, "filter changed", false},
-		{"other filter, under way", filter, asked, false, "filter changed", false},
+		{"nothing new", plain, nil, false, false, "", false},
+		{"a full sync under way", plain, asked, false, false, "", false},
+		{"always", always, nil, false, false, "full_sync.on_start: always", false},
+		{"always, under way", always, asked, false, false, "", false},
+		{"never, new remote", never, fresh, false, false, "", true},
+		{"never, but somebody asked", never, asked, false, false, "", false},
+		{"never, but begun under other rules", never, begun, false, false, "", false},
+		{"never, but the journal is lost", never, fresh, true, false, "journal lost", false},
+		{"power cut", plain, nil, false, true, "power cut", false},
+		{"power cut during a full sync", plain, asked, false, true, "power cut", false},
+		{"power cut before the first full sync", plain, fresh, false, true, "", false},
+		{"other target", other, nil, false, false, "target changed", false},
+		{"other filter", filter, nil, false, false, "filter changed", false},
+		{"other filter, under way", filter, asked, false, false, "filter changed", false},
 	} {
-		up := startUpdate(*known, c.full, load(t, c.remote, ""), c.lost)
+		up := startUpdate(*known, c.full, load(t, c.remote, ""), c.lost, c.cut)
 		reason := ""
 		if up.FullSync != nil {
 			reason = up.FullSync.Reason
@@ -52,7 +55,7 @@ func TestStartUpdate(t *testing.T) {
 	}
 	moved := *known
 	moved.Place = "old disk"
-	if up := startUpdate(moved, nil, load(t, other, ""), false); up.State == nil || up.State.Place != "" {
+	if up := startUpdate(moved, nil, load(t, other, ""), false, false); up.State == nil || up.State.Place != "" {
 		t.Errorf("the place of the old target stays: %+v", up.State)
 	}
 }

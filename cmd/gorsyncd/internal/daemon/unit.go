@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -105,7 +104,7 @@ func (d *Daemon) openSource(sc config.Source) (src *journal.Source, err error) {
 		return nil, fmt.Errorf("open source %s in the journal: %w", sc.Name, err)
 	}
 	err = d.patience.until(d.soft, func() error {
-		err := os.MkdirAll(d.fenceDir(sc.Name), 0o700)
+		err := d.makeState(d.fenceDir(sc.Name))
 		if errors.Is(err, syscall.ENOSPC) {
 			return fmt.Errorf("%w: %w", journal.ErrNoSpace, err)
 		}
@@ -160,10 +159,11 @@ func (d *Daemon) startRemote(u *unit, rc config.Remote) (*remote, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open remote %s in the journal: %w", name, err)
 	}
-	if err := d.prepareRemote(store, name, rc); err != nil {
+	cut := replicate.CutShort(d.runLock(u.cfg.Name, rc.Name)) && watch.MountedAnew(u.cfg.Path, u.src)
+	if err := d.prepareRemote(store, name, rc, cut); err != nil {
 		return nil, err
 	}
-	disp, err := replicate.New(dispatcherOptions(u, rc, patientRemote{store, &d.patience}, d.sshDir, d.log))
+	disp, err := replicate.New(d.dispatcherOptions(u, rc, patientRemote{store, &d.patience}))
 	if err != nil {
 		return nil, fmt.Errorf("remote %s: %w", name, err)
 	}
@@ -178,8 +178,8 @@ func (d *Daemon) startRemote(u *unit, rc config.Remote) (*remote, error) {
 
 // prepareRemote decides, before the dispatcher owns the remote's records,
 // whether it starts with a full sync.
-func (d *Daemon) prepareRemote(store *journal.Remote, name string, rc config.Remote) error {
-	up := startUpdate(store.State(), store.FullSync(), rc, d.lost)
+func (d *Daemon) prepareRemote(store *journal.Remote, name string, rc config.Remote, cut bool) error {
+	up := startUpdate(store.State(), store.FullSync(), rc, d.lost, cut)
 	if up.FullSync == nil && !up.EndFullSync && up.State == nil {
 		return nil
 	}
@@ -196,7 +196,12 @@ func (d *Daemon) prepareRemote(store *journal.Remote, name string, rc config.Rem
 // startUpdate is what a remote's records need before it starts. lost says that
 // the journal was set aside: what the remotes have is not known then, whatever
 // the configuration says about full syncs.
-func startUpdate(state journal.RemoteState, full *journal.FullSync, rc config.Remote, lost bool) journal.Update {
+//
+// cut says that the machine went down in the middle of a transfer. The source
+// may have been set back since, to before what rsync has seen of it: a
+// directory that was away for a moment, and is removed on the remote, is there
+// again as if nothing had happened.
+func startUpdate(state journal.RemoteState, full *journal.FullSync, rc config.Remote, lost, cut bool) journal.Update {
 	target, filter := rc.Target.String(), filterDigest(rc.Filter)
 	fresh := full != nil && full.Reason == journal.NewRemote && !full.Begun
 	var up journal.Update
@@ -208,6 +213,8 @@ func startUpdate(state journal.RemoteState, full *journal.FullSync, rc config.Re
 	case state.Filter != "" && state.Filter != filter:
 		// What the old filter left out was passed over, by entries as well.
 		up.FullSync = &journal.FullSync{Reason: "filter changed"}
+	case cut && !fresh:
+		up.FullSync = &journal.FullSync{Reason: "power cut", Checksum: full != nil && full.Checksum}
 	case full == nil && rc.FullSync.OnStart == config.Always:
 		up.FullSync = &journal.FullSync{Reason: "full_sync.on_start: always"}
 	case fresh && rc.FullSync.OnStart == config.Never:

@@ -18,6 +18,8 @@ func (d *Daemon) upkeep(ctx context.Context) {
 	tick := time.NewTicker(upkeepEvery)
 	defer tick.Stop()
 	last := time.Now()
+	var verifies verifyRounds
+	defer verifies.wg.Wait()
 	for {
 		select {
 		case <-ctx.Done():
@@ -26,6 +28,7 @@ func (d *Daemon) upkeep(ctx context.Context) {
 			if d.upkeepRound(ctx, last, now) {
 				last = now
 			}
+			verifies.round(ctx, d, now)
 		}
 	}
 }

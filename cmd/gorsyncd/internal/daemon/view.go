@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -71,7 +72,7 @@ func (d *Daemon) Status(context.Context) (status.Status, error) {
 }
 
 func (d *Daemon) about(now time.Time, c *config.Config) *status.Daemon {
-	a := &status.Daemon{Version: d.opts.Version, PID: os.Getpid(), UptimeSeconds: now.Sub(d.started).Seconds(), ConfigFile: c.File}
+	a := &status.Daemon{Version: d.opts.Version, PID: os.Getpid(), Goroutines: runtime.NumGoroutine(), UptimeSeconds: now.Sub(d.started).Seconds(), ConfigFile: c.File}
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	if !d.lastReload.at.IsZero() {

@@ -112,7 +112,7 @@ func (v *View) journal(c *config.Config) status.Journal {
 func (v *View) remote(sc config.Source, rc config.Remote, now time.Time) (replicate.Status, error) {
 	r := replicate.Status{
 		Name: sc.FullName(rc), Source: sc.Name, Remote: rc.Name, Target: rc.Target.String(),
-		State: replicate.StateStarting, InFlight: []replicate.BatchStatus{},
+		State: replicate.StateStarting, InFlight: []replicate.BatchStatus{}, Findings: []replicate.FindingStatus{},
 	}
 	src, rem, err := v.find(sc.Name, rc.Name)
 	if err != nil || rem == nil {
@@ -121,6 +121,7 @@ func (v *View) remote(sc config.Source, rc config.Remote, now time.Time) (replic
 	cursor, state := rem.Cursor(), rem.State()
 	r.CursorSeq, r.HeadSeq = cursor.Low, src.Head()
 	r.LastSuccess, r.LastFull = moment(state.LastSuccess), moment(state.LastFull)
+	r.Findings = replicate.FindingsOf(state)
 	if err := lag(&r, src, cursor, now); err != nil {
 		return r, err
 	}
@@ -130,6 +131,10 @@ func (v *View) remote(sc config.Source, rc config.Remote, now time.Time) (replic
 	}
 	failing(&r, retries)
 	full(&r, rem.FullSync())
+	r.Verify = replicate.NewVerifyStatus(state.Verify, nil)
+	if r.Error == nil {
+		r.Error = r.Verify.Diverged(r.Name)
+	}
 	judge(&r, state)
 	return r, nil
 }
@@ -220,6 +225,8 @@ func judge(r *replicate.Status, st journal.RemoteState) {
 		r.State = replicate.StateRetrying
 	case r.FullSync != nil:
 		r.State = replicate.StateFullSync
+	case st.Verify.Diverged > 0:
+		r.State = replicate.StateFailing
 	case r.LagEntries == 0:
 		r.State = replicate.StateInSync
 	}

@@ -37,7 +37,7 @@ func written(t *testing.T, dir string) {
 		u.EndFullSync = u.FullSync == nil
 		check(t, r.Commit(ctx, u))
 	}
-	for _, name := range []string{"done", "behind", "failing", "retrying", "held", "paused"} {
+	for _, name := range []string{"done", "behind", "failing", "retrying", "held", "paused", "apart"} {
 		remote(name, journal.Update{})
 	}
 	obs := []journal.Observation{{At: now.UnixNano(), State: journal.State{Type: journal.Dir, Mode: 0o755, Mtime: 1, Ctime: 1, Ino: 2}}}
@@ -60,6 +60,7 @@ func written(t *testing.T, dir string) {
 	remote("retrying", journal.Update{Cursor: all, PutRetry: failed(1)})
 	remote("held", journal.Update{State: &journal.RemoteState{Held: "G-MAXDELETE", HeldSince: now}})
 	remote("paused", journal.Update{State: &journal.RemoteState{Paused: true, PauseReason: "disk"}})
+	remote("apart", journal.Update{Cursor: all, State: &journal.RemoteState{Verify: journal.VerifyState{Diverged: 3, DivergedAt: now}}})
 	remote("full", journal.Update{FullSync: &journal.FullSync{Reason: "new remote", Total: 9}})
 	check(t, j.Close())
 }
@@ -73,6 +74,7 @@ const conf = `sources:
       - {name: retrying, target: "h::retrying"}
       - {name: held, target: "h::held"}
       - {name: paused, target: "h::paused"}
+      - {name: apart, target: "h::apart"}
       - {name: full, target: "h::full"}
       - {name: fresh, target: "h::fresh"}
   - path: /other
@@ -105,6 +107,7 @@ func TestStatusFromTheJournal(t *testing.T) {
 		{"src/retrying", replicate.StateRetrying, 2},
 		{"src/held", replicate.StateHeld, 6},
 		{"src/paused", replicate.StatePaused, 6},
+		{"src/apart", replicate.StateFailing, 0},
 		{"src/full", replicate.StateFullSync, 0},
 		{"src/fresh", replicate.StateStarting, 0},
 		{"other/h", replicate.StateStarting, 0},
@@ -144,7 +147,7 @@ func TestNoJournalYet(t *testing.T) {
 	check(t, err)
 	s, err := v.Status(c, now)
 	check(t, err)
-	if len(s.Remotes) != 9 || s.Remotes[0].State != replicate.StateStarting || s.ExitCode() != status.ExitBehind {
+	if len(s.Remotes) != 10 || s.Remotes[0].State != replicate.StateStarting || s.ExitCode() != status.ExitBehind {
 		t.Errorf("%+v", s.Remotes)
 	}
 	check(t, v.Dump(t.Context(), journal.Query{}, func(journal.Row) error { return errors.New("a row of nothing") }))

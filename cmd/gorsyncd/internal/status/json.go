@@ -67,6 +67,9 @@ func newRemoteDoc(r replicate.Status) remoteDoc {
 		p := names.NewPath(b.Sample)
 		d.InFlight = append(d.InFlight, batchDoc{BatchStatus: b, Sample: p.Text, SampleB64: p.B64})
 	}
+	if d.Findings == nil {
+		d.Findings = []replicate.FindingStatus{}
+	}
 	if r.Error != nil {
 		p := names.NewPath(r.Error.Path)
 		d.Error = &errorDoc{StatusError: *r.Error, Path: p.Text, PathB64: p.B64}

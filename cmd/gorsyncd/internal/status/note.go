@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"gorsyncd/cmd/gorsyncd/internal/names"
 	"gorsyncd/replicate"
 )
 
@@ -30,6 +31,12 @@ func note(now time.Time, s Status, r replicate.Status) string {
 	}
 	if n := len(r.InFlight); n > 0 && r.Error == nil {
 		parts = append(parts, flightNote(r))
+	}
+	if n := findingsNote(r); n != "" {
+		parts = append(parts, n)
+	}
+	if v := verifyNote(now, r); v != "" {
+		parts = append(parts, v)
 	}
 	return strings.Join(parts, "; ")
 }
@@ -69,7 +76,7 @@ func errorNote(now time.Time, r replicate.Status) string {
 	e := r.Error
 	n := strings.TrimSpace(e.ID + " " + e.Message)
 	if e.Path != "" {
-		n += " (" + e.Path + ")"
+		n += " (" + names.Shorten(e.Path, 60) + ")"
 	}
 	if r.Failing > 1 {
 		n += fmt.Sprintf("; %s paths failing", Count(r.Failing))
@@ -77,10 +84,27 @@ func errorNote(now time.Time, r replicate.Status) string {
 	if e.Attempts > 0 {
 		n += fmt.Sprintf("; attempt %d", e.Attempts)
 	}
+	if v := r.Verify; v != nil && v.Unrepaired > 0 && e.Attempts == 0 && e.Hint != "" {
+		n += ": " + e.Hint
+	}
 	if e.NextRetry != nil {
 		n += ", next in " + Duration(e.NextRetry.Sub(now))
 	}
 	return n
+}
+
+// findingsNote: not kept there: W-OWNERS, W-SYMLINKS.
+func findingsNote(r replicate.Status) string {
+	var ids []string
+	for _, f := range r.Findings {
+		if f.Spoils {
+			ids = append(ids, f.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return ""
+	}
+	return "not kept there: " + strings.Join(ids, ", ")
 }
 
 func failingNote(r replicate.Status) string {
@@ -96,6 +120,31 @@ func fullSyncNote(f *replicate.FullSyncStatus) string {
 		return n + ": hard links"
 	case f.Total > 0:
 		return n + fmt.Sprintf(": %s of %s directories", Count(f.Done), Count(f.Total))
+	}
+	return n
+}
+
+// verifyNote: verified 2h ago, 3 differences repaired.
+func verifyNote(now time.Time, r replicate.Status) string {
+	v := r.Verify
+	switch {
+	case v == nil:
+		return ""
+	case v.Running != nil:
+		return fmt.Sprintf("verify: %s of %s directories, %s %s", Count(v.Running.Dirs), Count(v.Running.TotalDirs),
+			Count(v.Running.Differences), plural(v.Running.Differences, "difference", "differences"))
+	case v.Last == nil:
+		return ""
+	}
+	n := "verified " + Ago(now, v.Last) + " ago"
+	if v.Path != "" {
+		n += " (" + v.Path + ")"
+	}
+	if !v.Complete {
+		n += ", not all of it"
+	}
+	if v.Repaired > 0 {
+		n += fmt.Sprintf(", %s of %s %s repaired", Count(v.Repaired), Count(v.Differences), plural(v.Differences, "difference", "differences"))
 	}
 	return n
 }

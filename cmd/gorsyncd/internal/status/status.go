@@ -41,6 +41,7 @@ type Daemon struct {
 	Version         string     `json:"version"`
 	PID             int        `json:"pid"`
 	UptimeSeconds   float64    `json:"uptime_seconds"`
+	Goroutines      int        `json:"goroutines"`
 	ConfigFile      string     `json:"config_file"` // "" when made from arguments
 	LastReload      *time.Time `json:"last_reload"`
 	LastReloadError string     `json:"last_reload_error,omitempty"`

@@ -39,10 +39,15 @@ func busy() Status {
 		more(&v)
 		s.Remotes = append(s.Remotes, v)
 	}
-	r("www/web1", replicate.StateInSync, func(v *replicate.Status) { v.LastSuccess = at(2 * time.Second) })
+	old := replicate.FindingStatus{ID: "W-RSYNC-OLD", Since: now, Message: "an rsync with known faults", Detail: "rsync 3.2.7", Remedy: "upgrade"}
+	r("www/web1", replicate.StateInSync, func(v *replicate.Status) {
+		v.LastSuccess = at(2 * time.Second)
+		v.Findings = []replicate.FindingStatus{old}
+	})
 	r("www/dr", replicate.StateSyncing, func(v *replicate.Status) {
 		v.LagEntries, v.LagSeconds, v.LagBytes, v.Rate, v.LastSuccess = 1204, 41.3, 65011712, 8493465, at(time.Second)
 		v.InFlight = []replicate.BatchStatus{{ID: 1, Sample: "gbk\xb1\xa8"}, {ID: 2, Sample: "b"}, {ID: 3}}
+		v.Findings = []replicate.FindingStatus{{ID: "W-OWNERS", Since: now, Message: "100 % lost", Detail: "seen", Remedy: "do", Spoils: true}, old}
 	})
 	r("www/nas", replicate.StateRetrying, func(v *replicate.Status) {
 		v.LagEntries, v.LagSeconds, v.LastSuccess = 88310, 7980.2, at(133*time.Minute)
@@ -223,5 +228,25 @@ func TestTableAlignsWideNames(t *testing.T) {
 	want := "NAME       N  END\n报表       1  x\nabcdef  1000  y\\n\n"
 	if got := tab.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestNoteOfAVerify(t *testing.T) {
+	remote := func(v replicate.VerifyStatus) replicate.Status {
+		r := replicate.Status{Name: "www/nas", State: replicate.StateFailing, Verify: &v}
+		r.Error = v.Diverged(r.Name)
+		return r
+	}
+	for want, v := range map[string]replicate.VerifyStatus{
+		"":                                     {Scheduled: at(time.Hour)},
+		"verified 2h ago":                      {Last: at(2 * time.Hour), Complete: true},
+		"verified 2h ago (img), not all of it": {Last: at(2 * time.Hour), Path: "img"},
+		"verified 2h ago, 2 of 3 differences repaired":                                                 {Last: at(2 * time.Hour), Complete: true, Differences: 3, Repaired: 2},
+		"verify: 7 of 1 200 directories, 1 difference":                                                 {Running: &replicate.VerifyProgress{Dirs: 7, TotalDirs: 1200, Differences: 1}, Last: at(time.Hour)},
+		"E-DIVERGED 1 path differs from the source: gorsyncd verify www/nas --repair; verified 2h ago": {Unrepaired: 1, Last: at(2 * time.Hour), Complete: true},
+	} {
+		if got := note(now, Status{}, remote(v)); got != want {
+			t.Errorf("note %q, want %q", got, want)
+		}
 	}
 }

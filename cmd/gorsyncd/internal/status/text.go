@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gorsyncd/cmd/gorsyncd/internal/names"
@@ -112,6 +113,9 @@ func (s Status) Attention() []string {
 			}
 		}
 	}
+	for _, line := range s.findings() {
+		add("%s", line)
+	}
 	if d := s.Daemon; d != nil && d.LastReloadError != "" {
 		first, _, more := strings.Cut(d.LastReloadError, "\n")
 		if more {
@@ -130,6 +134,43 @@ func (s Status) Attention() []string {
 		add("%s", s.Note)
 	}
 	return out
+}
+
+// findings says what remotes do not keep, each thing once with the remotes it
+// was seen at.
+func (s Status) findings() []string {
+	type thing struct {
+		id, text string
+		remotes  []string
+	}
+	var things []*thing
+	for _, r := range s.Remotes {
+		for _, f := range r.Findings {
+			text := findingText(f)
+			i := slices.IndexFunc(things, func(t *thing) bool { return t.id == f.ID && t.text == text })
+			if i < 0 {
+				i = len(things)
+				things = append(things, &thing{id: f.ID, text: text})
+			}
+			things[i].remotes = append(things[i].remotes, r.Name)
+		}
+	}
+	var lines []string
+	for _, t := range things {
+		lines = append(lines, t.id+" "+list(t.remotes)+": "+t.text)
+	}
+	return lines
+}
+
+func findingText(f replicate.FindingStatus) string {
+	text := f.Message
+	if f.Detail != "" {
+		text += " (" + f.Detail + ")"
+	}
+	if f.Remedy != "" {
+		text += ": " + f.Remedy
+	}
+	return text
 }
 
 func times(n uint64) string {

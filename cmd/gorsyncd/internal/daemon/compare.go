@@ -1,0 +1,131 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/names"
+	"gorsyncd/replicate"
+)
+
+// Verify implements control.Operator. The remotes are compared at the same time:
+// none waits for another, and what was read of the source for one is in memory
+// for the next.
+func (d *Daemon) Verify(ctx context.Context, q control.VerifyRequest, line func(control.VerifyLine)) error {
+	remotes, err := d.chosen(ctx, q.Names)
+	if err != nil {
+		return err
+	}
+	sub, err := q.Sub.Raw()
+	if err != nil {
+		return &control.Error{Code: control.CodeUsage, Message: err.Error(), Err: err}
+	}
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	tell := func(l control.VerifyLine) {
+		mu.Lock()
+		defer mu.Unlock()
+		line(l)
+	}
+	asked := 0
+	for _, r := range remotes {
+		rel, ok := below(r.unit.cfg.Path, sub)
+		if !ok {
+			continue
+		}
+		asked++
+		req := replicate.VerifyRequest{Sub: rel, Checksum: q.Checksum, Repair: q.Repair}
+		wg.Go(func() { verifyOne(ctx, r, req, tell) })
+	}
+	wg.Wait()
+	if asked == 0 {
+		return &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("%q is in none of the chosen sources", sub)}
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// verifyOne compares one remote and tells what there is to tell, the result
+// last.
+func verifyOne(ctx context.Context, r pair, req replicate.VerifyRequest, tell func(control.VerifyLine)) {
+	line := func(event string) control.VerifyLine { return control.VerifyLine{Remote: r.name, Event: event} }
+	end := func(res replicate.VerifyResult, err error) {
+		l := line(control.EventResult)
+		l.Result = verifyResult(res, err)
+		p := names.NewPath(req.Sub)
+		l.Path = &p
+		tell(l)
+	}
+	if excluded(r, req.Sub) {
+		end(replicate.VerifyResult{}, &control.Error{Code: control.CodeNotInSync, Message: r.name + " could not be compared: the path is excluded"})
+		return
+	}
+	var told time.Time
+	end(r.disp.Verify(ctx, req, replicate.VerifyObserver{
+		Difference: func(f replicate.Difference) {
+			l := line(control.EventDifference)
+			if f.Allowed {
+				l.Event = control.EventAllowed
+			}
+			p := names.NewPath(f.Path)
+			l.Path, l.Kinds, l.Below, l.Repair = &p, f.Kinds, f.Below, f.Repair
+			tell(l)
+		},
+		Progress: func(p replicate.VerifyProgress) {
+			if now := time.Now(); now.Sub(told) >= progressEvery {
+				told = now
+				l := line(control.EventProgress)
+				l.Progress = &p
+				tell(l)
+			}
+		},
+	}))
+}
+
+// excluded tells whether the filter of a remote leaves out a path.
+func excluded(r pair, rel string) bool {
+	if rel == "" {
+		return false
+	}
+	fi, err := os.Lstat(filepath.Join(r.unit.cfg.Path, rel))
+	return r.cfg.Filter.Match(rel, err == nil && fi.IsDir()).Excluded
+}
+
+func verifyResult(res replicate.VerifyResult, err error) *control.VerifyResult {
+	if res.Kinds == nil {
+		res.Kinds = map[replicate.DiffKind]uint64{}
+	}
+	out := &control.VerifyResult{VerifyResult: res, Compared: err == nil && res.Unread == 0}
+	var why *replicate.NotComparedError
+	var known *control.Error
+	switch {
+	case errors.As(err, &why):
+		out.Code, out.ErrorID, out.Hint = control.CodeNotInSync, why.ID, why.Hint
+		if why.Problem {
+			out.Code = control.CodeProblem
+		}
+	case errors.Is(err, replicate.ErrVerifying):
+		out.Code, out.Hint = control.CodeBusy, "wait for it: gorsyncd status shows how far it is"
+	case errors.As(err, &known):
+		out.Code = known.Code
+	case err != nil:
+		out.Code = control.CodeInternal
+	case res.Unread > 0:
+		out.Code, out.Hint = control.CodeProblem, "the log of the daemon names them"
+		out.Message = fmt.Sprintf("%d directories could not be compared", res.Unread)
+	case res.Failing > 0:
+		out.Code, out.Hint = control.CodeProblem, "gorsyncd journal inspect --state failing"
+	}
+	if err != nil {
+		out.Message = err.Error()
+	}
+	return out
+}

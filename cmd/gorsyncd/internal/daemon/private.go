@@ -1,0 +1,52 @@
+package daemon
+
+import (
+	"fmt"
+
+	"gorsyncd/cmd/gorsyncd/internal/config"
+	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/trust"
+	"gorsyncd/replicate"
+)
+
+// idStateDir is the error of a state directory that others had access to.
+const idStateDir = "E-STATE-DIR"
+
+// makeState makes a directory for what is ours alone. Whoever could write into
+// it could have files removed on remotes, or others written in their place.
+func (d *Daemon) makeState(dir string) error {
+	tightened, err := trust.Private(dir)
+	switch {
+	case trust.Untrusted(err):
+		return &control.Error{Code: control.CodePermission, Message: idStateDir + ": the state directory " + err.Error(),
+			Hint: "it has to belong to the user gorsyncd runs as, with mode 700, below directories nobody else may write in", Err: err}
+	case err != nil:
+		return fmt.Errorf("make state directory: %w", err)
+	case tightened:
+		d.log.Warn("the state directory could be read by others: its mode is 700 now", "error_id", idStateDir, "path", dir)
+	}
+	return nil
+}
+
+// checkSecret tells whether a password file may be used.
+func checkSecret(path string) error {
+	if err := trust.Secret(path); err != nil {
+		return fmt.Errorf("%w %q: %w", replicate.ErrPasswordFile, path, err)
+	}
+	return nil
+}
+
+// warnOfSecrets names the password files that cannot be used, before the
+// remotes that need them fail.
+func (d *Daemon) warnOfSecrets(c *config.Config) {
+	for _, s := range c.Sources {
+		for _, r := range s.Remotes {
+			if r.PasswordFile == "" {
+				continue
+			}
+			if err := checkSecret(r.PasswordFile); err != nil {
+				d.log.Warn("a remote will fail", "error_id", "E-PASSFILE", "remote", s.FullName(r), "error", err)
+			}
+		}
+	}
+}
