@@ -13,13 +13,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"gorsyncd/bench/report"
 	"gorsyncd/bench/testbed"
 )
 
@@ -28,11 +26,11 @@ func main() {
 	out := flag.String("out", "", "write the report to this file as well")
 	n := flag.Int("n", 100, "samples of each")
 	flag.Parse()
-	report, err := run(*binary, *n)
+	text, err := run(*binary, *n)
 	if err == nil {
-		fmt.Print(report)
+		fmt.Print(text)
 		if *out != "" {
-			err = os.WriteFile(*out, []byte(report), 0o644)
+			err = report.Replace(*out, "latency", text)
 		}
 	}
 	if err != nil {
@@ -172,8 +170,8 @@ func (b *bench) rsync(name string, extra ...string) error {
 
 func (b *bench) report(samples [][]time.Duration) string {
 	var w strings.Builder
-	fmt.Fprintf(&w, "# Measurements\n\nProduced by `make bench`; do not edit. %s, %s.\n\n", time.Now().UTC().Format("2006-01-02"), machine(b.dir))
-	fmt.Fprintf(&w, "## One small file, close → visible on the remote\n\nIdle source, rsync daemon on loopback, %d samples each, in random order in one run.\n\n", len(samples[0]))
+	fmt.Fprintf(&w, "## One small file, close → visible on the remote\n\n`make bench`, %s, %s.\n\n", time.Now().UTC().Format("2006-01-02"), report.Machine(b.dir))
+	fmt.Fprintf(&w, "Idle source, rsync daemon on loopback, %d samples each, in random order in one run.\n\n", len(samples[0]))
 	w.WriteString("| | p50 ms | p90 ms | worst ms | p50, bare rsync with TCP_NODELAY = 1 |\n|---|---|---|---|---|\n")
 	for _, s := range samples {
 		slices.Sort(s)
@@ -191,30 +189,3 @@ func quantile(sorted []time.Duration, q float64) time.Duration {
 }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.1f", float64(d.Microseconds())/1000) }
-
-// machine names what the figures depend on.
-func machine(dir string) string {
-	var u unix.Utsname
-	kernel := "unknown kernel"
-	if unix.Uname(&u) == nil {
-		kernel = "Linux " + unix.ByteSliceToString(u.Release[:])
-	}
-	rsync := "unknown rsync"
-	if out, err := exec.Command("rsync", "--version").Output(); err == nil {
-		rsync = strings.Join(strings.Fields(strings.SplitN(string(out), "\n", 2)[0])[:3], " ")
-	}
-	return fmt.Sprintf("%d processors (%s), %s, %s, %s, trees and journal on %s",
-		runtime.NumCPU(), runtime.GOARCH, kernel, rsync, runtime.Version(), fsName(dir))
-}
-
-func fsName(dir string) string {
-	var st unix.Statfs_t
-	if unix.Statfs(dir, &st) != nil {
-		return "an unknown file system"
-	}
-	names := map[int64]string{unix.EXT4_SUPER_MAGIC: "ext4", unix.TMPFS_MAGIC: "tmpfs", unix.XFS_SUPER_MAGIC: "xfs", unix.BTRFS_SUPER_MAGIC: "btrfs", unix.OVERLAYFS_SUPER_MAGIC: "overlay"}
-	if n, ok := names[int64(st.Type)]; ok {
-		return n
-	}
-	return fmt.Sprintf("file system type %#x", st.Type)
-}

@@ -3,6 +3,7 @@ package testbed
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -26,9 +27,15 @@ var OddNames = []string{
 type Churn struct {
 	Root string
 	Seed uint64
+	// Trace, if set, is told of each change and the paths it picked.
+	Trace func(op string, paths []string)
+	// Most is how many paths the tree may have before removals outweigh; 0 is
+	// no limit.
+	Most int
 
-	r    *rand.Rand
-	next int
+	r     *rand.Rand
+	next  int
+	paths []string // picked by the present step
 }
 
 // NewChurn returns a workload for root, which must exist.
@@ -45,20 +52,72 @@ func (c *Churn) Steps(n int) {
 
 // Step makes one change.
 func (c *Churn) Step() {
-	ops := []func(){
-		c.create, c.create, c.create, c.create, c.append, c.overwrite, c.overwrite, c.sameSize, c.sameSize,
-		c.editorSave, c.editorSave, c.remove, c.remove, c.mkdir, c.mkdirDeep, c.renameFile, c.renameFile, c.renameDir,
-		c.removeTree, c.symlink, c.hardlink, c.chmod, c.touch, c.fifo, c.sparse, c.swapType, c.exchangeDirs, c.truncate,
+	ops := c.ops()
+	op := ops[c.r.IntN(len(ops))]
+	if c.Most > 0 && c.next%50 == 0 && c.count() > c.Most {
+		op = step{"removeAll", c.removeAll}
 	}
-	ops[c.r.IntN(len(ops))]()
+	c.paths = c.paths[:0]
+	op.do()
+	if c.Trace != nil {
+		c.Trace(op.name, c.paths)
+	}
+}
+
+// step is a kind of change.
+type step struct {
+	name string
+	do   func()
+}
+
+func (c *Churn) ops() []step {
+	return []step{
+		{"create", c.create}, {"create", c.create}, {"create", c.create}, {"create", c.create}, {"append", c.append},
+		{"overwrite", c.overwrite}, {"overwrite", c.overwrite}, {"sameSize", c.sameSize}, {"sameSize", c.sameSize},
+		{"editorSave", c.editorSave}, {"editorSave", c.editorSave}, {"remove", c.remove}, {"remove", c.remove},
+		{"mkdir", c.mkdir}, {"mkdirDeep", c.mkdirDeep}, {"renameFile", c.renameFile}, {"renameFile", c.renameFile},
+		{"renameDir", c.renameDir}, {"removeTree", c.removeTree}, {"symlink", c.symlink}, {"hardlink", c.hardlink},
+		{"chmod", c.chmod}, {"touch", c.touch}, {"fifo", c.fifo}, {"sparse", c.sparse}, {"swapType", c.swapType},
+		{"exchangeDirs", c.exchangeDirs}, {"truncate", c.truncate},
+	}
+}
+
+// picked notes a path for Trace.
+func (c *Churn) picked(path string) string {
+	if c.Trace != nil && path != "" {
+		rel, _ := filepath.Rel(c.Root, path) // both are absolute
+		c.paths = append(c.paths, rel)
+	}
+	return path
+}
+
+// count is how many paths the tree has.
+func (c *Churn) count() int {
+	n := 0
+	_ = filepath.WalkDir(c.Root, func(string, fs.DirEntry, error) error { n++; return nil }) // what vanishes does not count
+	return n
+}
+
+// removeAll removes half of what is at the top.
+func (c *Churn) removeAll() {
+	entries, _ := os.ReadDir(c.Root) // an unreadable tree is left alone
+	for _, e := range entries {
+		if c.r.IntN(2) == 0 {
+			_ = os.RemoveAll(c.picked(filepath.Join(c.Root, e.Name())))
+		}
+	}
 }
 
 func (c *Churn) name() string {
 	c.next++
+	name := fmt.Sprintf("f%d", c.r.IntN(200))
 	if c.r.IntN(4) == 0 {
-		return OddNames[c.r.IntN(len(OddNames))]
+		name = OddNames[c.r.IntN(len(OddNames))]
 	}
-	return fmt.Sprintf("f%d", c.r.IntN(200))
+	if c.Trace != nil {
+		c.paths = append(c.paths, name)
+	}
+	return name
 }
 
 // dir picks a directory by walking down at random.
@@ -71,14 +130,14 @@ func (c *Churn) dir() string {
 		}
 		dir = subs[c.r.IntN(len(subs))]
 	}
-	return dir
+	return c.picked(dir)
 }
 
 // file picks an existing non-directory, or "".
 func (c *Churn) file() string {
 	for range 4 {
 		if files := c.list(c.dir(), false); len(files) > 0 {
-			return files[c.r.IntN(len(files))]
+			return c.picked(files[c.r.IntN(len(files))])
 		}
 	}
 	return ""

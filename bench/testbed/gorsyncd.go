@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -18,6 +19,8 @@ type Gorsyncd struct {
 	Binary string
 	Config string // configuration file
 	Log    string // what the daemon prints
+	// Env is added to the daemon's environment at the next start.
+	Env []string
 
 	proc *Process
 }
@@ -25,12 +28,17 @@ type Gorsyncd struct {
 // NewGorsyncd writes the configuration into dir: a state directory and a
 // socket of its own in front of the given YAML.
 func NewGorsyncd(binary, dir, yaml string) (*Gorsyncd, error) {
+	return NewGorsyncdIn(binary, dir, filepath.Join(dir, "state"), yaml)
+}
+
+// NewGorsyncdIn is NewGorsyncd with the state directory elsewhere.
+func NewGorsyncdIn(binary, dir, state, yaml string) (*Gorsyncd, error) {
 	bin, err := filepath.Abs(binary)
 	if err != nil {
 		return nil, err
 	}
 	g := &Gorsyncd{Binary: bin, Config: filepath.Join(dir, "gorsyncd.yaml"), Log: filepath.Join(dir, "gorsyncd.log")}
-	head := fmt.Sprintf("state_dir: %s/state\nsocket: %s/socket\n", dir, dir)
+	head := fmt.Sprintf("state_dir: %s\nsocket: %s/socket\n", state, dir)
 	if err := os.WriteFile(g.Config, []byte(head+yaml), 0o600); err != nil {
 		return nil, fmt.Errorf("write configuration: %w", err)
 	}
@@ -39,6 +47,14 @@ func NewGorsyncd(binary, dir, yaml string) (*Gorsyncd, error) {
 
 // Start starts the daemon and waits until it answers.
 func (g *Gorsyncd) Start() error {
+	if err := g.Spawn(); err != nil {
+		return err
+	}
+	return g.WaitAnswer(30 * time.Second)
+}
+
+// Spawn starts the daemon and does not wait.
+func (g *Gorsyncd) Spawn() error {
 	log, err := os.OpenFile(g.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("open log: %w", err)
@@ -46,10 +62,15 @@ func (g *Gorsyncd) Start() error {
 	defer log.Close()
 	cmd := exec.Command(g.Binary, "run", "-c", g.Config)
 	cmd.Stdout, cmd.Stderr = log, log
-	if g.proc, err = StartProcess(cmd); err != nil {
-		return err
-	}
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+	cmd.Env = append(os.Environ(), g.Env...)
+	g.proc, err = StartProcess(cmd)
+	return err
+}
+
+// WaitAnswer waits until the daemon accepts connections. A daemon that ends
+// instead is an error.
+func (g *Gorsyncd) WaitAnswer(limit time.Duration) error {
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); {
 		// A socket left behind by a kill refuses; only a daemon accepts.
 		if c, err := net.Dial("unix", filepath.Join(filepath.Dir(g.Config), "socket")); err == nil {
 			return c.Close()
@@ -66,15 +87,27 @@ func (g *Gorsyncd) Start() error {
 // Run runs a command of the binary with this configuration and returns what it
 // printed, stderr included, and its exit status.
 func (g *Gorsyncd) Run(args ...string) (string, int, error) {
-	cmd := exec.Command(g.Binary, append([]string{"-c", g.Config}, args...)...)
 	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	code, err := g.run(args, &out, &out)
+	return out.String(), code, err
+}
+
+// Output is Run without stderr.
+func (g *Gorsyncd) Output(args ...string) (string, int, error) {
+	var out bytes.Buffer
+	code, err := g.run(args, &out, nil)
+	return out.String(), code, err
+}
+
+func (g *Gorsyncd) run(args []string, out, errOut io.Writer) (int, error) {
+	cmd := exec.Command(g.Binary, append([]string{"-c", g.Config}, args...)...)
+	cmd.Stdout, cmd.Stderr = out, errOut
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return out.String(), exit.ExitCode(), nil
+		return exit.ExitCode(), nil
 	}
-	return out.String(), 0, err
+	return 0, err
 }
 
 // Flush waits until every change made so far is on every remote.
@@ -89,9 +122,28 @@ func (g *Gorsyncd) Flush(limit time.Duration) error {
 // Pid is the daemon's process id.
 func (g *Gorsyncd) Pid() int { return g.proc.Pid() }
 
+// Done is closed when the daemon has ended.
+func (g *Gorsyncd) Done() <-chan struct{} { return g.proc.Done() }
+
+// Signal sends a signal to the daemon alone.
+func (g *Gorsyncd) Signal(sig syscall.Signal) error { return g.proc.Signal(sig) }
+
+// Ended tells whether no daemon runs.
+func (g *Gorsyncd) Ended() bool {
+	if g.proc == nil {
+		return true
+	}
+	select {
+	case <-g.proc.Done():
+		return true
+	default:
+		return false
+	}
+}
+
 // Kill9 kills the daemon as a crash would.
 func (g *Gorsyncd) Kill9() error {
-	if err := g.proc.Signal(syscall.SIGKILL); err != nil {
+	if err := g.proc.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	<-g.proc.Done()

@@ -21,10 +21,14 @@ type Process struct {
 	killOnce sync.Once
 }
 
-// StartProcess starts cmd. The caller keeps stdout and stderr settings.
+// StartProcess starts cmd. The caller keeps stdout and stderr settings, and the
+// user, if SysProcAttr has a Credential.
 func StartProcess(cmd *exec.Cmd) (*Process, error) {
 	p := &Process{cmd: cmd, done: make(chan struct{})}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Pdeathsig = true, syscall.SIGKILL
 	started := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()

@@ -17,9 +17,30 @@ type Module struct {
 	Extra []string // further lines of rsyncd.conf, such as "read only = true"
 }
 
-// Rsyncd is a real rsync daemon on a loopback port that stays the same over
-// Stop and Start.
+// Host is where a daemon runs: on loopback, or elsewhere such as in a network
+// namespace.
+type Host struct {
+	Addr string // the address to bind and to be reached at; "" is 127.0.0.1
+
+	// Command makes the command that runs a program there; nil is exec.Command.
+	// The pid of the command has to be that of the program.
+	Command func(name string, args ...string) *exec.Cmd
+}
+
+func (h Host) orLocal() Host {
+	if h.Addr == "" {
+		h.Addr = "127.0.0.1"
+	}
+	if h.Command == nil {
+		h.Command = exec.Command
+	}
+	return h
+}
+
+// Rsyncd is a real rsync daemon on a port that stays the same over Stop and
+// Start.
 type Rsyncd struct {
+	Host Host
 	Port int
 	Dir  string // configuration, log, secrets
 
@@ -27,13 +48,21 @@ type Rsyncd struct {
 	// with the next connection, since rsync reads its configuration for each.
 	Global []string
 
+	// Binary is the rsync to run at the next Start; "" for the installed one.
+	Binary string
+
 	modules []Module
 	proc    *Process
 }
 
-// NewRsyncd starts a daemon that keeps its files in dir.
+// NewRsyncd starts a daemon on loopback that keeps its files in dir.
 func NewRsyncd(dir string, modules ...Module) (*Rsyncd, error) {
-	d := &Rsyncd{Dir: dir, modules: modules}
+	return NewRsyncdAt(Host{}, dir, modules...)
+}
+
+// NewRsyncdAt starts a daemon on host that keeps its files in dir.
+func NewRsyncdAt(host Host, dir string, modules ...Module) (*Rsyncd, error) {
+	d := &Rsyncd{Host: host.orLocal(), Dir: dir, modules: modules}
 	var err error
 	for range 5 { // another process may take the port in between
 		if d.Port, err = freePort(); err != nil {
@@ -60,12 +89,12 @@ func RunRsyncd(tb testing.TB, modules ...Module) *Rsyncd {
 
 // Target is the address of a module, optionally with a user and a path.
 func (d *Rsyncd) Target(module string) string {
-	return fmt.Sprintf("rsync://127.0.0.1:%d/%s", d.Port, module)
+	return fmt.Sprintf("rsync://%s:%d/%s", d.Host.Addr, d.Port, module)
 }
 
 // UserTarget is Target with a user name.
 func (d *Rsyncd) UserTarget(user, module string) string {
-	return fmt.Sprintf("rsync://%s@127.0.0.1:%d/%s", user, d.Port, module)
+	return fmt.Sprintf("rsync://%s@%s:%d/%s", user, d.Host.Addr, d.Port, module)
 }
 
 // SetModules replaces the modules from the next connection on.
@@ -117,25 +146,33 @@ func (d *Rsyncd) writeConfig() error {
 
 // Start starts the daemon again after Stop.
 func (d *Rsyncd) Start() error {
-	bin, err := findTool("rsync", "rsync")
-	if err != nil {
-		return err
+	bin := d.Binary
+	if bin == "" {
+		var err error
+		if bin, err = findTool("rsync", "rsync"); err != nil {
+			return err
+		}
 	}
 	if err := d.writeConfig(); err != nil {
 		return err
 	}
 	_ = os.Remove(filepath.Join(d.Dir, "rsyncd.pid")) // left behind by a kill; rsync refuses to start over it
-	cmd := exec.Command(bin, "--daemon", "--no-detach", "--config="+d.configFile(),
-		fmt.Sprintf("--port=%d", d.Port), "--address=127.0.0.1")
-	if d.proc, err = StartProcess(cmd); err != nil {
+	cmd := d.Host.Command(bin, "--daemon", "--no-detach", "--config="+d.configFile(),
+		fmt.Sprintf("--port=%d", d.Port), "--address="+d.Host.Addr)
+	proc, err := StartProcess(cmd)
+	if err != nil {
 		return err
 	}
-	if err := waitBanner(d.proc, fmt.Sprintf("127.0.0.1:%d", d.Port), "@RSYNCD:", 10*time.Second); err != nil {
+	d.proc = proc
+	if err := waitBanner(d.proc, fmt.Sprintf("%s:%d", d.Host.Addr, d.Port), "@RSYNCD:", 10*time.Second); err != nil {
 		d.proc.Kill()
 		return err
 	}
 	return nil
 }
+
+// Pid is the process id of the daemon; each connection has a child of it.
+func (d *Rsyncd) Pid() int { return d.proc.Pid() }
 
 // Stop kills the daemon with every connection it serves. Idempotent.
 func (d *Rsyncd) Stop() { d.proc.Kill() }

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+)
+
+// TestShort injects a fault of every row. GORSYNCD_SEED replays one run; the
+// long form is `make crash`.
+func TestShort(t *testing.T) {
+	dir := t.TempDir()
+	bin := filepath.Join(dir, "gorsyncd")
+	build := exec.Command("go", "build", "-tags", "failpoints", "-o", bin, "gorsyncd/cmd/gorsyncd")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build gorsyncd: %v\n%s", err, out)
+	}
+	// Not t.TempDir: sockets have short paths, and a failure keeps its world.
+	worlds, err := os.MkdirTemp("", "crash")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := options{bin: bin, rows: "all", dir: worlds, n: 1, lanes: 4, short: true, seed: rand.Uint64N(1 << 40)}
+	if v := os.Getenv("GORSYNCD_SEED"); v != "" {
+		if o.seed, err = strconv.ParseUint(v, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("seed: GORSYNCD_SEED=%d", o.seed)
+	if err := o.main(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPick(t *testing.T) {
+	if _, err := pick("kill,nonsense"); err == nil {
+		t.Error("an unknown row is no error")
+	}
+	got, err := pick("power-remote*")
+	if err != nil || len(got) != 2 {
+		t.Errorf("%d rows, %v", len(got), err)
+	}
+	seen := map[string]bool{}
+	for _, r := range rows() {
+		if seen[r.name] || r.what == "" || r.inject == nil {
+			t.Errorf("row %q is doubled or incomplete", r.name)
+		}
+		seen[r.name] = true
+	}
+}
