@@ -108,8 +108,11 @@ func (c *chunk) observe(o Observation) (Result, error) {
 		return c.change(o, nil, flags)
 	}
 	stale := old.Type == Gone || old.LastSeq < since
+	var flags Flag
 	switch {
 	case stale, !Same(old, o), o.Renewed && old.Type == Dir:
+	case o.State.Type == File && old.ObservedAt < o.Suspect:
+		flags = FlagChecksum
 	case !old.Racy():
 		return Result{}, nil
 	case o.Confirm:
@@ -118,7 +121,6 @@ func (c *chunk) observe(o Observation) (Result, error) {
 		c.putRecord(o.Path, &old, rec)
 		return Result{Racy: rec.Racy()}, nil
 	}
-	var flags Flag
 	if needsChecksum(old, o) {
 		flags = FlagChecksum
 	}

@@ -87,6 +87,13 @@ type Observation struct {
 	// Confirm promises that a live watch has seen no event for the path since
 	// the recorded observation: an equal racy record becomes trusted.
 	Confirm bool
+	// Suspect is when the last event was received (ns since 1970) that may have
+	// told of a write. A file that looks unchanged but was recorded before is
+	// journaled all the same: a write(2) sets the time stamps when it begins
+	// and causes its event when it ends, which can be seconds later on a busy
+	// disk, and a record made in between has the final fingerprint without the
+	// final content. 0: none.
+	Suspect int64
 	// Renewed tells that a live watch saw the path created, deleted or moved
 	// since the recorded observation: it may have been another, or absent, for
 	// a moment in which a remote looked. See the package documentation.

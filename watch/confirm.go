@@ -12,7 +12,7 @@ const (
 
 // confirms holds the paths whose records are racy: they are observed once more
 // when no event came since. (An event that is received later still finds its
-// file changed, see forceEqual.)
+// file changed, see journal.Observation.Suspect.)
 type confirms struct {
 	live map[string]time.Duration // path to the time its confirmation is due
 	list []confirmItem            // in order of due

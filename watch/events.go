@@ -68,9 +68,9 @@ func (q *events) run(w *fsnotify.Watcher) {
 }
 
 func (q *events) push(ev fsnotify.Event) {
-	now := time.Now()
-	e := event{ev.Name, ev.Op, now.Sub(q.base), now.UnixNano()}
 	q.mu.Lock()
+	now := time.Now() // with the lock: before a take that does not return it, it cannot have been received
+	e := event{ev.Name, ev.Op, now.Sub(q.base), now.UnixNano()}
 	switch n := len(q.list); {
 	case n > 0 && q.list[n-1].name == e.name && q.list[n-1].op == e.op:
 		q.list[n-1] = e // fsnotify passes on every write of a file being written

@@ -103,7 +103,8 @@ func (f *fakeIndex) one(o journal.Observation) journal.Result {
 	trusted := exists && old.Type != journal.Gone && !stale
 	rec := journal.Record{State: o.State, ObservedAt: o.At, LastSeq: old.LastSeq, Since: old.Since}
 	renewed := o.Renewed && old.Type == journal.Dir
-	if trusted && !renewed && journal.Same(old, o) && (!old.Racy() || o.Confirm) {
+	suspect := o.State.Type == journal.File && old.ObservedAt < o.Suspect
+	if trusted && !renewed && !suspect && journal.Same(old, o) && (!old.Racy() || o.Confirm) {
 		if old.Racy() {
 			f.put(o.Path, rec)
 		}

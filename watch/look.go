@@ -209,6 +209,9 @@ func (b *batch) observe(i int) {
 		}
 	}
 	o := journal.Observation{Path: l.path, At: at, Confirm: l.confirm != 0 && err == nil}
+	if l.confirm == 0 {
+		o.Suspect = l.wall
+	}
 	if err == nil {
 		o.State = stateOf(&st, t.rootKey.dev)
 		was := t.away.take(l.path)
@@ -275,24 +278,20 @@ func (b *batch) record(ctx context.Context) error {
 				return err
 			}
 		}
-		switch {
-		case l.dir:
-			n := t.w.find(l.path)
-			if !r.Descend && n != nil && n.key == l.key && !n.stale {
-				continue
-			}
-			if n != nil && n.key != l.key {
-				t.dropped(l.path)
-			}
-			if g == nil {
-				g = t.scans.group(nil, t.now())
-			}
-			t.scans.push(scan{rel: l.path, key: l.key, deep: true, group: g, seen: o.State})
-		case l.exists && r.Seq == 0 && !o.Confirm && l.wall > 0:
-			if err := t.forceEqual(ctx, *o, l.wall); err != nil {
-				return err
-			}
+		if !l.dir {
+			continue
 		}
+		n := t.w.find(l.path)
+		if !r.Descend && n != nil && n.key == l.key && !n.stale {
+			continue
+		}
+		if n != nil && n.key != l.key {
+			t.dropped(l.path)
+		}
+		if g == nil {
+			g = t.scans.group(nil, t.now())
+		}
+		t.scans.push(scan{rel: l.path, key: l.key, deep: true, group: g, seen: o.State})
 	}
 	if g != nil {
 		g.close(t.now())
@@ -305,29 +304,6 @@ func (b *batch) record(ctx context.Context) error {
 func (t *Tree) live(path string) bool {
 	n := t.w.find(dirOf(path))
 	return n != nil && n.state != unwatched && !n.stale && !n.polled
-}
-
-// forceEqual journals a path that looks unchanged although an event for it was
-// received after it was recorded. A write(2) sets the time stamps when it
-// begins and causes its event when it ends, which can be seconds later on a
-// busy disk: a record made in between has the final fingerprint and not the
-// final content. The change is made visible by way of another ctime, which
-// asks for a comparison of content.
-func (t *Tree) forceEqual(ctx context.Context, o journal.Observation, wall int64) error {
-	r, ok, err := t.o.Index.Lookup(o.Path)
-	if err != nil {
-		return err
-	}
-	if !ok || r.ObservedAt >= wall || !journal.Same(r, o) {
-		return nil
-	}
-	before := o
-	before.State.Ctime--
-	if _, err := t.o.Index.Record(ctx, []journal.Observation{before}); err != nil {
-		return err
-	}
-	_, err = t.o.Index.Record(ctx, []journal.Observation{o})
-	return err
 }
 
 // dropped forgets the watches at and below a path that is no directory of the

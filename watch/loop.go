@@ -11,6 +11,7 @@ const (
 	roundEvery = 10 * time.Second // looks at what has no watch; at least, see round
 	batchSize  = 1000             // observations passed to the index at once
 	maxFlaps   = 20               // a second, for one directory
+	scanTurn   = 50 * time.Millisecond
 )
 
 // requests are what other goroutines ask of the loop.
@@ -75,8 +76,8 @@ func (t *Tree) nextDue() time.Duration {
 	return next
 }
 
-// step does a bounded piece of work: what is due to be looked at, then one
-// directory of a pending scan, so that live changes overtake a long scan.
+// step does a bounded piece of work: what is due to be looked at, then a part
+// of a pending scan, so that live changes overtake a long scan.
 func (t *Tree) step(ctx context.Context) (busy bool, err error) {
 	if err := t.takeEvents(); err != nil {
 		return false, err
@@ -95,11 +96,12 @@ func (t *Tree) step(ctx context.Context) (busy bool, err error) {
 		return false, nil
 	}
 	t.answerDoubt()
+	start := t.now()
 	looked, err := t.looks(ctx)
 	if err != nil {
 		return false, err
 	}
-	scanned, err := t.scanNext(ctx)
+	scanned, err := t.scanFor(ctx, min(t.now()-start, scanTurn))
 	if err != nil {
 		return false, err
 	}

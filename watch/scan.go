@@ -65,6 +65,20 @@ func (t *Tree) fullScanDone(g *group, took time.Duration) {
 	t.log.Log(context.Background(), level, "scan complete", "source", t.abs, "duration_seconds", took.Seconds(), "dirs", t.scans.dirs)
 }
 
+// scanFor scans directories for about as long as is given, and at least one.
+// What is given is what the looks of the step took, with their commit: a scan
+// that got one directory for each commit took minutes for a tree of some
+// thousand directories while it changed.
+func (t *Tree) scanFor(ctx context.Context, given time.Duration) (scanned bool, err error) {
+	for end := t.now() + given; ; {
+		ok, err := t.scanNext(ctx)
+		if !ok || err != nil || t.now() >= end {
+			return scanned || ok, err
+		}
+		scanned = true
+	}
+}
+
 // scanNext scans one directory. What it found is passed to the index together
 // with that of others.
 func (t *Tree) scanNext(ctx context.Context) (bool, error) {

@@ -14,10 +14,9 @@ import (
 // tree of many small ones does not cost a commit for each. They are in the
 // order of their directories: parents first.
 type found struct {
-	obs    []journal.Observation
-	from   []foundFrom
-	forced []journal.Observation // look unchanged, but are suspect
-	scans  []scan                // done as soon as the observations are journaled
+	obs   []journal.Observation
+	from  []foundFrom
+	scans []scan // done as soon as the observations are journaled
 }
 
 // foundFrom is what an observation came of and what it leads to.
@@ -33,7 +32,7 @@ func (f *found) add(o journal.Observation, from foundFrom) {
 }
 
 func (f *found) full() bool {
-	return len(f.obs)+len(f.forced) >= batchSize || len(f.scans) >= batchSize
+	return len(f.obs) >= batchSize || len(f.scans) >= batchSize
 }
 
 func (f *found) clear() { *f = found{} }
@@ -104,8 +103,7 @@ func (l *lister) observe(n todo) {
 	}
 	o.State = stateOf(&st, t.rootKey.dev)
 	if n.force && journal.Same(journal.Record{State: n.was}, o) { // else it has changed since it was listed
-		t.found.forced = append(t.found.forced, o)
-		return
+		o.Suspect = o.At
 	}
 	o.Renewed = (t.away.take(path) || n.away) && dir
 	deep := dir && (l.sc.deep || n.other)
@@ -123,11 +121,6 @@ func (t *Tree) flush(ctx context.Context) error {
 	failpoint.Hit("watch.scan.flush")
 	if len(f.obs) > 0 {
 		if err := t.passFound(ctx, &f); err != nil {
-			return err
-		}
-	}
-	for _, o := range f.forced {
-		if err := t.forceEqual(ctx, o, o.At); err != nil {
 			return err
 		}
 	}
