@@ -43,6 +43,14 @@ func (s State) linked() bool { return s.Type != Gone && s.Type != Dir && s.Nlink
 // sameInode tells whether two states are of one file.
 func (s State) sameInode(o State) bool { return s.Dev == o.Dev && s.Ino == o.Ino }
 
+// relabelled tells whether another ctime than the recorded one is explained by
+// another mode, owner or link count. Without the promise of Unwritten it is not:
+// they may hide a write whose mtime was put back.
+func (o Observation) relabelled(old Record) bool {
+	s := o.State
+	return o.Unwritten && (s.Mode != old.Mode || s.UID != old.UID || s.GID != old.GID || s.Nlink != old.Nlink)
+}
+
 // needsChecksum tells whether a remote that has the recorded state, or an
 // earlier one, could take the observed file for unchanged because size and
 // mtime are equal.
@@ -52,8 +60,7 @@ func needsChecksum(old Record, o Observation) bool {
 		return false
 	}
 	if (old.Type == File || old.Type == Gone) && s.Size == old.Size && s.Mtime == old.Mtime {
-		return old.Type == Gone || old.Racy() || !s.sameInode(old.State) ||
-			s.Ctime != old.Ctime && s.Mode == old.Mode && s.UID == old.UID && s.GID == old.GID && s.Nlink == old.Nlink
+		return old.Type == Gone || old.Racy() || !s.sameInode(old.State) || s.Ctime != old.Ctime && !o.relabelled(old)
 	}
 	// An mtime set back to before the last look may be one that the remote
 	// has: it need not have been told of the state in between.

@@ -30,31 +30,45 @@ func TestRecordDifference(t *testing.T) {
 		change(&o.State)
 		return o
 	}
+	unwritten := func(change func(*State)) Observation {
+		o := state(change)
+		o.Unwritten = true
+		return o
+	}
 	link := with(old, func(o *Observation) { o.State.Type, o.State.Size = Symlink, 4 })
 	for name, c := range map[string]struct {
 		first, second Observation
 		want          string // "" none, else op, flag and result marks
 	}{
-		"equal":                  {old, later(old), ""},
-		"size":                   {old, state(func(s *State) { s.Size++; s.Ctime += second }), "change"},
-		"mtime forward":          {old, state(func(s *State) { s.Mtime += second; s.Ctime += second }), "change"},
-		"mtime set back":         {old, state(func(s *State) { s.Mtime -= second; s.Ctime += second }), "change checksum"},
-		"mtime back, other size": {old, state(func(s *State) { s.Mtime -= second; s.Ctime += second; s.Size++ }), "change checksum"},
-		"ctime alone":            {old, state(func(s *State) { s.Ctime += second }), "change checksum"},
-		"mode":                   {old, state(func(s *State) { s.Ctime += second; s.Mode = 0o600 }), "change"},
-		"owner":                  {old, state(func(s *State) { s.Ctime += second; s.UID = 7 }), "change"},
-		"group":                  {old, state(func(s *State) { s.Ctime += second; s.GID = 7 }), "change"},
-		"link count":             {old, state(func(s *State) { s.Ctime += second; s.Nlink = 2 }), "change"},
-		"inode":                  {old, state(func(s *State) { s.Ino++ }), "change checksum"},
-		"device":                 {old, state(func(s *State) { s.Dev++ }), "change checksum"},
-		"type":                   {old, state(func(s *State) { s.Type = Symlink }), "change"},
-		"gone":                   {old, gone("f"), "remove"},
-		"gone twice":             {gone("f"), gone("f"), ""},
-		"racy equal":             {racy(old), later(racy(old)), "change checksum"},
-		"racy confirmed":         {racy(old), with(later(racy(old)), func(o *Observation) { o.Confirm = true }), ""},
-		"racy confirmed early":   {racy(old), with(racy(old), func(o *Observation) { o.Confirm = true; o.At += ms }), "racy"},
-		"racy confirm differs":   {racy(old), with(later(racy(old)), func(o *Observation) { o.Confirm = true; o.State.Size++ }), "change"},
-		"racy chmod":             {racy(old), with(later(racy(old)), func(o *Observation) { o.State.Mode = 0o600; o.State.Ctime += second }), "change checksum"},
+		"equal":                   {old, later(old), ""},
+		"size":                    {old, state(func(s *State) { s.Size++; s.Ctime += second }), "change"},
+		"mtime forward":           {old, state(func(s *State) { s.Mtime += second; s.Ctime += second }), "change"},
+		"mtime set back":          {old, state(func(s *State) { s.Mtime -= second; s.Ctime += second }), "change checksum"},
+		"mtime back, other size":  {old, state(func(s *State) { s.Mtime -= second; s.Ctime += second; s.Size++ }), "change checksum"},
+		"ctime alone":             {old, state(func(s *State) { s.Ctime += second }), "change checksum"},
+		"mode":                    {old, state(func(s *State) { s.Ctime += second; s.Mode = 0o600 }), "change checksum"},
+		"owner":                   {old, state(func(s *State) { s.Ctime += second; s.UID = 7 }), "change checksum"},
+		"group":                   {old, state(func(s *State) { s.Ctime += second; s.GID = 7 }), "change checksum"},
+		"link count":              {old, state(func(s *State) { s.Ctime += second; s.Nlink = 2 }), "change checksum"},
+		"mode, no write":          {old, unwritten(func(s *State) { s.Ctime += second; s.Mode = 0o600 }), "change"},
+		"owner, no write":         {old, unwritten(func(s *State) { s.Ctime += second; s.UID = 7 }), "change"},
+		"group, no write":         {old, unwritten(func(s *State) { s.Ctime += second; s.GID = 7 }), "change"},
+		"link count, no write":    {old, unwritten(func(s *State) { s.Ctime += second; s.Nlink = 2 }), "change"},
+		"ctime alone, no write":   {old, unwritten(func(s *State) { s.Ctime += second }), "change checksum"},
+		"another inode, no write": {old, unwritten(func(s *State) { s.Ino++; s.Mode = 0o600 }), "change checksum"},
+		"suspect":                 {old, with(later(old), func(o *Observation) { o.Suspect = old.At + 1 }), "change checksum"},
+		"suspect before":          {old, with(later(old), func(o *Observation) { o.Suspect = old.At }), ""},
+		"suspect symlink":         {link, with(later(link), func(o *Observation) { o.Suspect = old.At + 1 }), ""},
+		"inode":                   {old, state(func(s *State) { s.Ino++ }), "change checksum"},
+		"device":                  {old, state(func(s *State) { s.Dev++ }), "change checksum"},
+		"type":                    {old, state(func(s *State) { s.Type = Symlink }), "change"},
+		"gone":                    {old, gone("f"), "remove"},
+		"gone twice":              {gone("f"), gone("f"), ""},
+		"racy equal":              {racy(old), later(racy(old)), "change checksum"},
+		"racy confirmed":          {racy(old), with(later(racy(old)), func(o *Observation) { o.Confirm = true }), ""},
+		"racy confirmed early":    {racy(old), with(racy(old), func(o *Observation) { o.Confirm = true; o.At += ms }), "racy"},
+		"racy confirm differs":    {racy(old), with(later(racy(old)), func(o *Observation) { o.Confirm = true; o.State.Size++ }), "change"},
+		"racy chmod":              {racy(old), with(later(racy(old)), func(o *Observation) { o.State.Mode = 0o600; o.State.Ctime += second }), "change checksum"},
 		"future mtime": {with(old, func(o *Observation) { o.State.Mtime = o.At + 1000*second }),
 			with(old, func(o *Observation) { o.State.Mtime = o.At + 1000*second; o.At += second }), ""},
 		"future ctime": {with(old, func(o *Observation) { o.State.Ctime = o.At + 1000*second }),

@@ -98,6 +98,11 @@ type Observation struct {
 	// since the recorded observation: it may have been another, or absent, for
 	// a moment in which a remote looked. See the package documentation.
 	Renewed bool
+	// Unwritten promises that no event that may have told of a write was
+	// received since the recorded observation, and that all those received
+	// before At were heeded: where mode, owner or link count are others, the
+	// ctime is another for that reason.
+	Unwritten bool
 	// Baseline writes a path that has no record to the index without an entry:
 	// for the first scan of a source, whose remotes all get a full sync
 	// afterwards anyway.

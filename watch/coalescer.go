@@ -17,6 +17,7 @@ const (
 	hintEvent                  // with hintName: an event said so, nobody only suspects it
 	hintMade                   // with hintName: the name appeared
 	hintGone                   // with hintName: what had the name was removed, not moved away
+	hintOver                   // the name appeared, was written to and then went away or appeared again
 )
 
 // Limits of the coalescer.
@@ -39,10 +40,11 @@ type due struct {
 	hints hint
 	wall  int64 // ns since 1970 when the last event was received
 	scan  bool  // scan this directory, one level, instead of looking at it
+	hides bool  // see hint.hides
 
-	// touched holds the hashes of the names below a scanned directory that had
-	// events; nil with scan set means that any may have had.
-	touched map[uint64]struct{}
+	// touched holds the names below a scanned directory that had events, by
+	// hash, and what these said; nil with scan set means that any may have had.
+	touched map[uint64]hint
 }
 
 var nameSeed = maphash.MakeSeed()
@@ -63,6 +65,7 @@ type coalescer struct {
 	perDir  map[string]int    // pending paths of each directory
 	pending int
 	scans   int // pending directories to scan
+	hiding  int // pending items that may hide a write, see hint.hides
 	touched int
 	all     bool // scan the whole tree
 }
@@ -83,8 +86,9 @@ type item struct {
 	at          time.Duration // when it is due, or forgotten when not pending
 	looks       int
 	level       int
-	touched     map[uint64]struct{}
+	touched     map[uint64]hint
 	anyTouched  bool
+	hides       bool
 	index       int
 }
 
@@ -98,7 +102,7 @@ func newCoalescer(settle, settleMax time.Duration) *coalescer {
 func (c *coalescer) reset() {
 	c.items = map[itemKey]*item{}
 	c.perDir = map[string]int{}
-	c.queue, c.pending, c.scans, c.touched, c.all = nil, 0, 0, 0, false
+	c.queue, c.pending, c.scans, c.hiding, c.touched, c.all = nil, 0, 0, 0, 0, false
 }
 
 func dirOf(path string) string { return path[:max(strings.LastIndexByte(path, '/'), 0)] }
@@ -160,14 +164,38 @@ func (c *coalescer) touch(key itemKey, h hint, now time.Duration, wall int64) *i
 		it.wall = 0
 		c.count(it, 1)
 	}
-	it.hints |= h
+	it.hints = it.hints.then(h)
 	it.last = now
 	it.wall = max(it.wall, wall)
+	if !it.scan && it.hints.hides() {
+		c.hide(it)
+	}
 	return it
 }
 
+func (c *coalescer) hide(it *item) {
+	if !it.hides {
+		it.hides = true
+		c.hiding++
+	}
+}
+
+// then adds what a later event said.
+func (h hint) then(later hint) hint {
+	if h.has(hintMade|hintWrite) && later&(hintMade|hintGone) != 0 {
+		h |= hintOver
+	}
+	return h | later
+}
+
+func (h hint) has(all hint) bool { return h&all == all }
+
 func (c *coalescer) count(it *item, n int) {
 	c.pending += n
+	if n < 0 && it.hides {
+		it.hides = false
+		c.hiding--
+	}
 	switch {
 	case it.scan:
 		c.scans += n
@@ -204,12 +232,16 @@ func (c *coalescer) absorb(d *item, path string, h hint, now time.Duration, wall
 		if c.touched >= maxTouched {
 			c.touched -= len(d.touched)
 			d.anyTouched, d.touched = true, nil
+			c.hide(d)
 		} else {
 			if d.touched == nil {
-				d.touched = map[uint64]struct{}{}
+				d.touched = map[uint64]hint{}
 			}
-			before := len(d.touched)
-			d.touched[nameHash(baseOf(path))] = struct{}{}
+			before, name := len(d.touched), nameHash(baseOf(path))
+			d.touched[name] = d.touched[name].then(h)
+			if d.touched[name].hides() {
+				c.hide(d)
+			}
 			c.touched += len(d.touched) - before
 		}
 	}
@@ -277,7 +309,7 @@ func (c *coalescer) pop(now time.Duration, limit int) (list []due, everything bo
 			c.drop(it)
 			continue
 		}
-		d := due{path: it.path, hints: it.hints, wall: it.wall, scan: it.scan}
+		d := due{path: it.path, hints: it.hints, wall: it.wall, scan: it.scan, hides: it.hides}
 		if it.scan && !it.anyTouched {
 			d.touched = it.touched
 		}
@@ -319,6 +351,27 @@ func (c *coalescer) satisfied(path string, wall int64, now time.Duration) (h hin
 	h, last = it.hints, it.wall
 	c.done(it, now)
 	return h, last
+}
+
+// waiting returns what events said of a path that is not looked at yet.
+func (c *coalescer) waiting(path string) hint {
+	if c.all {
+		return ^hint(0)
+	}
+	var h hint
+	if it := c.items[itemKey{path: path}]; it != nil && it.pending {
+		h = it.hints
+	}
+	if path == "" {
+		return h
+	}
+	if d := c.items[itemKey{dirOf(path), true}]; d != nil && d.pending {
+		if d.anyTouched {
+			return h | d.hints
+		}
+		h |= d.touched[nameHash(baseOf(path))]
+	}
+	return h
 }
 
 // hurry makes everything pending due now: a fence waits for it.

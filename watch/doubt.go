@@ -6,8 +6,8 @@ import (
 	"gorsyncd/journal"
 )
 
-// doubt is about names that were made and removed again before they were
-// looked at. As a rule they were files of their own, and nothing is left of
+// doubt is about names that were made and removed or replaced again before they
+// were looked at. As a rule they were files of their own, and nothing is left of
 // them. But one may have been a hard link, and what was written through it has
 // changed a file whose own name no event told of; events name paths, not files.
 // So a scan of the whole tree follows, as often as its cost allows.
@@ -27,8 +27,13 @@ const (
 	doubtYoung = 2 * time.Second // since a directory was last observed
 )
 
-// cameAndWent tells of names that were made and removed, in some order.
-func (h hint) cameAndWent() bool { return h&hintMade != 0 && h&hintGone != 0 }
+// mayHaveBeenLink tells of names that were made and removed, in some order, or
+// made, written to and replaced.
+func (h hint) mayHaveBeenLink() bool { return h.has(hintMade|hintGone) || h.has(hintOver) }
+
+// hides tells of names through which another file may have been written that
+// the name does not show any more.
+func (h hint) hides() bool { return h.has(hintMade|hintGone|hintWrite) || h.has(hintOver) }
 
 // doubtGone is called with a path that is not there. Besides a name that came
 // and went, one that nobody saw come, and a directory that was there too short
@@ -37,7 +42,7 @@ func (t *Tree) doubtGone(l *look) {
 	if t.doubt.raised || l.hints&hintGone == 0 {
 		return
 	}
-	if l.hints.cameAndWent() {
+	if l.hints.mayHaveBeenLink() {
 		t.doubt.raised = true
 		return
 	}

@@ -112,7 +112,9 @@ func (f *fakeIndex) one(o journal.Observation) journal.Result {
 	}
 	var res journal.Result
 	var flags journal.Flag
-	if trusted && old.Size == o.State.Size && old.Mtime == o.State.Mtime {
+	relabelled := o.Unwritten && (old.Mode != o.State.Mode || old.UID != o.State.UID || old.GID != o.State.GID || old.Nlink != o.State.Nlink)
+	back := o.State.Mtime < old.ObservedAt && o.State.Mtime != old.Mtime
+	if trusted && old.Type == journal.File && (back || old.Size == o.State.Size && old.Mtime == o.State.Mtime && !relabelled) {
 		flags = journal.FlagChecksum
 	}
 	if !o.Baseline {

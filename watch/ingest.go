@@ -14,6 +14,7 @@ const suspectBefore = time.Minute
 
 // takeEvents moves what was received into the coalescer.
 func (t *Tree) takeEvents() error {
+	t.takenAt = time.Now().UnixNano()
 	in := t.events.take(t.spare)
 	t.spare = in.list
 	for _, err := range in.errs {

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"maps"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -25,7 +26,11 @@ func isLinked(s journal.State) bool { return s.Nlink > 1 && s.Type != journal.Di
 // and chmod(2). A name that the index does not know as a link yet is searched
 // for in the same directory and, if that was not enough, in the next round, or
 // by the next fence, with a scan of the whole tree.
-func (t *Tree) siblings(o journal.Observation) error {
+//
+// heard is what events said of the name. A write through it is one to all of
+// them, and where the name is new nothing else tells that the content of the
+// file is another.
+func (t *Tree) siblings(o journal.Observation, heard hint) error {
 	linker, ok := t.o.Index.(Linker)
 	if !ok || !isLinked(o.State) {
 		return nil
@@ -44,8 +49,11 @@ func (t *Tree) siblings(o journal.Observation) error {
 		if err != nil {
 			return err
 		}
-		if ok && (r.Ctime != s.Ctime || r.Nlink != s.Nlink) {
-			t.co.addNow(p, 0, t.now(), 0)
+		switch {
+		case ok && (r.Ctime != s.Ctime || r.Nlink != s.Nlink):
+			t.co.addNow(p, heard&hintWrite, t.now(), 0)
+		case ok && heard.has(hintMade|hintWrite):
+			t.co.addNow(p, hintWrite, t.now(), time.Now().UnixNano())
 		}
 	}
 	key := fileKey{s.Dev, s.Ino}
@@ -53,6 +61,9 @@ func (t *Tree) siblings(o journal.Observation) error {
 		delete(t.links, key)
 		delete(t.searched, key)
 		return nil
+	}
+	if heard&hintWrite != 0 {
+		t.written.add(key)
 	}
 	if t.searched[key] == s.Nlink {
 		return nil // the names that are missing are outside of the tree
@@ -75,18 +86,23 @@ func (t *Tree) siblings(o journal.Observation) error {
 // made, and link(2) causes no event there, so they are looked at when it is
 // complete.
 type lateLinks struct {
-	seen map[fileKey]journal.Observation
+	seen map[fileKey]lateLink
 	more bool // there were too many: another scan finds what is left
 }
 
-func (l *lateLinks) add(o journal.Observation) {
+type lateLink struct {
+	journal.Observation
+	heard hint
+}
+
+func (l *lateLinks) add(o journal.Observation, heard hint) {
 	key := fileKey{o.State.Dev, o.State.Ino}
 	switch {
 	case len(l.seen) < maxLinks:
 		if l.seen == nil {
-			l.seen = map[fileKey]journal.Observation{}
+			l.seen = map[fileKey]lateLink{}
 		}
-		l.seen[key] = o
+		l.seen[key] = lateLink{o, heard}
 	default:
 		l.more = true
 	}
@@ -97,7 +113,7 @@ func (t *Tree) lookAtLate() error {
 	late := t.late
 	t.late = lateLinks{}
 	for _, o := range late.seen {
-		if err := t.siblings(o); err != nil {
+		if err := t.siblings(o.Observation, o.heard); err != nil {
 			return err
 		}
 	}
@@ -146,8 +162,9 @@ func (t *Tree) searchLinks() {
 
 // unlinked looks at the names that remain of a file that lost one, or of the
 // files below a directory that is no more: their link count has changed
-// without an event. top is the path that is gone or something else now.
-func (t *Tree) unlinked(top, path string, was journal.State) {
+// without an event. top is the path that is gone or something else now, and
+// heard what events said of path.
+func (t *Tree) unlinked(top, path string, was journal.State, heard hint) {
 	linker, ok := t.o.Index.(Linker)
 	if !ok || !t.linksSeen {
 		return
@@ -164,7 +181,7 @@ func (t *Tree) unlinked(top, path string, was journal.State) {
 			return // it comes back from Record
 		}
 		for p, s := range below {
-			t.unlinked(top, p, s)
+			t.unlinked(top, p, s, t.heard(p))
 		}
 		return
 	}
@@ -176,7 +193,12 @@ func (t *Tree) unlinked(top, path string, was journal.State) {
 		return // it comes back from Record
 	}
 	for _, p := range paths {
-		if p != top && !isBelow(p, top) {
+		if p == top || isBelow(p, top) {
+			continue
+		}
+		if heard&hintWrite != 0 {
+			t.co.addNow(p, hintWrite, t.now(), time.Now().UnixNano())
+		} else {
 			t.co.addNow(p, 0, t.now(), 0)
 		}
 	}

@@ -1,8 +1,8 @@
 package watch
 
 import (
-	"fmt"
 	"testing"
+	"time"
 )
 
 // TestWriteThroughANameThatGoes: a file is written through one name, which is
@@ -22,14 +22,22 @@ func TestWriteThroughANameThatGoes(t *testing.T) {
 		`mv l e/l; echo more >> e/l; rm -r e`,
 		`mkdir t; ln e/x t/k; echo more >> t/k; rm -r t`,
 		`ln e/x e/k; echo more >> e/k; mv e/k k; rm k`,
+		`ln e/x k; echo more >> k; echo new > n; mv n k`,
+		`ln e/x k; echo more >> k; rm k; echo new > k`,
+		`for i in $(seq 600); do echo > n$i; done; ln e/x k; echo more >> k; echo new > n; mv n k`,
 		`for i in $(seq 600); do echo > n$i; done; ln e/x k; echo more >> k; rm k n*`,
 	} {
-		for _, restarted := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s restarted=%v", c, restarted), func(t *testing.T) {
+		for _, how := range []string{"", "restarted", "settling"} {
+			t.Run(c+" "+how, func(t *testing.T) {
 				t.Parallel()
-				r := startTree(t, func(r *rig) { r.sh(`mkdir d e; echo 1 > d/f; ln d/f l; echo 2 > e/x`) })
+				r := startTree(t, func(r *rig) {
+					r.sh(`mkdir d e; echo 1 > d/f; ln d/f l; echo 2 > e/x`)
+					if how == "settling" { // so that all events come before the first look
+						r.o.Settle = 200 * time.Millisecond
+					}
+				})
 				r.settled()
-				if restarted {
+				if how == "restarted" {
 					r.stop()
 					r.start()
 					r.waitReady()

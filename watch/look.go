@@ -29,7 +29,7 @@ func (t *Tree) looks(ctx context.Context) (bool, error) {
 	dues, everything := t.co.pop(t.now(), batchSize)
 	if everything {
 		now := time.Now()
-		t.fullScan(suspects{from: now.Add(-suspectBefore).UnixNano(), until: now.UnixNano()})
+		t.lostScan(suspects{from: now.Add(-suspectBefore).UnixNano(), until: now.UnixNano()})
 		return true, nil
 	}
 	if len(dues) == 0 {
@@ -37,6 +37,9 @@ func (t *Tree) looks(ctx context.Context) (bool, error) {
 	}
 	var list []look
 	for _, d := range dues {
+		if d.hides {
+			t.hidAt = t.now()
+		}
 		if d.scan {
 			t.scanCollapsed(d)
 			continue
@@ -54,10 +57,13 @@ func (t *Tree) scanCollapsed(d due) {
 		t.co.addNow(d.path, hintName, t.now(), d.wall)
 		return
 	}
-	t.doubt.raised = t.doubt.raised || d.hints.cameAndWent()
 	s := suspects{names: d.touched, events: d.wall}
 	if d.touched == nil {
 		s = suspects{from: d.wall - int64(suspectBefore), until: d.wall}
+		t.doubt.raised = t.doubt.raised || d.hints&hintMade != 0 && d.hints&(hintGone|hintWrite) != 0
+	}
+	for _, h := range d.touched {
+		t.doubt.raised = t.doubt.raised || h.mayHaveBeenLink()
 	}
 	g := t.scans.group(nil, t.now())
 	t.scans.push(scan{rel: d.path, key: n.key, group: g, suspects: s})
@@ -99,6 +105,13 @@ func (t *Tree) lookAt(ctx context.Context, list []look) error {
 	}
 	b := &batch{t: t, root: root, list: list, seen: map[string]struct{}{}}
 	defer b.close()
+	if t.linksSeen {
+		t.looking = make(map[string]hint, len(list))
+		for _, l := range list {
+			t.looking[l.path] = l.hints
+		}
+		defer func() { t.looking = nil }()
+	}
 	slices.SortFunc(b.list, func(x, y look) int { return strings.Compare(x.path, y.path) })
 	for i := 0; i < len(b.list); i++ { // observe appends
 		b.observe(i)
@@ -167,13 +180,14 @@ func (b *batch) observe(i int) {
 		return
 	}
 	if !b.enter(dirOf(l.path)) {
-		t.doubt.raised = t.doubt.raised || l.hints.cameAndWent()
+		t.doubt.raised = t.doubt.raised || l.hints.mayHaveBeenLink()
 		return
 	}
 	l = &b.list[i] // enter may have grown the list
 	if l.hints&hintName != 0 {
 		b.observeParent()
 	}
+	t.doubt.raised = t.doubt.raised || l.hints.has(hintOver)
 	at := time.Now().UnixNano()
 	if l.confirm != 0 {
 		at = l.confirm
@@ -205,7 +219,7 @@ func (b *batch) observe(i int) {
 	}
 	if t.linksSeen { // whatever the hints: the event of the removal may be on its way
 		if r, ok, err := t.o.Index.Lookup(l.path); err == nil && ok && (!l.exists || l.key.ino != r.Ino) {
-			t.unlinked(l.path, l.path, r.State) // an error of the index comes back from Record
+			t.unlinked(l.path, l.path, r.State, l.hints) // an error of the index comes back from Record
 		}
 	}
 	o := journal.Observation{Path: l.path, At: at, Confirm: l.confirm != 0 && err == nil}
@@ -216,6 +230,7 @@ func (b *batch) observe(i int) {
 		o.State = stateOf(&st, t.rootKey.dev)
 		was := t.away.take(l.path)
 		o.Renewed = l.dir && (was || t.movedSilently(o))
+		t.promise(&o, l.hints|t.unheard(l.path))
 	} else {
 		t.away.take(l.path)
 		o.Renewed = l.hints&hintEvent != 0
@@ -274,7 +289,7 @@ func (b *batch) record(ctx context.Context) error {
 		l := &b.list[b.of[i]]
 		delete(t.approved, l.path)
 		if r.Seq != 0 {
-			if err := t.siblings(*o); err != nil {
+			if err := t.siblings(*o, l.hints); err != nil {
 				return err
 			}
 		}

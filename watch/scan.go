@@ -26,6 +26,7 @@ func (t *Tree) fullScan(s suspects) {
 	t.scans.dirs = 0
 	t.doubt.raised = false
 	t.searchLinks()
+	t.written.scanning()
 	t.scans.push(scan{key: t.rootKey, deep: true, group: g, suspects: s})
 	g.close(t.now())
 }
@@ -42,8 +43,10 @@ func (t *Tree) fullScanDone(g *group, took time.Duration) {
 	if t.scans.full != g {
 		return // the root was accepted anew meanwhile
 	}
+	t.written.scanned()
 	if g.again {
 		g.again = false
+		t.written.scanning()
 		g.done = func(took time.Duration) { t.fullScanDone(g, took) }
 		s := t.scans.fullSuspects
 		t.scans.fullSuspects = suspects{}
@@ -164,11 +167,14 @@ func (t *Tree) scanDir(ctx context.Context, sc scan) error {
 		return nil
 	}
 	defer func() { dir.close() }()
+	t.scans.in, t.scans.within = sc.rel, true
+	defer func() { t.scans.within = false }()
 	n := t.w.find(sc.rel)
 	if keyOf(&dir.st) != sc.key || n != nil && n.key != sc.key {
 		t.flapped(sc.rel)
 		return nil
 	}
+	sc.followed = n != nil && n.state != unwatched && !n.stale && !n.polled
 	if n != nil && n.stale {
 		sc.deep = true // what happened below while it was elsewhere was misread
 	}

@@ -24,6 +24,7 @@ type foundFrom struct {
 	sc        scan
 	key       fileKey
 	descended bool // its scan was asked for already
+	heard     hint // what events said of it
 }
 
 func (f *found) add(o journal.Observation, from foundFrom) {
@@ -79,7 +80,7 @@ func (l *lister) observe(n todo) {
 		if !t.keepGone(l.root, path) {
 			t.dropped(path)
 			t.away.take(path)
-			t.unlinked(path, path, n.was)
+			t.unlinked(path, path, n.was, l.said(n.name))
 			t.found.add(o, foundFrom{sc: l.sc, descended: true})
 		}
 		return
@@ -87,7 +88,7 @@ func (l *lister) observe(n todo) {
 		t.troubled(path, "stat", err)
 		return
 	}
-	dir := isDir(&st)
+	dir, heard := isDir(&st), l.said(n.name)
 	if t.o.Filter.excludes(path, dir) {
 		t.dropped(path)
 		return
@@ -99,15 +100,16 @@ func (l *lister) observe(n todo) {
 		t.dropped(path)
 	}
 	if n.was.Type != journal.Gone && n.was.Ino != st.Ino {
-		t.unlinked(path, path, n.was)
+		t.unlinked(path, path, n.was, heard)
 	}
 	o.State = stateOf(&st, t.rootKey.dev)
 	if n.force && journal.Same(journal.Record{State: n.was}, o) { // else it has changed since it was listed
 		o.Suspect = o.At
 	}
+	t.promise(&o, heard|l.unheard())
 	o.Renewed = (t.away.take(path) || n.away) && dir
 	deep := dir && (l.sc.deep || n.other)
-	t.found.add(o, foundFrom{sc: l.sc, key: keyOf(&st), descended: !dir || deep})
+	t.found.add(o, foundFrom{sc: l.sc, key: keyOf(&st), descended: !dir || deep, heard: heard})
 	if deep {
 		t.descend(l.sc, path, keyOf(&st), o.State, n.other || o.Renewed)
 	}
@@ -153,8 +155,8 @@ func (t *Tree) passFound(ctx context.Context, f *found) error {
 		// Of the first scan only what differs from it has a seq.
 		if (r.Seq != 0 || o.Baseline) && isLinked(o.State) {
 			if from.sc.group == t.scans.full { // whose links are looked at when it is complete
-				t.late.add(*o)
-			} else if err := t.siblings(*o); err != nil {
+				t.late.add(*o, from.heard)
+			} else if err := t.siblings(*o, from.heard); err != nil {
 				return err
 			}
 		}

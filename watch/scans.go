@@ -14,18 +14,22 @@ type scan struct {
 	group *group
 	suspects
 
-	at    int64         // when the directory itself was observed
-	seen  journal.State // what was passed to the index already; zero if nothing
-	fresh bool          // the index has another inode or nothing there: what it has below does not count
+	at       int64         // when the directory itself was observed
+	seen     journal.State // what was passed to the index already; zero if nothing
+	followed bool          // a watch was there before the scan, and nothing was missed
+	fresh    bool          // the index has another inode or nothing there: what it has below does not count
 }
 
 // suspects are paths whose content may have changed although they have the
 // fingerprint of the index.
 type suspects struct {
-	from, until int64               // any that was changed after from and recorded before until, ns since 1970; none when until is 0
-	names       map[uint64]struct{} // names that had an event, by hash; nil: any
-	events      int64               // when the last of these events was received; 0: none
+	from, until int64           // any that was changed after from and recorded before until, ns since 1970; none when until is 0
+	names       map[uint64]hint // names that had an event, by hash, and what it said; nil: any
+	events      int64           // when the last of these events was received; 0: none
 }
+
+// heaped says whether the scan stands for events of the names in the directory.
+func (s *suspects) heaped() bool { return s.events > 0 || s.until > 0 }
 
 // group is the scans that came of one request.
 type group struct {
@@ -60,11 +64,14 @@ type scans struct {
 	stack  []scan
 	groups map[*group]struct{}
 
-	full         *group   // the scan of the whole tree under way
-	lost         bool     // events may have been lost before it
-	fullSuspects suspects // for the one that follows it
-	dirs         uint64   // scanned since it began
-	complete     bool     // it ended and that was not reported yet
+	full         *group         // the scan of the whole tree under way
+	lost         bool           // events may have been lost before it
+	fullSuspects suspects       // for the one that follows it
+	dirs         uint64         // scanned since it began
+	complete     bool           // it ended and that was not reported yet
+	heaped       map[string]int // pending scans of a directory that stand for events of its names
+	in           string         // the directory being scanned
+	within       bool           // there is one
 }
 
 func (s *scans) group(done func(time.Duration), now time.Duration) *group {
@@ -79,6 +86,12 @@ func (s *scans) group(done func(time.Duration), now time.Duration) *group {
 func (s *scans) push(sc scan) {
 	sc.group.left++
 	s.stack = append(s.stack, sc)
+	if sc.heaped() {
+		if s.heaped == nil {
+			s.heaped = map[string]int{}
+		}
+		s.heaped[sc.rel]++
+	}
 }
 
 func (s *scans) pop() (scan, bool) {
@@ -88,6 +101,11 @@ func (s *scans) pop() (scan, bool) {
 	sc := s.stack[len(s.stack)-1]
 	s.stack[len(s.stack)-1] = scan{}
 	s.stack = s.stack[:len(s.stack)-1]
+	if sc.heaped() {
+		if s.heaped[sc.rel]--; s.heaped[sc.rel] == 0 {
+			delete(s.heaped, sc.rel)
+		}
+	}
 	return sc, true
 }
 

@@ -113,7 +113,11 @@ type Tree struct {
 	flaps     map[string]int      // directories that were others when scanned, in the last second
 	away      away
 	doubt     doubt
-	linksSeen bool // any file has several names
+	linksSeen bool            // any file has several names
+	written   written         // inodes of which events told under some of their names only
+	hidAt     time.Duration   // when a name that may have hidden a write was last due, see hint.hides
+	takenAt   int64           // ns since 1970: events received until then are taken
+	looking   map[string]hint // of the paths being looked at, if linksSeen
 	nextTick  time.Duration
 	nextRound time.Duration
 	isReady   bool
@@ -155,6 +159,7 @@ func New(o Options) (*Tree, error) {
 		ready:  make(chan struct{}),
 		ended:  make(chan struct{}),
 		every:  roundEvery,
+		hidAt:  -hidFor,
 		magic:  fsMagic,
 		fences: map[string]*fence{},
 	}
