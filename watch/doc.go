@@ -46,11 +46,16 @@
 // tree, and a change made by another host on a network file system cause no
 // event. Scans find them: Rescan, the start, and for network file systems a
 // round every 10 s, which also covers directories above the limit of watches.
-// A hard link that was made, and removed or moved away before it was looked at,
-// leaves another ctime on the remaining name; there is nothing to replicate and
-// the next scan takes it over. What was written through such a name before it
-// went is found by a scan, too, which follows such names as often as its cost
-// allows, and before a fence where it takes less than a second: see doubt.
+// A hard link that was made, and removed, replaced or moved away before it was
+// looked at, leaves another ctime on the remaining name; there is nothing to
+// replicate and the next scan takes it over. What was written through such a
+// name before it went is found by a scan, too, which follows such names as often
+// as its cost allows, and before a fence where it takes less than a second: see
+// doubt.
+//
+// A write whose mtime is put back leaves another ctime and no more, and another
+// mode, owner or link count explains that only where events say that there was
+// none: see unwritten.go and journal.Observation.Unwritten.
 //
 // A content that was changed with all time stamps kept is found by none; only
 // the clock of the file system being set back can do that.
