@@ -20,14 +20,18 @@ import (
 // replaced by a symbolic link in between would lead it to any file of the
 // machine. What is done about it, the first that is possible:
 //
-//  1. --confine-root, which rsync has since 3.5.0. It would forbid the password
-//     file as well, hence not with one. The receiver of a local target has it,
-//     too; more than 64 directories below the target, 3.5.0 resolves whole
-//     paths there, which it then refuses: hence not for those.
-//  2. rsync sees the source in a mount namespace of its own, where the kernel
+//  1. rsync sees the source in a mount namespace of its own, where the kernel
 //     follows no symbolic link of the source (nosymfollow). Needs
 //     CAP_SYS_ADMIN and Linux 5.14. From 3.5.0 on rsync resolves links by
-//     itself, unless told to leave it to the kernel.
+//     itself, unless told to leave it to the kernel (--insecure-links, which is
+//     not passed on to a remote, but binds the receiver of a local target).
+//  2. --confine-root, which rsync has since 3.5.0. It would forbid the password
+//     file as well, hence not with one. Links that lead from one directory of
+//     the source to another are followed: a file that is named below one can
+//     arrive below a link that a remote still has, anywhere in its copy. For
+//     a local target this comes first, unless a path is too deep: its receiver
+//     has the option, too, and more than 64 directories below the target 3.5.0
+//     resolves whole paths there, which it then refuses.
 //  3. Nothing of ours. rsync 3.5.0 follows only links of its own user and of
 //     root by itself; an older one follows all.
 type wall struct {
@@ -51,17 +55,21 @@ func (w *wall) way(o *Options, b *Batch, root *os.File) (walled bool, args []str
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ask(o.Rsync.Path)
+	confine := w.confine && o.Rsync.PasswordFile == ""
+	if o.Target.Kind == Local {
+		confine = confine && !b.deep()
+		walled = w.err == nil && !confine
+	} else {
+		walled = w.err == nil
+	}
 	switch {
-	case w.confine && o.Rsync.PasswordFile == "" && !(o.Target.Kind == Local && b.deep()):
+	case walled && w.confine:
+		args = []string{"--insecure-links"}
+	case !walled && confine:
 		// The path that the handle has now; should it be another when rsync
 		// looks, rsync refuses everything, and it is tried again.
 		if path, err := os.Readlink(fdPath(root)); err == nil {
 			args = []string{"--confine-root=" + path}
-		}
-	case w.err == nil:
-		walled = true
-		if w.confine {
-			args = []string{"--insecure-links"}
 		}
 	}
 	return walled, args
@@ -76,6 +84,10 @@ func (w *wall) failed(o *Options, err error) {
 	}
 	w.err = err
 	log := o.Logger.With("source", o.Source, "remote", o.Name, "reason", err)
+	if w.confine && o.Rsync.PasswordFile == "" {
+		log.Debug("rsync is confined to the source by an option, not by mounts")
+		return
+	}
 	if w.confine {
 		log.Info("rsync follows symbolic links that root or its own user has made, also out of the source, should somebody move them while it reads")
 		return

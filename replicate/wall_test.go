@@ -108,7 +108,7 @@ func TestNotLedOut(t *testing.T) {
 		err           error // why there is no mount namespace
 		leaks         bool
 	}{
-		"confined":                        {},
+		"as it is":                        {},
 		"mounted":                         {password: true},
 		"mounted, old":                    {old: true},
 		"mounted, old, with password":     {old: true, password: true},
@@ -155,6 +155,35 @@ func TestNotLedOut(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestNotLedAround: a directory was replaced by a link to another directory of the
+// source after what it had was chosen to be sent. A remote with an older link in
+// its place is not written to where that one leads.
+func TestNotLedAround(t *testing.T) {
+	needMounts(t)
+	g := newRig(t, targets["daemon"])
+	write(t, g.src, map[string]string{"sub/f": "of sub"})
+	write(t, g.dst, map[string]string{"other/keep": "1"})
+	if err := errors.Join(os.Symlink("sub", filepath.Join(g.src, "a")), os.Symlink("other", filepath.Join(g.dst, "a"))); err != nil {
+		t.Fatal(err)
+	}
+	o := g.o
+	o.setDefaults()
+	for kind, b := range map[string]*Batch{
+		"list":    {Lane: LaneList, Paths: []string{"a/f"}},
+		"top":     {Lane: LaneTop, Paths: []string{"a/f"}},
+		"big":     {Lane: LaneBig, Paths: []string{"a/f"}},
+		"content": {Lane: LaneList, Content: true, Paths: []string{"a/f"}},
+	} {
+		res := (&rsyncTransport{o: &o}).Run(t.Context(), b, Send)
+		if _, err := os.Lstat(filepath.Join(g.dst, "other/f")); !os.IsNotExist(err) {
+			t.Errorf("%s: written behind a link of the remote (%v): %+v", kind, err, res.Outcome)
+		}
+		if res.Outcome.ID != "E-SRC-LINK" {
+			t.Errorf("%s: %+v", kind, res.Outcome)
+		}
 	}
 }
 
