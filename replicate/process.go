@@ -29,7 +29,8 @@ type process struct {
 	argv   []string
 	env    []string
 	root   *os.File // working directory, if any
-	walled bool     // no symbolic link below root is followed; see wallIn
+	dest   *os.File // directory of a local target, if walled
+	walled bool     // no symbolic link below root and dest is followed; see wallIn
 	umask  int      // 0 for ours
 	stdin  []byte
 	stdout io.Writer
@@ -78,7 +79,7 @@ func (p process) startApart(ctx context.Context, stderr io.Writer) exited {
 		unix.Umask(p.umask)
 	}
 	if p.walled {
-		tree, err := wallIn(p.root)
+		tree, err := wallIn(p.root, p.dest)
 		if err != nil {
 			return exited{err: err, code: 127}
 		}

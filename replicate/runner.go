@@ -87,7 +87,7 @@ func (t *rsyncTransport) Run(ctx context.Context, b *Batch, mode Mode) Result {
 		// The handle, not the path: whatever happens to the path now, rsync
 		// reads the directory that was checked.
 		if !t.invoke(ctx, b, mode, in, process{
-			root: root, lock: lock, umask: t.o.Rsync.Umask, stall: stallTimeouts * t.o.Rsync.Timeout,
+			root: root, dest: at, lock: lock, umask: t.o.Rsync.Umask, stall: stallTimeouts * t.o.Rsync.Timeout,
 		}, &res) {
 			break
 		}

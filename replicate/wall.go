@@ -20,18 +20,18 @@ import (
 // replaced by a symbolic link in between would lead it to any file of the
 // machine. What is done about it, the first that is possible:
 //
-//  1. rsync sees the source in a mount namespace of its own, where the kernel
-//     follows no symbolic link of the source (nosymfollow). Needs
-//     CAP_SYS_ADMIN and Linux 5.14. From 3.5.0 on rsync resolves links by
-//     itself, unless told to leave it to the kernel (--insecure-links, which is
-//     not passed on to a remote, but binds the receiver of a local target).
+//  1. rsync sees the source, and a local target, in a mount namespace of its
+//     own, where the kernel follows no symbolic link below them (nosymfollow).
+//     Needs CAP_SYS_ADMIN and Linux 5.14. From 3.5.0 on rsync resolves links
+//     by itself, unless told to leave it to the kernel: --insecure-links, which
+//     is not passed on to a remote, but binds the receiver of a local target.
 //  2. --confine-root, which rsync has since 3.5.0. It would forbid the password
 //     file as well, hence not with one. Links that lead from one directory of
 //     the source to another are followed: a file that is named below one can
-//     arrive below a link that a remote still has, anywhere in its copy. For
-//     a local target this comes first, unless a path is too deep: its receiver
-//     has the option, too, and more than 64 directories below the target 3.5.0
-//     resolves whole paths there, which it then refuses.
+//     arrive below a link that a remote still has, anywhere in its copy. The
+//     receiver of a local target has the option, too; more than 64 directories
+//     below the target, 3.5.0 resolves whole paths there, which it then
+//     refuses: hence not for those.
 //  3. Nothing of ours. rsync 3.5.0 follows only links of its own user and of
 //     root by itself; an older one follows all.
 type wall struct {
@@ -55,13 +55,8 @@ func (w *wall) way(o *Options, b *Batch, root *os.File) (walled bool, args []str
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ask(o.Rsync.Path)
-	confine := w.confine && o.Rsync.PasswordFile == ""
-	if o.Target.Kind == Local {
-		confine = confine && !b.deep()
-		walled = w.err == nil && !confine
-	} else {
-		walled = w.err == nil
-	}
+	walled = w.err == nil
+	confine := w.confine && o.Rsync.PasswordFile == "" && !(o.Target.Kind == Local && b.deep())
 	switch {
 	case walled && w.confine:
 		args = []string{"--insecure-links"}
@@ -124,8 +119,9 @@ func runs(argv ...string) bool {
 var (
 	// errWall says that the kernel or our rights do not allow wallIn.
 	errWall = errors.New("the source cannot be mounted without symbolic links")
-	// errRootMoved says that the source root is not where it was opened.
-	errRootMoved = errors.New("the source root moved while it was opened")
+	// errRootMoved says that the source root, or the directory of a local
+	// target, is not where it was opened.
+	errRootMoved = errors.New("the directory moved while it was opened")
 )
 
 // wallError tells what another attempt could bring from what is impossible.
@@ -140,46 +136,81 @@ func wallError(call string, err error) error {
 
 // wallIn puts the calling thread into a mount namespace where the source root
 // has a mount of itself on top, below which no symbolic link is followed, and
-// returns that mount's root. The thread cannot be used for anything else
+// returns that mount's root. The same is done with dest, the directory of a
+// local target, unless that is nil. The thread cannot be used for anything else
 // afterwards, also after an error: see ownThread.
-func wallIn(root *os.File) (*os.File, error) {
-	path, err := os.Readlink(fdPath(root))
-	if err != nil {
-		return nil, err
-	}
-	// The handle belongs to a mount of the namespace we leave, hence first.
-	fd, err := unix.OpenTree(int(root.Fd()), "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE|unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
-	if err != nil {
-		return nil, wallError("open_tree", err)
-	}
-	tree := os.NewFile(uintptr(fd), root.Name())
-	if err := attachWalled(tree, root, path); err != nil {
-		tree.Close()
-		return nil, err
-	}
-	return tree, nil
-}
-
-// attachWalled attaches a copy of the mounts from root on in a namespace of the
-// thread's own: rsync asks for the path of its working directory.
-func attachWalled(tree, root *os.File, path string) error {
-	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_NOSYMFOLLOW, Propagation: unix.MS_SLAVE}
-	if err := unix.MountSetattr(int(tree.Fd()), "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &attr); err != nil {
-		return wallError("mount_setattr", err)
+func wallIn(root, dest *os.File) (*os.File, error) {
+	var walls []*wallMount
+	ok := false
+	defer func() {
+		for _, w := range walls {
+			if !ok || w.on != root {
+				w.tree.Close()
+			}
+		}
+	}()
+	for _, f := range []*os.File{root, dest} {
+		if f == nil {
+			continue
+		}
+		w, err := cloneWalled(f)
+		if err != nil {
+			return nil, err
+		}
+		walls = append(walls, w)
 	}
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
-		return wallError("unshare", err)
+		return nil, wallError("unshare", err)
 	}
 	// Nothing we mount is seen outside; what is unmounted outside goes here, too.
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
-		return wallError("mount", err)
+		return nil, wallError("mount", err)
 	}
-	place, err := samePlace(root, path)
+	for _, w := range walls {
+		if err := w.attach(); err != nil {
+			return nil, err
+		}
+	}
+	ok = true
+	return walls[0].tree, nil
+}
+
+// wallMount is a copy of the mounts from a directory on, to be put on top of it.
+type wallMount struct {
+	on   *os.File
+	path string
+	tree *os.File
+}
+
+// cloneWalled makes the copy. The directory's handle belongs to a mount of the
+// namespace that is about to be left, hence before that.
+func cloneWalled(on *os.File) (*wallMount, error) {
+	path, err := os.Readlink(fdPath(on))
+	if err != nil {
+		return nil, err
+	}
+	fd, err := unix.OpenTree(int(on.Fd()), "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE|unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err != nil {
+		return nil, wallError("open_tree", err)
+	}
+	w := &wallMount{on, path, os.NewFile(uintptr(fd), on.Name())}
+	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_NOSYMFOLLOW, Propagation: unix.MS_SLAVE}
+	if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &attr); err != nil {
+		w.tree.Close()
+		return nil, wallError("mount_setattr", err)
+	}
+	return w, nil
+}
+
+// attach puts the copy into the namespace that the thread is in now: rsync asks
+// for the path of its working directory, and is given that of a local target.
+func (w *wallMount) attach() error {
+	place, err := samePlace(w.on, w.path)
 	if err != nil {
 		return err
 	}
 	defer place.Close()
-	if err := unix.MoveMount(int(tree.Fd()), "", int(place.Fd()), "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH); err != nil {
+	if err := unix.MoveMount(int(w.tree.Fd()), "", int(place.Fd()), "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH); err != nil {
 		return wallError("move_mount", err)
 	}
 	return nil

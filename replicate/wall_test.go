@@ -163,27 +163,53 @@ func TestNotLedOut(t *testing.T) {
 // its place is not written to where that one leads.
 func TestNotLedAround(t *testing.T) {
 	needMounts(t)
-	g := newRig(t, targets["daemon"])
-	write(t, g.src, map[string]string{"sub/f": "of sub"})
-	write(t, g.dst, map[string]string{"other/keep": "1"})
-	if err := errors.Join(os.Symlink("sub", filepath.Join(g.src, "a")), os.Symlink("other", filepath.Join(g.dst, "a"))); err != nil {
-		t.Fatal(err)
-	}
-	o := g.o
-	o.setDefaults()
-	for kind, b := range map[string]*Batch{
-		"list":    {Lane: LaneList, Paths: []string{"a/f"}},
-		"top":     {Lane: LaneTop, Paths: []string{"a/f"}},
-		"big":     {Lane: LaneBig, Paths: []string{"a/f"}},
-		"content": {Lane: LaneList, Content: true, Paths: []string{"a/f"}},
-	} {
-		res := (&rsyncTransport{o: &o}).Run(t.Context(), b, Send)
-		if _, err := os.Lstat(filepath.Join(g.dst, "other/f")); !os.IsNotExist(err) {
-			t.Errorf("%s: written behind a link of the remote (%v): %+v", kind, err, res.Outcome)
-		}
-		if res.Outcome.ID != "E-SRC-LINK" {
-			t.Errorf("%s: %+v", kind, res.Outcome)
-		}
+	for _, kind := range []string{"daemon", "local"} {
+		t.Run(kind, func(t *testing.T) {
+			g := newRig(t, targets[kind])
+			outside := t.TempDir()
+			write(t, g.src, map[string]string{"sub/f": "of sub", "b/f": "of b", "c/f": "of c"})
+			write(t, g.dst, map[string]string{"other/keep": "1"})
+			if err := errors.Join(os.Symlink("sub", filepath.Join(g.src, "a")),
+				os.Symlink("other", filepath.Join(g.dst, "a")),
+				os.Symlink("other", filepath.Join(g.dst, "b")), os.Symlink(outside, filepath.Join(g.dst, "c"))); err != nil {
+				t.Fatal(err)
+			}
+			o := g.o
+			o.setDefaults()
+			tr := &rsyncTransport{o: &o}
+			for name, b := range map[string]*Batch{
+				"list":    {Lane: LaneList, Paths: []string{"a/f"}},
+				"top":     {Lane: LaneTop, Paths: []string{"a/f"}},
+				"big":     {Lane: LaneBig, Paths: []string{"a/f"}},
+				"content": {Lane: LaneList, Content: true, Paths: []string{"a/f"}},
+			} {
+				res := tr.Run(t.Context(), b, Send)
+				if _, err := os.Lstat(filepath.Join(g.dst, "other/f")); !os.IsNotExist(err) {
+					t.Errorf("%s: written behind a link of the remote (%v): %+v", name, err, res.Outcome)
+				}
+				if res.Outcome.ID != "E-SRC-LINK" {
+					t.Errorf("%s: %+v", name, res.Outcome)
+				}
+			}
+			if kind != "local" {
+				return // where such links lead is the remote's own matter
+			}
+			// What stands in the way of a directory makes way for it.
+			res := tr.Run(t.Context(), &Batch{Lane: LaneBig, Paths: []string{"b/f", "c/f"}}, Send)
+			for _, p := range []string{filepath.Join(g.dst, "other/f"), filepath.Join(outside, "f")} {
+				if _, err := os.Lstat(p); !os.IsNotExist(err) {
+					t.Errorf("written behind a link of the target: %s (%v): %+v", p, err, res.Outcome)
+				}
+			}
+			if res := tr.Run(t.Context(), &Batch{Lane: LaneList, Paths: []string{"b", "b/f", "c", "c/f"}}, Send); res.Outcome.Class != ClassOK {
+				t.Errorf("%+v %s", res.Outcome, res.Stderr)
+			}
+			for _, p := range []string{"b/f", "c/f"} {
+				if fi, err := os.Lstat(filepath.Join(g.dst, p)); err != nil || !fi.Mode().IsRegular() {
+					t.Errorf("%s did not arrive: %v", p, err)
+				}
+			}
+		})
 	}
 }
 
@@ -258,7 +284,7 @@ func TestWallsStayInside(t *testing.T) {
 					if unix.Gettid() == unix.Getpid() {
 						t.Error("on the main thread")
 					}
-					tree, err := wallIn(root)
+					tree, err := wallIn(root, nil)
 					if err != nil {
 						t.Error(err)
 						return
