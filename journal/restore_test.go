@@ -215,6 +215,12 @@ func small(t *testing.T) {
 // TestTablesDamagedWhileOpen damages blocks under an open journal. What is
 // read, written and compacted meanwhile must not make the loss unnoticed.
 func TestTablesDamagedWhileOpen(t *testing.T) {
+	small(t)
+	full, err := Open(Options{Dir: filepath.Join(t.TempDir(), "journal")})
+	must(t, err)
+	full.grace = 0
+	populate(t, full)
+	must(t, full.Close()) // all into tables
 	for name, meanwhile := range map[string]func(t *testing.T, j *Journal, s *Source){
 		"nothing": func(*testing.T, *Journal, *Source) {},
 		"compaction": func(t *testing.T, j *Journal, s *Source) {
@@ -237,14 +243,12 @@ func TestTablesDamagedWhileOpen(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			small(t)
-			j, err := Open(Options{Dir: filepath.Join(t.TempDir(), "journal")})
+			blockCacheSize = 64 << 10
+			home := filepath.Join(t.TempDir(), "journal")
+			specimen{dir: full.dir}.clone(t, home)
+			j, err := Open(Options{Dir: home})
 			must(t, err)
 			j.grace = 0
-			populate(t, j)
-			must(t, j.Close()) // all into tables
-			blockCacheSize = 64 << 10
-			j, err = Open(Options{Dir: j.dir})
-			must(t, err)
 			defer j.Close()
 			crushTables(t, j.dir)
 			meanwhile(t, j, source(t, j))
