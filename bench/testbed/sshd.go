@@ -103,6 +103,9 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 MaxStartups 100
+# bash reads the user's .bashrc for each command of sshd, unless it is not the
+# first shell: what one user has there would be measured, and slow every test.
+SetEnv SHLVL=1
 `, s.Port, s.dir, s.dir)
 	if err := os.WriteFile(filepath.Join(s.dir, "sshd_config"), []byte(conf), 0o600); err != nil {
 		return fmt.Errorf("write sshd_config: %w", err)
