@@ -6,6 +6,9 @@ GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 # RACE=1 runs the tests with the race detector (needs gcc).
 RACE    ?=
 TESTFLAGS := $(if $(RACE),-race)
+# The race detector waits for a second before each process ends; the tests start
+# thousands.
+export GORACE ?= atexit_sleep_ms=0
 FUZZTIME ?= 60s
 
 .PHONY: all build demo test bench crash failpoints soak fuzz protections check clean setup

@@ -153,7 +153,10 @@ func (r *rig) spawn() {
 	must(r.t, err)
 }
 
-func env() []string { return append(os.Environ(), "GOTRACEBACK=all", "GORACE=halt_on_error=1") }
+func env() []string {
+	// The race detector waits for a second before each process ends.
+	return append(os.Environ(), "GOTRACEBACK=all", "GORACE=halt_on_error=1 atexit_sleep_ms=0")
+}
 
 // kill9 kills the daemon as a crash would.
 func (r *rig) kill9() {
