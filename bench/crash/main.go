@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"gorsyncd/bench/lab"
 )
 
 // options are the flags.
@@ -36,7 +38,11 @@ func main() {
 	flag.BoolVar(&o.list, "list", false, "print the rows")
 	flag.BoolVar(&o.short, "short", false, "every row once, on one file system")
 	flag.Parse()
-	if err := o.main(); err != nil {
+	err := lab.OwnMounts()
+	if err == nil {
+		err = o.main()
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "crash:", err)
 		os.Exit(1)
 	}

@@ -1,13 +1,56 @@
 package main
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
+
+	"gorsyncd/bench/lab"
 )
+
+func TestMain(m *testing.M) {
+	if err := lab.OwnMounts(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// TestUnmountReachesEverywhere: an rsync that runs in a namespace of its own
+// keeps no disk of another world alive.
+func TestUnmountReachesEverywhere(t *testing.T) {
+	d, err := lab.NewDisk(lab.DiskOptions{Dir: t.TempDir(), Name: "d", FS: "btrfs", MB: 256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	// As package replicate makes it.
+	other := exec.Command("unshare", "--mount", "--propagation", "slave", "sh", "-c", "echo; exec sleep 1000")
+	out, err := other.StdoutPipe()
+	if err == nil {
+		err = other.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Wait()
+	defer other.Process.Kill()
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	// Of btrfs nothing can be mounted that is mounted elsewhere still.
+	img, err := d.SnapFrozen()
+	if err == nil {
+		err = d.Restore(img)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
 
 // TestShort injects a fault of every row. GORSYNCD_SEED replays one run; the
 // long form is `make crash`.
