@@ -23,7 +23,12 @@ func TestMain(m *testing.M) {
 // TestUnmountReachesEverywhere: an rsync that runs in a namespace of its own
 // keeps no disk of another world alive.
 func TestUnmountReachesEverywhere(t *testing.T) {
-	d, err := lab.NewDisk(lab.DiskOptions{Dir: t.TempDir(), Name: "d", FS: "btrfs", MB: 256})
+	pool, err := lab.NewDisk(lab.DiskOptions{Dir: t.TempDir(), Name: "pool", FS: "xfs", MB: 1024})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	d, err := lab.NewDisk(lab.DiskOptions{Dir: pool.Path, Name: "d", FS: "btrfs", MB: 256})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,8 @@ func (d *Disk) mountSelf() error {
 }
 
 // mountAt mounts, and keeps the mount from spreading into other namespaces,
-// which would keep the file system alive after the unmount here.
+// which would keep the file system alive after the unmount here. Below OwnMounts
+// they are all ours, and the unmount reaches them.
 func (d *Disk) mountAt(source, data string) error {
 	err := unix.Mount(source, d.Path, d.opt.FS, 0, data)
 	// btrfs mounts no second file system of one id, and one that was detached
@@ -80,6 +81,9 @@ func (d *Disk) mountAt(source, data string) error {
 	}
 	if err != nil {
 		return fmt.Errorf("mount %s: %w", source, err)
+	}
+	if os.Getenv(ownMountsEnv) != "" {
+		return nil
 	}
 	return unix.Mount("", d.Path, "", unix.MS_PRIVATE, "")
 }
