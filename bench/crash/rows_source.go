@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -40,8 +41,20 @@ func overflow(w *world) error {
 	if err != nil {
 		return err
 	}
-	for range 30 { // the daemon is quick to empty it
+	for i := range 30 {
+		// The daemon is quick to empty it; in the end it is held up.
+		if i > 3 {
+			if err := w.daemon.Signal(syscall.SIGSTOP); err != nil {
+				return err
+			}
+		}
 		w.load.steps(300)
+		if i > 3 {
+			if err := w.daemon.Signal(syscall.SIGCONT); err != nil {
+				return err
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
 		doc, err := w.status()
 		if err != nil {
 			return err
