@@ -23,7 +23,7 @@ const (
 
 // leftBehind is what may have been left behind.
 type leftBehind struct {
-	dirs   map[string]map[string]bool // names by directory; nil names: any that the index has
+	dirs   map[string]*leftIn
 	names  int
 	due    time.Time
 	head   uint64 // entries up to here may have been under way when we were killed; 0 for none
@@ -31,40 +31,52 @@ type leftBehind struct {
 	root   bool   // the root may have lost its mtime
 }
 
+// leftIn is what may have been left behind in one directory.
+type leftIn struct {
+	names map[string]bool // paths that were under way; they may be gone by now
+	all   bool            // besides, any that the index has
+}
+
 func (t *leftBehind) add(path string) {
 	dir, ok := parentOf(path)
 	if !ok || t.names >= tidyNames {
 		return
 	}
-	names, known := t.dirs[dir]
-	switch {
-	case known && names == nil || names[path]:
-		return
-	case !known:
-		names = map[string]bool{}
-		t.put(dir, names)
+	in := t.in(dir)
+	if !in.names[path] {
+		in.names[path] = true
+		t.names++
 	}
-	names[path] = true
-	t.names++
 }
 
 // addAll adds a directory with whatever is in it.
 func (t *leftBehind) addAll(dir string) {
-	if t.names < tidyNames {
+	if t.names >= tidyNames {
+		return
+	}
+	if in := t.in(dir); !in.all {
+		in.all = true
 		t.names++
-		t.put(dir, nil)
 	}
 }
 
-func (t *leftBehind) put(dir string, names map[string]bool) {
+func (t *leftBehind) in(dir string) *leftIn {
 	if t.dirs == nil {
-		t.dirs = map[string]map[string]bool{}
+		t.dirs = map[string]*leftIn{}
 	}
-	t.dirs[dir] = names
+	if t.dirs[dir] == nil {
+		t.dirs[dir] = &leftIn{names: map[string]bool{}}
+	}
+	return t.dirs[dir]
 }
 
 func (t *leftBehind) drop(dir string) {
-	t.names = max(0, t.names-max(1, len(t.dirs[dir])))
+	if in := t.dirs[dir]; in != nil {
+		t.names -= len(in.names)
+		if in.all {
+			t.names--
+		}
+	}
 	delete(t.dirs, dir)
 }
 
@@ -87,15 +99,12 @@ func (t *leftBehind) ofFile(dir, name, suffix string, known, special func(string
 	if len(suffix) < 6 && !special(file) {
 		return false
 	}
-	names := t.dirs[dir]
-	if names == nil {
-		return known(file)
-	}
-	if names[file] {
+	in := t.dirs[dir]
+	if in.names[file] || in.all && known(file) {
 		return true
 	}
 	// A long name is cut to make room for the suffix (receiver.c, get_tmpname).
-	for other := range names {
+	for other := range in.names {
 		if len(name) > 200 && strings.HasPrefix(other, file) {
 			return true
 		}

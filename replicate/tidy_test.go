@@ -54,6 +54,31 @@ func TestTidyRemovesOnlyOurs(t *testing.T) {
 	})
 }
 
+// TestTidyOfARemovedFile: what was under way when we were killed is gone from the
+// source by now, and its directory is part of a full sync as well.
+func TestTidyOfARemovedFile(t *testing.T) {
+	never := func(string) bool { return false }
+	for name, steps := range map[string][]func(*leftBehind){
+		"entry first":     {func(l *leftBehind) { l.add("d/gone") }, func(l *leftBehind) { l.addAll("d") }},
+		"directory first": {func(l *leftBehind) { l.addAll("d") }, func(l *leftBehind) { l.add("d/gone") }},
+	} {
+		var l leftBehind
+		for _, s := range steps {
+			s(&l)
+			s(&l)
+		}
+		if !l.of("d/.gone.AbCdE1", never, never) || l.of("d/.other.AbCdE1", never, never) || l.names != 2 {
+			t.Errorf("%s: %+v", name, l)
+		}
+		if !l.of("d/.other.AbCdE1", func(string) bool { return true }, never) {
+			t.Errorf("%s: what the index has is not taken for ours", name)
+		}
+		if l.drop("d"); l.names != 0 || len(l.dirs) != 0 {
+			t.Errorf("%s: left after the drop: %+v", name, l)
+		}
+	}
+}
+
 // TestTidyRemembersCutRuns: which ends of rsync leave something behind.
 func TestTidyRemembersCutRuns(t *testing.T) {
 	b := &Batch{Items: []*Item{{Path: "d/f", Op: journal.OpChange, Size: 1}, {Path: "d/empty", Op: journal.OpChange}, {Path: "d/gone", Op: journal.OpRemove}}}

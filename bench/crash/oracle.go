@@ -37,6 +37,7 @@ type statusDoc struct {
 		Held      string `json:"held"`
 		Overflows uint64 `json:"overflows"`
 		Unwatched int    `json:"unwatched"`
+		Watches   int    `json:"watches"`
 	} `json:"sources"`
 }
 

@@ -35,6 +35,13 @@ func overflow(w *world) error {
 		return err
 	}
 	err = w.start()
+	for i := 0; err == nil && i < 100; i++ { // it answers before it has a queue
+		var doc statusDoc
+		if doc, err = w.status(); err == nil && doc.Sources[0].Watches > 0 {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 	if rerr := restore(); err == nil {
 		err = rerr
 	}
