@@ -105,7 +105,19 @@ func (w *world) judge() []string {
 	return bad
 }
 
-func (w *world) judgeRemote(want map[string]testbed.Node, r *remote) (bad []string) {
+// judgeRemote compares a remote with the source. A probe that happens to be under
+// way is waited for, with the stamp of the root that follows it.
+func (w *world) judgeRemote(want map[string]testbed.Node, r *remote) []string {
+	bad := w.compareRemote(want, r)
+	probing := slices.ContainsFunc(bad, func(s string) bool { return strings.Contains(s, ".gorsyncd-probe") })
+	for i := 0; probing && len(bad) > 0 && i < 100; i++ {
+		time.Sleep(200 * time.Millisecond)
+		bad = w.compareRemote(want, r)
+	}
+	return bad
+}
+
+func (w *world) compareRemote(want map[string]testbed.Node, r *remote) (bad []string) {
 	got, err := testbed.Snapshot(r.path, testbed.Options{Xattrs: true})
 	if err != nil {
 		return []string{err.Error()}
