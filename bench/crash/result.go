@@ -22,6 +22,10 @@ type result struct {
 	Looks   int     `json:"looks"` // reads of the observer, in this world up to now
 	Commit  string  `json:"commit"`
 	Date    string  `json:"date"`
+
+	// Told is set by hand, of a failure whose cause stands in the list of what was
+	// found, so that the table is of what holds now.
+	Told bool `json:"told,omitempty"`
 }
 
 // recorder appends results to a file that several runs may share.
