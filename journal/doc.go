@@ -90,12 +90,15 @@
 // record is racy. The entry has FlagChecksum when a remote that holds the
 // recorded state, or an earlier one, could take the file for unchanged: size
 // and mtime are equal and the record is racy, or the inode is another, or the
-// ctime moved without a change of mode, owner or link count; or the mtime was
-// set back to before the last look, and may be one that the remote has; or a
-// remote may have read the path since that mtime, in a state that was never
-// observed and has the same mtime (its entry was under way or queued, it is in
-// the retry set, a full sync runs). The flag passes on to the entry that supersedes it. Tombstones keep size and
-// mtime for the same comparison.
+// ctime moved, unless another mode, owner or link count explains that and the
+// observation promises that nothing was written (Observation.Unwritten); or the
+// mtime was set back to before the last look, and may be one that the remote
+// has; or a remote may have read the path since that mtime, in a state that was
+// never observed and has the same mtime (its entry was under way or queued, it
+// is in the retry set, a full sync runs). A file that looks unchanged is a
+// difference with this flag when an event came after it was recorded
+// (Observation.Suspect). The flag passes on to the entry that supersedes it.
+// Tombstones keep size and mtime for the same comparison.
 //
 // Remotes act on the tree as it is when they read it, so they may have acted
 // on a path that was there, or away, for a moment and was never observed so.

@@ -165,6 +165,8 @@ func (t *rsyncTransport) outcome(e exited, sum *totals) Outcome {
 			Hint: "a file of the source cannot be opened or read without waiting: is its file system dead?"}
 	case errors.Is(e.err, errRootMoved):
 		return sourceGone(e.err)
+	case errors.Is(e.err, errDestMoved):
+		return Outcome{ID: "E-MODPATH", Class: ClassTransient, Message: e.err.Error(), Hint: "mount or restore the destination directory"}
 	case e.stuck:
 		return Outcome{ID: idChanged, Class: ClassEntry, Message: "a file became a fifo while rsync opened it"}
 	case e.err != nil:

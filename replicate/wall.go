@@ -119,9 +119,10 @@ func runs(argv ...string) bool {
 var (
 	// errWall says that the kernel or our rights do not allow wallIn.
 	errWall = errors.New("the source cannot be mounted without symbolic links")
-	// errRootMoved says that the source root, or the directory of a local
-	// target, is not where it was opened.
-	errRootMoved = errors.New("the directory moved while it was opened")
+	// errRootMoved says that the source root is not where it was opened.
+	errRootMoved = errors.New("the source root moved while it was opened")
+	// errDestMoved says the same of the directory of a local target.
+	errDestMoved = errors.New("the destination directory moved while it was opened")
 )
 
 // wallError tells what another attempt could bring from what is impossible.
@@ -167,7 +168,11 @@ func wallIn(root, dest *os.File) (*os.File, error) {
 		return nil, wallError("mount", err)
 	}
 	for _, w := range walls {
-		if err := w.attach(); err != nil {
+		err := w.attach()
+		if errors.Is(err, errRootMoved) && w.on == dest {
+			err = fmt.Errorf("%w: %s", errDestMoved, w.path)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -307,6 +307,35 @@ func TestWallsStayInside(t *testing.T) {
 	}
 }
 
+// TestWallTellsWhichMoved: what is not where it was opened is told apart.
+func TestWallTellsWhichMoved(t *testing.T) {
+	needMounts(t)
+	stay, leave := openDir(t, t.TempDir()), openDir(t, t.TempDir())
+	over := leave.Name()
+	if err := unix.Mount("tmpfs", over, "tmpfs", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(over, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, c := range []struct {
+		root, dest *os.File
+		want       error
+	}{{stay, leave, errDestMoved}, {leave, stay, errRootMoved}, {stay, stay, nil}} {
+		ownThread(func() {
+			tree, err := wallIn(c.root, c.dest)
+			if tree != nil {
+				tree.Close()
+			}
+			if !errors.Is(err, c.want) {
+				t.Errorf("%v, want %v", err, c.want)
+			}
+		})
+	}
+}
+
 // TestSubmountsAreWalledIn: a file system mounted below the source is sent, and
 // has no way out either.
 func TestSubmountsAreWalledIn(t *testing.T) {

@@ -69,13 +69,14 @@ func (t *Tree) checkRoot(ctx context.Context) error {
 }
 
 // rootTrouble is for a step that could not open the accepted root: if the root
-// turns out to be right, what the step had to do is covered by a scan.
+// turns out to be right, what the step had to do is covered by a scan. What the
+// events of its paths said is lost with it.
 func (t *Tree) rootTrouble(ctx context.Context) error {
 	if err := t.checkRoot(ctx); err != nil {
 		return err
 	}
 	if t.heldRoot == "" {
-		t.fullScan(suspects{})
+		t.lostScan(suspectsOfLate())
 	}
 	return nil
 }

@@ -12,6 +12,12 @@ import (
 // causes its event when it ends.
 const suspectBefore = time.Minute
 
+// suspectsOfLate are what may have had a write of which no event is known.
+func suspectsOfLate() suspects {
+	now := time.Now()
+	return suspects{from: now.Add(-suspectBefore).UnixNano(), until: now.UnixNano()}
+}
+
 // takeEvents moves what was received into the coalescer.
 func (t *Tree) takeEvents() error {
 	t.takenAt = time.Now().UnixNano()
@@ -48,8 +54,7 @@ func (t *Tree) overflow(n uint64) {
 	if t.heldRoot != "" {
 		return
 	}
-	now := time.Now()
-	t.lostScan(suspects{from: now.Add(-suspectBefore).UnixNano(), until: now.UnixNano()})
+	t.lostScan(suspectsOfLate())
 	t.co.hurry()
 }
 

@@ -28,8 +28,7 @@ type look struct {
 func (t *Tree) looks(ctx context.Context) (bool, error) {
 	dues, everything := t.co.pop(t.now(), batchSize)
 	if everything {
-		now := time.Now()
-		t.lostScan(suspects{from: now.Add(-suspectBefore).UnixNano(), until: now.UnixNano()})
+		t.lostScan(suspectsOfLate())
 		return true, nil
 	}
 	if len(dues) == 0 {

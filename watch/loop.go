@@ -7,11 +7,11 @@ import (
 
 // Intervals and sizes of the loop.
 const (
-	tickEvery  = time.Second      // root, mounts, requests of rounds
-	roundEvery = 10 * time.Second // looks at what has no watch; at least, see round
-	batchSize  = 1000             // observations passed to the index at once
-	maxFlaps   = 20               // a second, for one directory
-	scanTurn   = 50 * time.Millisecond
+	tickEvery  = time.Second           // root, mounts, requests of rounds
+	roundEvery = 10 * time.Second      // looks at what has no watch; at least, see round
+	batchSize  = 1000                  // observations passed to the index at once
+	maxFlaps   = 20                    // a second, for one directory
+	scanTurn   = 50 * time.Millisecond // that scans get of a step with looks, at most
 )
 
 // requests are what other goroutines ask of the loop.

@@ -144,29 +144,44 @@ func (d *Daemon) relative(paths []names.Path) (map[*unit][]string, error) {
 
 // Sync implements control.Operator.
 func (d *Daemon) Sync(ctx context.Context, q control.SyncRequest, line func(control.SyncProgress)) error {
-	remotes, err := d.chosen(ctx, q.Names)
+	parts, err := d.chosenParts(ctx, q.Names, q.Sub)
 	if err != nil {
 		return err
 	}
-	sub, err := q.Sub.Raw()
-	if err != nil {
-		return &control.Error{Code: control.CodeUsage, Message: err.Error(), Err: err}
-	}
-	asked := 0
-	for _, r := range remotes {
-		rel, ok := below(r.unit.cfg.Path, sub)
-		if !ok {
-			continue
-		}
-		asked++
-		if err := syncOne(ctx, r, replicate.FullSyncRequest{Reason: "requested", Sub: rel, Checksum: q.Checksum}, q.DryRun, line); err != nil {
+	for _, r := range parts {
+		if err := syncOne(ctx, r.pair, replicate.FullSyncRequest{Reason: "requested", Sub: r.rel, Checksum: q.Checksum}, q.DryRun, line); err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
 		}
 	}
-	if asked == 0 {
-		return &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("%q is in none of the chosen sources", sub)}
-	}
 	return nil
+}
+
+// part is a remote, and the path in its source that a request is about.
+type part struct {
+	pair
+	rel string
+}
+
+// chosenParts returns the chosen remotes in whose source sub lies, at least one.
+func (d *Daemon) chosenParts(ctx context.Context, patterns []string, sub names.Path) ([]part, error) {
+	remotes, err := d.chosen(ctx, patterns)
+	if err != nil {
+		return nil, err
+	}
+	path, err := sub.Raw()
+	if err != nil {
+		return nil, &control.Error{Code: control.CodeUsage, Message: err.Error(), Err: err}
+	}
+	var parts []part
+	for _, r := range remotes {
+		if rel, ok := below(r.unit.cfg.Path, path); ok {
+			parts = append(parts, part{r, rel})
+		}
+	}
+	if len(parts) == 0 {
+		return nil, &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("%q is in none of the chosen sources", path)}
+	}
+	return parts, nil
 }
 
 // below turns an absolute path inside root, or a relative one, into a path

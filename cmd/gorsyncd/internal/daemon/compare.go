@@ -18,13 +18,9 @@ import (
 // none waits for another, and what was read of the source for one is in memory
 // for the next.
 func (d *Daemon) Verify(ctx context.Context, q control.VerifyRequest, line func(control.VerifyLine)) error {
-	remotes, err := d.chosen(ctx, q.Names)
+	parts, err := d.chosenParts(ctx, q.Names, q.Sub)
 	if err != nil {
 		return err
-	}
-	sub, err := q.Sub.Raw()
-	if err != nil {
-		return &control.Error{Code: control.CodeUsage, Message: err.Error(), Err: err}
 	}
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -33,20 +29,11 @@ func (d *Daemon) Verify(ctx context.Context, q control.VerifyRequest, line func(
 		defer mu.Unlock()
 		line(l)
 	}
-	asked := 0
-	for _, r := range remotes {
-		rel, ok := below(r.unit.cfg.Path, sub)
-		if !ok {
-			continue
-		}
-		asked++
-		req := replicate.VerifyRequest{Sub: rel, Checksum: q.Checksum, Repair: q.Repair}
-		wg.Go(func() { verifyOne(ctx, r, req, tell) })
+	for _, r := range parts {
+		req := replicate.VerifyRequest{Sub: r.rel, Checksum: q.Checksum, Repair: q.Repair}
+		wg.Go(func() { verifyOne(ctx, r.pair, req, tell) })
 	}
 	wg.Wait()
-	if asked == 0 {
-		return &control.Error{Code: control.CodeNotFound, Message: fmt.Sprintf("%q is in none of the chosen sources", sub)}
-	}
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()
 	}
