@@ -13,7 +13,9 @@ import (
 // whether all is there when the space went meanwhile.
 
 const (
-	compactTables = 5                // tables in level 0 that are compacted
+	// compactTables in level 0 are compacted. Badger's Flatten leaves as many as
+	// NumLevelZeroTables alone.
+	compactTables = 5
 	compactEvery  = 10 * time.Second // between two attempts without space
 	// stallTables never come together: Badger's writers would wait for
 	// compactors.

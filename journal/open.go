@@ -214,7 +214,7 @@ func openBadger(dir string, log *slog.Logger, readOnly bool) (*badger.DB, error)
 		WithSyncWrites(true).
 		WithMemTableSize(memTableSize).WithNumMemtables(2).
 		WithValueThreshold(min(512<<10, memTableSize/10)).WithValueLogFileSize(4 << 20).
-		WithNumCompactors(0).WithNumLevelZeroTablesStall(stallTables). // see compact.go
+		WithNumCompactors(0).WithNumLevelZeroTables(compactTables - 1).WithNumLevelZeroTablesStall(stallTables). // see compact.go
 		WithDetectConflicts(false).
 		WithNumVersionsToKeep(1).
 		WithCompression(options.Snappy).WithBlockCacheSize(blockCacheSize).WithIndexCacheSize(0).

@@ -96,6 +96,8 @@ var rules = []rule{
 	{[]int{2}, "invalid file mode", "E-RSYNC-343", ClassConfig, "the server's rsync aborts removals (RsyncProject/rsync#910): upgrade it to 3.4.4 or later"},
 	{[]int{2}, "is your shell clean", "E-SHELL", ClassConfig, "the login shell of the server prints something: make it silent for non-interactive sessions"},
 	{[]int{2}, "protocol version mismatch", "E-SHELL", ClassConfig, "the login shell of the server prints something, or its rsync is too old"},
+	// The directories above a listed path went while the list was read.
+	{[]int{2}, "ABORTING due to invalid path from sender: …", idChanged, ClassEntry, ""},
 	{[]int{30, 35}, "", "E-TIMEOUT", ClassTransient, ""},
 	{[]int{25}, "", "G-MAXDELETE", ClassHeld, approveHint},
 	{[]int{0, 24}, "", "", ClassOK, ""},

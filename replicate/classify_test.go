@@ -46,6 +46,8 @@ func TestClassify(t *testing.T) {
 		{14, "rsync: [sender] Failed to exec ssh: No such file or directory (2)", "E-SSH", ClassConfig},
 		{2, "protocol version mismatch -- is your shell clean?", "E-SHELL", ClassConfig},
 		{2, "invalid file mode 00 for \"x\"", "E-RSYNC-343", ClassConfig},
+		{2, "rsync: [sender] link_stat \"/s/a/b\" failed: Not a directory (20)\nABORTING due to invalid path from sender: a/b/c\nrsync error: protocol incompatibility (code 2) at generator.c(1715) [generator=3.5.0]", "E-VANISHED", ClassEntry},
+		{2, "file has vanished: \"/s/ABORTING due to invalid path from sender: a\"", "E-PROTOCOL", ClassConfig},
 		{4, "The server is configured to refuse --delete\nrsync error: requested action not supported (code 4)", "E-REFUSED", ClassConfig},
 		{11, "rsync: [receiver] write failed on \"/t/z/big\": No space left on device (28)", "E-NOSPACE", ClassTransient},
 		{23, "rsync: [receiver] mkstemp \"/t/.x.abc123\" failed: No space left on device (28)", "E-NOSPACE", ClassTransient},

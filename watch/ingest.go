@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+	"golang.org/x/sys/unix"
 )
 
 // suspectBefore is how long before an overflow a change may have begun whose
@@ -24,7 +25,12 @@ func (t *Tree) takeEvents() error {
 	in := t.events.take(t.spare)
 	t.spare = in.list
 	for _, err := range in.errs {
-		t.troubled("", "inotify", err)
+		// fsnotify drops the watch of a directory that was moved, and passes on
+		// what the kernel says when it was removed meanwhile. A failed read is
+		// not a bare errno.
+		if err != error(unix.EINVAL) {
+			t.troubled("", "inotify", err)
+		}
 	}
 	for i := range in.list {
 		t.ingest(&in.list[i])
