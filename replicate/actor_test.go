@@ -194,6 +194,47 @@ func TestNoHotLoop(t *testing.T) {
 	})
 }
 
+// Paths that are due again while others of the retry set are sent leave the only
+// worker to the rest.
+func TestRetriesLeaveRoom(t *testing.T) {
+	few := func(g *rig) {
+		g.o.Workers, g.o.Retry = 1, RetryOptions{Initial: time.Millisecond, Max: 10 * time.Millisecond}
+	}
+	simulate(t, few, func(t *testing.T, g *rig, f *fakeTransport) {
+		write(t, g.src, map[string]string{"a/1": "1", "a/2": "1", "a/3": "1", "a/4": "1", "b/good": "1"})
+		f.set(func(b *Batch, _ Mode) Result { // nothing tells which path it was
+			if strings.HasPrefix(b.Paths[0], "a/") {
+				return failed("E-PARTIAL", ClassEntry, 23)
+			}
+			return Result{Outcome: Outcome{Class: ClassOK}}
+		})
+		f.mu.Lock()
+		f.takes = time.Second
+		f.mu.Unlock()
+		g.j.change("a/1", "a/2", "a/3", "a/4")
+		time.Sleep(time.Minute)
+		begin := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if err := g.d.WaitFor(ctx, g.j.change("b/good"), []string{"b/good"}); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(begin); took > 3100*time.Millisecond { // a second look under way, a try with its look, the change
+			t.Errorf("a change took %v beside paths that fail", took)
+		}
+		time.Sleep(10 * time.Second)
+		n := 0
+		for _, r := range f.all() {
+			if r.retry && r.mode == Send && r.at.Sub(begin) > 2*time.Second {
+				n++
+			}
+		}
+		if n < 4 {
+			t.Errorf("%d attempts at the paths that fail within 10 s, want one after the other", n)
+		}
+	})
+}
+
 // A change that comes while its path is being retried is not lost.
 func TestChangeDuringRetry(t *testing.T) {
 	simulate(t, nil, func(t *testing.T, g *rig, f *fakeTransport) {

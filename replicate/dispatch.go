@@ -57,16 +57,40 @@ func (d *Dispatcher) sourceLost(err error, now time.Time) {
 
 // nextBatch chooses between the retry set, live changes and the full sync. At
 // most one batch is made of the retry set at a time, so that failing paths do
-// not take the workers from the others; live changes overtake a full sync, but
+// not take the workers from the others, and with one worker or delays shorter
+// than a run the others come in between; live changes overtake a full sync, but
 // do not starve it.
 func (d *Dispatcher) nextBatch(l *look, now time.Time) (*Batch, error) {
-	if d.retryFlights() == 0 {
-		if due := d.retries.due(now); len(due) > 0 {
-			if b := d.plan(l, slices.Values(due), d.maxRetry, now, true); b != nil {
-				return b, nil
-			}
+	othersFirst := d.retried
+	if !othersFirst {
+		if b := d.nextRetry(l, now); b != nil {
+			d.retried = true
+			return b, nil
 		}
 	}
+	d.retried = false
+	b, err := d.nextOther(l, now)
+	if b == nil && err == nil && othersFirst {
+		b = d.nextRetry(l, now)
+		d.retried = b != nil
+	}
+	return b, err
+}
+
+// nextRetry makes a batch of what is due of the retry set.
+func (d *Dispatcher) nextRetry(l *look, now time.Time) *Batch {
+	if d.retryFlights() > 0 {
+		return nil
+	}
+	due := d.retries.due(now)
+	if len(due) == 0 {
+		return nil
+	}
+	return d.plan(l, slices.Values(due), d.maxRetry, now, true)
+}
+
+// nextOther chooses between live changes and the full sync.
+func (d *Dispatcher) nextOther(l *look, now time.Time) (*Batch, error) {
 	if d.liveRuns >= liveShare {
 		if b, err := d.nextChunk(l, now); b != nil || err != nil {
 			return b, err

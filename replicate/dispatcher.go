@@ -62,9 +62,10 @@ type Dispatcher struct {
 	maxCovered int
 	tidy       leftBehind
 	unstamped  unstamped
-	maxFiles   int // shrinks when batches run out of space, grows with success
-	maxRetry   int // the same for the retry set, when nothing tells which path fails
-	liveRuns   int // live batches started since the last chunk
+	maxFiles   int  // shrinks when batches run out of space, grows with success
+	maxRetry   int  // the same for the retry set, when nothing tells which path fails
+	liveRuns   int  // live batches started since the last chunk
+	retried    bool // the last batch was of the retry set
 	batches    uint64
 	stats      counters
 	completed  cursorState
