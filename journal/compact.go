@@ -2,25 +2,28 @@ package journal
 
 import (
 	"context"
-	"errors"
 	"time"
+
+	"gorsyncd/journal/failpoint"
 )
 
 // A compaction of Badger that cannot make a file for its result drops its
 // input all the same, and says nothing; on XFS and btrfs that is what happens
 // on a full file system. So Badger has no compactors of its own: the journal
-// compacts when there is space for a second copy of everything, and looks
-// whether all is there when the space went meanwhile.
+// compacts when there is space for a second copy of everything, looks whether
+// all is there afterwards, and keeps the input until then (keep.go).
 
 const (
 	// compactTables in level 0 are compacted. Badger's Flatten leaves as many as
 	// NumLevelZeroTables alone.
 	compactTables = 5
-	compactEvery  = 10 * time.Second // between two attempts without space
 	// stallTables never come together: Badger's writers would wait for
 	// compactors.
 	stallTables = 1 << 20
 )
+
+// compactEvery passes between two attempts without space; more in tests.
+var compactEvery = 10 * time.Second
 
 // compactor compacts until the journal is closed.
 func (j *Journal) compactor() {
@@ -38,15 +41,18 @@ func (j *Journal) compactor() {
 				continue
 			}
 		}
-		waiting = j.compact()
+		old, again := j.compact()
+		if waiting = again; old != nil {
+			j.confirm(old)
+		}
 	}
 }
 
 // compact merges all tables into one level if there are many; short of space
-// it does nothing and wants to be called again.
-func (j *Journal) compact() (again bool) {
+// it does nothing and wants to be called again. What was merged is held.
+func (j *Journal) compact() (old *kept, again bool) {
 	if j.enter() != nil {
-		return false
+		return nil, false
 	}
 	defer j.leave()
 	fresh, size := 0, uint64(0)
@@ -57,25 +63,40 @@ func (j *Journal) compact() (again bool) {
 		}
 	}
 	if fresh < compactTables {
-		return true // a log that was rotated becomes a table later
+		return nil, true // a log that was rotated becomes a table later
 	}
 	free, inodes, err := freeSpace(j.dir)
 	if err != nil || free < minFreeBytes+size || inodes < minFreeInodes {
 		j.log.Warn("compaction of the journal waits for space", "free_bytes", free, "needed_bytes", minFreeBytes+size)
-		return true
+		return nil, true
+	}
+	if old, err = j.keepTables(); err != nil {
+		j.log.Warn("compaction of the journal waits", "error", err)
+		return nil, true
 	}
 	if err := j.db.Flatten(1); err != nil {
 		j.log.Warn("compaction of the journal failed", "error", err)
 	}
-	if free, inodes, err := freeSpace(j.dir); err != nil || free < minFreeBytes/2 || inodes < minFreeInodes {
-		go j.verifySoon() // this call has entered
-	}
-	return false
+	failpoint.Hit("journal.compacted")
+	return old, false
 }
 
-// verifySoon looks for what a compaction on a full file system has dropped.
-func (j *Journal) verifySoon() {
-	if err := j.Verify(context.Background()); err != nil && !errors.Is(err, ErrClosed) {
-		j.log.Error("journal is damaged after a compaction without space", "error", err)
+// confirm looks whether a compaction has lost anything. What it has read stays
+// until then; if the journal is closed meanwhile, until the next Open has looked.
+func (j *Journal) confirm(old *kept) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		select {
+		case <-j.closing:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	switch err := j.Verify(ctx); {
+	case err == nil:
+		old.forget()
+	case isDamage(err):
+		j.log.Error("journal is damaged after a compaction", "error", err)
 	}
 }

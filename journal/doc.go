@@ -182,7 +182,8 @@
 //     start again (Badger's memory may be ahead of its disk). A nearly full
 //     file system is ErrNoSpace before anything is written, and no failure;
 //     so it is when opening. One that is filled in the middle of a commit or
-//     compaction may kill the process (SIGBUS), which loses nothing.
+//     compaction may kill the process (SIGBUS), which loses nothing; or lose
+//     what is merged, which is noticed at once and leaves all paths to Salvage.
 //
 // # Duties of the caller
 //

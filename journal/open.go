@@ -125,6 +125,7 @@ func (j *Journal) start() error {
 		return err
 	}
 	failpoint.Hit("journal.open.verified")
+	j.dropKept()
 	j.reserve.begin()
 	j.requests = make(chan *request, 256)
 	j.committerDone = make(chan struct{})

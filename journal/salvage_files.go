@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"os"
-	"path/filepath"
 	"slices"
 	"sort"
 	"syscall"
@@ -18,11 +17,15 @@ import (
 // openSalvage opens all tables and logs that can be opened.
 func openSalvage(dir string) (*salvage, error) {
 	s := new(salvage)
-	tables, err := filepath.Glob(filepath.Join(globEscape(dir), "*.sst"))
+	tables, err := filesWith(dir, tableSuffix)
 	if err != nil {
 		return nil, fmt.Errorf("list tables: %w", err)
 	}
-	for _, name := range tables {
+	kept, err := filesWith(dir, keptSuffix)
+	if err != nil {
+		return nil, fmt.Errorf("list tables: %w", err)
+	}
+	for _, name := range append(tables, kept...) {
 		if b, undo, err := mapFile(name); err == nil {
 			s.undo = append(s.undo, undo)
 			if st := newTableStream(b); st != nil {
@@ -30,7 +33,7 @@ func openSalvage(dir string) (*salvage, error) {
 			}
 		}
 	}
-	logs, err := filepath.Glob(filepath.Join(globEscape(dir), "*.mem"))
+	logs, err := filesWith(dir, ".mem")
 	if err != nil {
 		return nil, fmt.Errorf("list logs: %w", err)
 	}

@@ -22,9 +22,6 @@ func diskRows() []*row {
 		{name: "full-remote", what: "no space at the remotes", disks: journaling, farMB: 300,
 			inject: func(w *world) error { return w.full(w.far, false) }},
 		{name: "inodes-state", what: "no inodes at the state directory", disks: []string{"ext4"}, split: true, inodes: 2000,
-			// Badger drops the tables of a compaction that meets it: the journal
-			// is noticed to be lost and made anew.
-			setup:  deleteAll,
 			inject: func(w *world) error { return w.full(w.stateDisk, true) }},
 		{name: "inodes-remote", what: "no inodes at the remotes", disks: []string{"ext4"}, inodes: 8000,
 			inject: func(w *world) error { return w.full(w.far, true) }},

@@ -45,6 +45,9 @@ var table = []protection{
 	{2, "the same, before it happens", "no commit with fewer than 200 inodes free", []edit{
 		{"journal/reserve.go", "if bytes < r.minFree || inodes < minFreeInodes {", "if bytes < r.minFree {"},
 	}, "journal", "TestNoInodes"},
+	{2, "the same, once it has happened", "tables are kept until what they were merged into was compared with the sums", []edit{
+		{"journal/keep.go", "badger.IteratorOptions{AllVersions: true}", "badger.IteratorOptions{AllVersions: true, Prefix: []byte(\"~\")}"},
+	}, "journal", "TestCompactionThatDropsItsInput"},
 	{3, "all behind an unreadable block of a table", "every table is read before Badger opens it, and the same sums", append([]edit{
 		{"journal/open.go", "if err := verifyTables(dir); err != nil {", "if err := verifyTables(dir); err != nil && false {"},
 	}, counts...), "journal", "TestUnreadableBlock"},

@@ -28,6 +28,7 @@ var Names = []string{
 	"journal.commit",             // Fail: the commit
 	"journal.commit.after",       // it is durable, nobody knows
 	"journal.open.verified",      // a journal was opened and found whole
+	"journal.compacted",          // tables were merged, and not looked at
 	"journal.checkpoint.written", // the side file is written, not in place
 	"journal.checkpoint.placed",  // it is in place
 	"journal.sweep",              // before tombstones are deleted
