@@ -26,10 +26,14 @@ build:
 demo: setup build
 	go run ./bench/demo -bin $(BIN)
 
-# The whole suite; real rsync daemons and ssh servers on loopback ports. One
-# package at a time: some tests lower kernel limits that all processes share.
+# The whole suite; real rsync daemons and ssh servers on loopback ports. What
+# watches trees runs one package at a time: some of these tests lower kernel
+# limits that all processes share.
+ALONE := /(watch|cmd|bench/(crash|lab))(/|$$)
 test: setup
-	go test $(TESTFLAGS) -p 1 -timeout 40m ./...
+	go build $(TESTFLAGS) ./...
+	go test $(TESTFLAGS) -timeout 40m $$(go list ./... | grep -Ev '$(ALONE)')
+	go test $(TESTFLAGS) -p 1 -parallel 4 -timeout 40m $$(go list ./... | grep -E '$(ALONE)')
 
 # gorsyncd as the crash harness needs it: it can be told where to kill itself.
 failpoints:

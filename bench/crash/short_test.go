@@ -72,7 +72,7 @@ func TestShort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := options{bin: bin, rows: "all", dir: worlds, n: 1, lanes: 4, short: true, seed: rand.Uint64N(1 << 40)}
+	o := options{bin: bin, rows: "all", dir: worlds, n: 1, lanes: 6, short: true, seed: rand.Uint64N(1 << 40)}
 	if v := os.Getenv("GORSYNCD_SEED"); v != "" {
 		if o.seed, err = strconv.ParseUint(v, 10, 64); err != nil {
 			t.Fatal(err)
