@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -83,7 +84,7 @@ func copyFiles(from, to string) error {
 		return err
 	}
 	for _, n := range names {
-		if !n.Type().IsRegular() || n.Name() == "LOCK" {
+		if !n.Type().IsRegular() || n.Name() == "LOCK" || strings.HasSuffix(n.Name(), keptSuffix) {
 			continue
 		}
 		err := copySparse(filepath.Join(from, n.Name()), filepath.Join(to, n.Name()))

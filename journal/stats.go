@@ -84,7 +84,7 @@ func diskBytes(dir string) int64 {
 			continue // deleted meanwhile
 		}
 		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			n += st.Blocks * 512
+			n += st.Blocks * 512 / max(1, int64(st.Nlink)) // tables may have two names
 		}
 	}
 	return n
