@@ -31,7 +31,7 @@ demo: setup build
 # limits that all processes share.
 ALONE := /(watch|cmd|bench/(crash|lab))(/|$$)
 test: setup
-	go build $(TESTFLAGS) ./...
+	go build $(if $(RACE),-race) ./...
 	go test $(TESTFLAGS) -timeout 40m $$(go list ./... | grep -Ev '$(ALONE)')
 	go test $(TESTFLAGS) -p 1 -parallel 4 -timeout 40m $$(go list ./... | grep -E '$(ALONE)')
 

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"gorsyncd/journal/failpoint"
@@ -31,6 +32,7 @@ func (j *Journal) compactor() {
 	retry := time.NewTicker(compactEvery)
 	defer retry.Stop()
 	waiting := true // for what earlier processes left
+	var old *kept   // nothing is merged before what was is looked at
 	for {
 		select {
 		case <-j.closing:
@@ -41,10 +43,13 @@ func (j *Journal) compactor() {
 				continue
 			}
 		}
-		old, again := j.compact()
-		if waiting = again; old != nil {
-			j.confirm(old)
+		if old == nil {
+			old, waiting = j.compact()
 		}
+		if old != nil && j.confirm(old) {
+			old = nil
+		}
+		waiting = waiting || old != nil
 	}
 }
 
@@ -60,6 +65,7 @@ func (j *Journal) compact() (old *kept, again bool) {
 		size += uint64(t.OnDiskSize)
 		if t.Level == 0 {
 			fresh++
+			size += uint64(t.OnDiskSize) // may go by a level in between
 		}
 	}
 	if fresh < compactTables {
@@ -81,9 +87,10 @@ func (j *Journal) compact() (old *kept, again bool) {
 	return old, false
 }
 
-// confirm looks whether a compaction has lost anything. What it has read stays
-// until then; if the journal is closed meanwhile, until the next Open has looked.
-func (j *Journal) confirm(old *kept) {
+// confirm looks whether a compaction has lost anything, and lets go what it has
+// read if not. If the journal is closed meanwhile that stays until the next Open
+// has looked; if it is damaged, for Salvage.
+func (j *Journal) confirm(old *kept) bool {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
@@ -93,10 +100,14 @@ func (j *Journal) confirm(old *kept) {
 		case <-ctx.Done():
 		}
 	}()
-	switch err := j.Verify(ctx); {
+	err := j.Verify(ctx)
+	switch {
 	case err == nil:
 		old.forget()
 	case isDamage(err):
 		j.log.Error("journal is damaged after a compaction", "error", err)
+	case ctx.Err() == nil && !errors.Is(err, ErrClosed):
+		j.log.Warn("cannot look at what a compaction of the journal has made", "error", err)
 	}
+	return err == nil
 }

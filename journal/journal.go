@@ -165,6 +165,9 @@ func (j *Journal) Close() error {
 }
 
 func (j *Journal) close() error {
+	if j.closing != nil {
+		close(j.closing) // a Verify of the compactor would hold the gate
+	}
 	j.gate.Lock()
 	j.closed = true
 	j.gate.Unlock()
@@ -173,7 +176,6 @@ func (j *Journal) close() error {
 		<-j.committerDone
 	}
 	if j.closing != nil {
-		close(j.closing)
 		<-j.compactorDone
 	}
 	j.pulse.close()

@@ -50,8 +50,11 @@ func (j *Journal) linkTables() error {
 		err := os.Link(name, strings.TrimSuffix(name, tableSuffix)+keptSuffix)
 		switch {
 		case errors.Is(err, fs.ErrExist): // Badger does not use a number twice
-		case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EOPNOTSUPP), errors.Is(err, syscall.EMLINK):
-			return nil // this file system has no second names
+		case errors.Is(err, fs.ErrNotExist): // merged before, and let go just now
+		case errors.Is(err, fs.ErrPermission), errors.Is(err, errors.ErrUnsupported), errors.Is(err, syscall.EMLINK):
+			// Not on this file system, or not for us.
+			j.log.Debug("tables of the journal get no second name", "error", err)
+			return nil
 		case err != nil:
 			return err
 		}
@@ -59,18 +62,14 @@ func (j *Journal) linkTables() error {
 	return nil
 }
 
-// release is called by who has entered.
 func (k *kept) release() {
 	k.it.Close()
 	k.txn.Discard()
 }
 
-// forget lets tables go whose contents are elsewhere.
+// forget lets tables go whose contents are elsewhere. The compactor calls it,
+// for which the database stays open.
 func (k *kept) forget() {
-	if k.j.enter() != nil {
-		return
-	}
-	defer k.j.leave()
 	k.release()
 	k.j.dropKept()
 }

@@ -2,6 +2,8 @@ package journal
 
 import (
 	"os"
+	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -77,14 +79,18 @@ func diskBytes(dir string) int64 {
 	if err != nil {
 		return 0
 	}
+	merging := slices.ContainsFunc(names, func(e os.DirEntry) bool { return filepath.Ext(e.Name()) == keptSuffix })
 	n := int64(0)
 	for _, e := range names {
+		if merging && filepath.Ext(e.Name()) == tableSuffix {
+			continue // what is merged counts, and not what comes of it
+		}
 		info, err := e.Info()
 		if err != nil {
 			continue // deleted meanwhile
 		}
 		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			n += st.Blocks * 512 / max(1, int64(st.Nlink)) // tables may have two names
+			n += st.Blocks * 512
 		}
 	}
 	return n

@@ -35,7 +35,9 @@ func verifyTables(dir string) error {
 	}
 	for _, id := range ids {
 		name := filepath.Join(dir, table.IDToFilename(id))
-		if err := verifyTable(name); err != nil {
+		if err := verifyTable(name); scarce(err) {
+			return fmt.Errorf("read table: %w", err)
+		} else if err != nil {
 			return &CorruptError{Dir: dir, Place: name, Err: err}
 		}
 	}
@@ -74,6 +76,9 @@ func (j *Journal) verifyOpenTables(ctx context.Context) error {
 		name := filepath.Join(j.dir, table.IDToFilename(id))
 		start := time.Now()
 		err := verifyTable(name)
+		if scarce(err) {
+			return fmt.Errorf("read table: %w", err)
+		}
 		if err != nil && slices.Contains(j.tables(), id) { // else it was deleted meanwhile
 			return &CorruptError{Dir: j.dir, Place: name, Err: err}
 		}
@@ -104,6 +109,11 @@ func globEscape(s string) string {
 
 // verifyTable relies on the table's own code, which panics at some kinds of
 // damage.
+// scarce tells a lack of the machine's means from damage.
+func scarce(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
+}
+
 func verifyTable(name string) (err error) {
 	b, err := os.ReadFile(name)
 	if err != nil {

@@ -134,7 +134,7 @@ func Classify(code int, stderr string) Outcome {
 				o.Message = tellingLine(stderr)
 			}
 		}
-		if o.Class == ClassEntry {
+		if o.Class == ClassEntry && o.ID != idChanged {
 			o = entryOutcome(o, o.Message)
 		}
 		return o

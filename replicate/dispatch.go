@@ -191,7 +191,7 @@ func (d *Dispatcher) work(ctx context.Context, b *Batch) report {
 	rep := report{batch: b, res: d.tr.Run(ctx, b, Send)}
 	// Code 24 comes, among others, from a removal whose parent is gone, too.
 	unsure := rep.res.Exit == 24 && b.Removes
-	if unsure || rep.res.Outcome.unsure() {
+	if unsure || rep.res.Outcome.unsure() && !rep.leadsNowhere() {
 		failpoint.Hit("replicate.verify")
 		v := d.tr.Run(ctx, b, Verify)
 		rep.verify = &v

@@ -32,7 +32,7 @@ func (d *Dispatcher) DryRun(ctx context.Context, r FullSyncRequest) ([]string, e
 		if cl := res.Outcome.Class; cl != ClassOK && cl != ClassEntry {
 			return out, fmt.Errorf("dry run: %s %w", res.Outcome.ID, errors.New(res.Outcome.Message))
 		}
-		if moved {
+		if moved || res.Exit == 2 {
 			c.again(b)
 			continue
 		}

@@ -27,7 +27,7 @@ func (d *Dispatcher) settle(rep report, now time.Time) {
 	d.logBatch(rep)
 	d.phantoms(rep.unknown, now)
 	out := rep.res.Outcome
-	if b.Covered && rep.res.Exit == 2 && strings.Contains(rep.res.Stderr, "invalid path from sender") {
+	if rep.leadsNowhere() {
 		d.nowhere(rep, now)
 		return
 	}
@@ -82,6 +82,12 @@ func (d *Dispatcher) settle(rep report, now time.Time) {
 func (d *Dispatcher) held(rep report, out Outcome, now time.Time) {
 	d.giveBack(rep.batch)
 	d.hold("G-MAXDELETE "+out.Message, now)
+}
+
+// leadsNowhere tells whether rsync gave a batch of removals without a parent up
+// because the remote has no directory where one of the paths would be.
+func (rep *report) leadsNowhere() bool {
+	return rep.batch.Covered && rep.res.Exit == 2 && strings.Contains(rep.res.Stderr, "invalid path from sender")
 }
 
 // nowhere files a batch that rsync gave up because the remote has no directory

@@ -200,7 +200,7 @@ func (d *Dispatcher) nextTidy(l *look, now time.Time) *Batch {
 func (d *Dispatcher) tidied(rep report, now time.Time) {
 	out := rep.res.Outcome
 	switch {
-	case out.Class == ClassOK || out.Class == ClassEntry:
+	case out.Class == ClassOK || out.Class == ClassEntry && out.ID != idChanged:
 	case out.Class == ClassConfig:
 		d.log.Info("temporary files of interrupted runs cannot be looked for", "error_id", out.ID, "message", out.Message)
 	default:
