@@ -1,6 +1,7 @@
 package replicate
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -129,8 +130,11 @@ func (t *leftBehind) took(e journal.Entry) {
 }
 
 // started follows a batch: a full sync that was cut goes on with what was under
-// way then.
+// way then, and an entry takes along names that have none of their own.
 func (t *leftBehind) started(b *Batch) {
+	if b.chunk == nil && t.head > 0 && slices.ContainsFunc(b.Items, func(it *Item) bool { return min(it.First, it.Seq) <= t.head }) {
+		t.addNames(b)
+	}
 	if b.chunk == nil || t.chunks == 0 {
 		return
 	}
@@ -161,9 +165,27 @@ func (t *leftBehind) mayHold(b *Batch) {
 			t.add(it.Path)
 		}
 	}
+	t.addNames(b)
 	if b.chunk != nil {
 		for _, dir := range b.Paths {
 			t.addAll(dir)
+		}
+	}
+}
+
+// addNames adds the other names of the inodes that a batch carries: rsync
+// writes to the first of them.
+func (t *leftBehind) addNames(b *Batch) {
+	if b.Lane == LaneReconcile || len(b.Paths) <= len(b.Items) {
+		return
+	}
+	own := make(map[string]bool, len(b.Items))
+	for _, it := range b.Items {
+		own[it.Path] = true
+	}
+	for _, path := range b.Paths {
+		if !own[path] {
+			t.add(path)
 		}
 	}
 }

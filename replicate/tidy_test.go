@@ -96,6 +96,29 @@ func TestTidyRemembersCutRuns(t *testing.T) {
 	}
 }
 
+// TestTidyOfOtherNames: a changed file travels with all its names, and the first
+// of them is the one that is written.
+func TestTidyOfOtherNames(t *testing.T) {
+	never := func(string) bool { return false }
+	b := &Batch{Lane: LaneList, Paths: []string{"d/first", "d/file", "d/gone"}, Items: []*Item{
+		{Path: "d/file", Seq: 7, First: 5, Op: journal.OpChange}, {Path: "d/gone", Seq: 6, First: 6, Op: journal.OpRemove}}}
+	var cut Dispatcher
+	cut.cutOff(b, &Result{Exit: 12})
+	var killed, later leftBehind
+	killed.uncleanStart(5, nil)
+	killed.started(b)
+	later.uncleanStart(4, nil)
+	later.started(b)
+	for name, l := range map[string]*leftBehind{"cut": &cut.tidy, "killed": &killed} {
+		if !l.of("d/.first.AbCdE1", never, never) || l.of("d/.gone.AbCdE1", never, never) {
+			t.Errorf("%s: %+v", name, l)
+		}
+	}
+	if later.names != 0 {
+		t.Errorf("what was journaled after the start cannot have been under way before: %+v", later)
+	}
+}
+
 // TestCutShort: a clean end leaves no suspicion, a killed process does.
 func TestCutShort(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
