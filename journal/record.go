@@ -191,6 +191,14 @@ func (c *chunk) change(o Observation, old *Record, flags Flag) (Result, error) {
 		// The remotes may not have read the entry that asked for it.
 		flags |= last.Flags & FlagChecksum
 	}
+	if rec.Type == Dir {
+		if old != nil && (old.Type != Dir || o.Renewed) {
+			flags |= FlagTurned
+		}
+		if found && last.Op == OpChange {
+			flags |= last.Flags & FlagTurned // likewise
+		}
+	}
 	rec.LastSeq = c.append(Entry{Op: OpChange, Flags: flags, Path: o.Path, Count: lost}, last, found)
 	another := old == nil || old.Type != Dir || !old.sameInode(rec.State) || o.Renewed
 	if rec.Type == Dir {

@@ -431,3 +431,30 @@ func TestCancelledRecordChangesNothing(t *testing.T) {
 	equal(t, "head", s.Head(), 0)
 	equal(t, "seq", record(t, s, dir("", 1))[0].Seq, 1)
 }
+
+// A directory where the remotes may have something else is told from one that
+// is new or has changed, until they have read it.
+func TestTurnedDirectory(t *testing.T) {
+	s := source(t, openTest(t))
+	flags := func(o Observation) Flag {
+		t.Helper()
+		equal(t, "seq", record(t, s, o)[0].Seq, s.Head())
+		list := entries(t, s)
+		return list[len(list)-1].Flags
+	}
+	record(t, s, dir("", 1))
+	d := dir("d", 3)
+	later := func(change func(*State)) Observation {
+		d.At += second
+		change(&d.State)
+		return d
+	}
+	link := with(file("d", 2, 0), func(o *Observation) { o.State.Type = Symlink })
+	equal(t, "a link", flags(link), 0)
+	equal(t, "a directory in its place", flags(d), FlagTurned)
+	equal(t, "changed before it was read", flags(later(func(s *State) { s.Mode = 0o700 })), FlagTurned)
+	equal(t, "removed", flags(gone("d")), 0)
+	equal(t, "back", flags(later(func(s *State) { s.Ino = 4 })), FlagTurned)
+	equal(t, "away meanwhile", flags(with(later(func(*State) {}), func(o *Observation) { o.Renewed = true })), FlagTurned)
+	equal(t, "a new one", flags(dir("e", 9)), 0)
+}

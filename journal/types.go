@@ -17,6 +17,10 @@ type Flag uint8
 // not see: the path must be sent with content compared.
 const FlagChecksum Flag = 1
 
+// FlagTurned marks a directory where the remotes may have something else: until
+// it is sent, a path below it could lead elsewhere there, by a symbolic link.
+const FlagTurned Flag = 2
+
 // Entry is one difference between the tree and what the remotes were told.
 type Entry struct {
 	Seq   uint64

@@ -26,6 +26,9 @@ type planner struct {
 	excluded func(path string, isDir bool) bool
 	// live tells whether the index takes a path for existing; nil: unknown.
 	live func(path string) bool
+	// above yields the directories above a path that must be sent before it,
+	// with what they have failed of; see turning. nil: there are none.
+	above func(path string) iter.Seq2[string, Outcome]
 }
 
 // plan is what one round of planning decided.
@@ -99,7 +102,7 @@ func (r *round) consider(it *Item) {
 	if it.Path != "" && r.blocked[parent] || !r.mayJoin(laneOf(it.Path), it.Flags&journal.FlagChecksum != 0) {
 		return
 	}
-	if r.batch != nil && it.alone {
+	if r.batch != nil && it.alone || r.led(it) {
 		return
 	}
 	u, verdict := r.unit(it)
@@ -130,6 +133,25 @@ func (r *round) consider(it *Item) {
 	r.add(it, u)
 	r.full = u.lane == LaneBig || it.alone || len(r.batch.Paths) >= r.limits.files ||
 		u.covered && len(r.batch.Items) >= r.limits.covered
+}
+
+// led tells whether an item would be led elsewhere by something that the remote
+// has still in the place of a directory above it. It waits for the directory,
+// or travels with it, or fails with it.
+func (r *round) led(it *Item) bool {
+	if r.above == nil {
+		return false
+	}
+	for dir, why := range r.above(it.Path) {
+		switch {
+		case r.listed["p"+dir]:
+			continue
+		case why.ID != "":
+			r.failed = append(r.failed, failure{it, why})
+		}
+		return true
+	}
+	return false
 }
 
 // mayJoin is what can be told without looking at the path: content comparison

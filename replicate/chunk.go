@@ -1,6 +1,7 @@
 package replicate
 
 import (
+	"iter"
 	"time"
 
 	"gorsyncd/journal"
@@ -42,8 +43,21 @@ func (c *chunk) fail(out Outcome, r RetryOptions, now time.Time) {
 // view is what a full sync is planned by.
 type view struct {
 	look  func(path string) Seen
-	index indexed // nil: what is not there is gone
+	above func(path string) iter.Seq2[string, Outcome] // see planner
+	index indexed                                      // nil: what is not there is gone
 	retry RetryOptions
+}
+
+// led tells whether a directory waits for one above it, see turning.
+func (v view) led(dir string) bool {
+	if v.above != nil {
+		for _, why := range v.above(dir) {
+			if why.ID == "" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // fate is what becomes of a directory of the index.
@@ -65,6 +79,13 @@ func (v view) judge(dir string) (fate, Outcome, error) {
 	seen := v.look(dir)
 	if seen.Presence == Unknown {
 		return fateLate, sourceOutcome(seen.Err), nil
+	}
+	if v.above != nil {
+		for _, why := range v.above(dir) {
+			if why.ID != "" {
+				return fateLate, why, nil
+			}
+		}
 	}
 	live := false
 	var rec journal.Record

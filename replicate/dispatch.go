@@ -124,7 +124,7 @@ func (d *Dispatcher) retryFlights() int {
 func (d *Dispatcher) plan(l *look, items iter.Seq[*Item], files int, now time.Time, retry bool) *Batch {
 	p := planner{
 		limits:   limits{files: files, covered: d.maxCovered, bytes: d.o.BatchBytes, big: d.o.BigFile},
-		noDelete: d.o.Delete == DeleteNone, look: l.at, siblings: d.o.Tree.Siblings, excluded: d.o.Excluded,
+		noDelete: d.o.Delete == DeleteNone, look: l.at, siblings: d.o.Tree.Siblings, excluded: d.o.Excluded, above: d.above,
 	}
 	if t, ok := d.o.Tree.(indexed); ok {
 		p.live = func(path string) bool {
@@ -173,6 +173,7 @@ func (d *Dispatcher) start(ctx context.Context, b *Batch, now time.Time) {
 	d.locks.AddAll(b.Locks)
 	d.tidy.started(b)
 	d.flights[b.ID] = b
+	d.turning.started(b)
 	if d.lookout != nil {
 		d.lookout.batch(b)
 	}

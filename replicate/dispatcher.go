@@ -53,6 +53,7 @@ type Dispatcher struct {
 	probe   probing
 	full    *fullSync // nil when none is needed
 	flights map[uint64]*Batch
+	turning turning
 	reports chan report
 	update  changes
 	commits chan error
@@ -94,7 +95,7 @@ func New(o Options) (*Dispatcher, error) {
 	d := &Dispatcher{
 		o: o, log: o.Logger.With("source", o.Source, "remote", o.Name), tr: o.transport,
 		calls: make(chan func()), started: make(chan struct{}), stopped: make(chan struct{}), ending: make(chan struct{}), drain: make(chan struct{}),
-		flights: map[uint64]*Batch{}, reports: make(chan report, o.Workers), commits: make(chan error, 1),
+		flights: map[uint64]*Batch{}, turning: turning{}, reports: make(chan report, o.Workers), commits: make(chan error, 1),
 		queue: newQueue(), guard: newGuard(o.MaxDelete), maxFiles: o.BatchFiles, maxRetry: o.BatchFiles, maxCovered: o.BatchFiles,
 	}
 	if d.tr == nil {

@@ -148,7 +148,7 @@ func (d *Dispatcher) sourceHeld() bool { return d.o.Held != nil && d.o.Held() }
 
 func (d *Dispatcher) view(l *look) view {
 	index, _ := d.o.Tree.(indexed)
-	return view{look: l.at, index: index, retry: d.o.Retry}
+	return view{look: l.at, above: d.above, index: index, retry: d.o.Retry}
 }
 
 // nextChunk returns the next batch of the full sync, if there is one that may

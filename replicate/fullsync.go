@@ -111,7 +111,7 @@ func (f *fullSync) next(v view, held *Locks, now time.Time) (*Batch, error) {
 		for i, dir := range c.dirs {
 			locks[i] = Lock{ScopeLevel, dir}
 		}
-		if held.ConflictsAny(locks) {
+		if held.ConflictsAny(locks) || slices.ContainsFunc(c.dirs, v.led) {
 			continue
 		}
 		j, err := v.judgeAll(c.dirs)

@@ -57,6 +57,7 @@ type Batch struct {
 	Parents   []string // directories listed only to be stamped
 	Restamp   []string // directories the run may leave with a wrong mtime: stamp them afterwards
 	Items     []*Item  // what success acknowledges
+	turning   []string // directories among them, see turning
 	Bytes     int64    // of the regular files
 	Locks     []Lock
 	Started   time.Time

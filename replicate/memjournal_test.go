@@ -124,6 +124,8 @@ func (j *memJournal) scan(tb testing.TB, baseline bool) uint64 {
 		var flags journal.Flag
 		if s := now[p]; ok && s.Type == journal.File && old.Size == s.Size && old.Mtime == s.Mtime {
 			flags = journal.FlagChecksum
+		} else if ok && s.Type == journal.Dir && old.Type != s.Type {
+			flags = journal.FlagTurned
 		}
 		if !baseline {
 			j.appendLocked(p, journal.OpChange, flags, 0)

@@ -12,6 +12,7 @@ import (
 func (d *Dispatcher) settle(rep report, now time.Time) {
 	b := rep.batch
 	delete(d.flights, b.ID)
+	d.turning.ended(b)
 	d.locks.RemoveAll(b.Locks)
 	if b.tidy {
 		d.logBatch(rep)
