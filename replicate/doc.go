@@ -33,6 +33,9 @@
 //   - An item that the tree contradicts (a changed path is gone, a removed one
 //     is there) waits until the index agrees with the tree. Acknowledged
 //     earlier, it would be forgotten if the path turned back unobserved.
+//   - Nothing below a directory is sent or removed before the directory, where the
+//     remote may have something else in its place: a symbolic link there would
+//     lead the receiver elsewhere. See turning.
 //   - The source root is opened, compared with the identity the journal knows,
 //     and handed to rsync as a directory handle, so that a root that is
 //     unmounted in between is never read as an empty tree.
