@@ -43,7 +43,7 @@ func (c *chunk) fail(out Outcome, r RetryOptions, now time.Time) {
 // view is what a full sync is planned by.
 type view struct {
 	look  func(path string) Seen
-	above func(path string) iter.Seq2[string, Outcome] // see planner
+	above func(path string) iter.Seq2[string, Outcome] // see planner; nil for other goroutines than Run's
 	index indexed                                      // nil: what is not there is gone
 	retry RetryOptions
 }

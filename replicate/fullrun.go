@@ -148,7 +148,7 @@ func (d *Dispatcher) sourceHeld() bool { return d.o.Held != nil && d.o.Held() }
 
 func (d *Dispatcher) view(l *look) view {
 	index, _ := d.o.Tree.(indexed)
-	return view{look: l.at, above: d.above, index: index, retry: d.o.Retry}
+	return view{look: l.at, index: index, retry: d.o.Retry}
 }
 
 // nextChunk returns the next batch of the full sync, if there is one that may
@@ -180,7 +180,9 @@ func (d *Dispatcher) nextChunk(l *look, now time.Time) (*Batch, error) {
 		// Each run may delete all that is left of the allowance.
 		return nil, nil
 	}
-	b, err := f.step(d.o.Tree, d.view(l), d.o.Excluded, &d.locks, now)
+	v := d.view(l)
+	v.above = d.above // only the goroutine of Run may ask
+	b, err := f.step(d.o.Tree, v, d.o.Excluded, &d.locks, now)
 	if err != nil {
 		return nil, d.indexFailed(err)
 	}
