@@ -238,3 +238,45 @@ func TestDueOrder(t *testing.T) {
 		}
 	})
 }
+
+// TestLookAheadOfItsEvents: a name is looked at when it was replaced already,
+// and the event that says so comes afterwards.
+func TestLookAheadOfItsEvents(t *testing.T) {
+	const ms = time.Millisecond
+	for name, c := range map[string]struct {
+		before, after []hint
+		gap           time.Duration
+		want          bool
+	}{
+		"made and written, replaced": {[]hint{hintMade, hintWrite}, []hint{hintMade}, 5 * ms, true},
+		"made, written and replaced": {[]hint{hintMade}, []hint{hintWrite, hintMade}, 5 * ms, true},
+		"made and written, removed":  {[]hint{hintMade, hintWrite}, []hint{hintGone}, 5 * ms, true},
+		"all before":                 {[]hint{hintMade, hintWrite, hintMade}, []hint{hintAttr}, 5 * ms, false},
+		"only written":               {[]hint{hintWrite}, []hint{hintMade}, 5 * ms, false},
+		"long after":                 {[]hint{hintMade, hintWrite}, []hint{hintMade}, lateEvent + 10*ms, false},
+	} {
+		for _, scanned := range []bool{false, true} {
+			c2 := newCoalescer(ms, 10*ms)
+			now := 10 * ms
+			if scanned {
+				c2.schedule(c2.touch(itemKey{"d", true}, 0, now, 1))
+			}
+			for _, h := range c.before {
+				c2.add("d/k", h, now, 1)
+			}
+			now += 5 * ms
+			if list, _ := c2.pop(now, 10); len(list) != 1 || list[0].scan != scanned {
+				t.Fatalf("%s: %+v", name, list)
+			}
+			now += c.gap
+			for _, h := range c.after {
+				c2.add("d/k", h, now, 2)
+			}
+			now += 20 * ms
+			list, _ := c2.pop(now, 10)
+			if len(list) != 1 || list[0].hints.has(hintOver) != c.want {
+				t.Errorf("%s, scanned %v: %+v", name, scanned, list)
+			}
+		}
+	}
+}

@@ -28,9 +28,12 @@ func (t *Tree) takeEvents() error {
 		// fsnotify drops the watch of a directory that was moved, and passes on
 		// what the kernel says when it was removed meanwhile. A failed read is
 		// not a bare errno.
-		if err != error(unix.EINVAL) {
-			t.troubled("", "inotify", err)
+		if err == error(unix.EINVAL) {
+			t.log.Debug("a watch was gone before it was dropped", "source", t.abs)
+			t.goneWatches++
+			continue
 		}
+		t.troubled("", "inotify", err)
 	}
 	for i := range in.list {
 		t.ingest(&in.list[i])

@@ -122,7 +122,9 @@ type Tree struct {
 	nextRound time.Duration
 	isReady   bool
 	trouble   troubles
-	noCookies bool // the fence directory is not watched: each fence scans the whole tree
+	// goneWatches counts watches that were gone before fsnotify dropped them.
+	goneWatches uint64
+	noCookies   bool // the fence directory is not watched: each fence scans the whole tree
 
 	mu       sync.Mutex // guards the following
 	requests requests
