@@ -28,14 +28,15 @@ demo: setup build
 
 # The whole suite; real rsync daemons and ssh servers on loopback ports. What
 # watches trees runs one package at a time: some of these tests lower kernel
-# limits that all processes share. The tests of the program wait a lot.
+# limits that all processes share. The tests of the program wait a lot. What is
+# built by a test is not seen by the cache of results, hence -count=1.
 WATCHING := /(watch|bench/(crash|lab))$$
 PROGRAM  := /cmd(/|$$)
 test: setup
 	go build $(if $(RACE),-race) ./...
 	go test $(TESTFLAGS) -timeout 40m $$(go list ./... | grep -Ev '$(WATCHING)|$(PROGRAM)')
-	go test $(TESTFLAGS) -p 1 -timeout 40m $$(go list ./... | grep -E '$(WATCHING)')
-	go test $(TESTFLAGS) -p 1 -parallel 4 -timeout 40m $$(go list ./... | grep -E '$(PROGRAM)')
+	go test $(TESTFLAGS) -count=1 -p 1 -timeout 40m $$(go list ./... | grep -E '$(WATCHING)')
+	go test $(TESTFLAGS) -count=1 -p 1 -parallel 4 -timeout 40m $$(go list ./... | grep -E '$(PROGRAM)')
 
 # gorsyncd as the crash harness needs it: it can be told where to kill itself.
 failpoints:
