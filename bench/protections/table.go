@@ -109,7 +109,7 @@ var table = []protection{
 
 // notes say where a point is met by half only.
 var notes = []string{
-	"2: the bug itself is Badger's. It is noticed when the journal is opened next; then every remote gets a full sync.",
+	"2: the bug itself is Badger's. It is noticed at once or when the journal is opened next; then every remote gets a full sync.",
 	"11: no rsync 3.4.3 can be had here. The test runs the 3.2.7 of Debian 12's archive, to which the same check was added.",
 	"13: the goroutine reads both channels, which is enough as long as it calls nothing of fsnotify.",
 	"14: no scan runs by itself on a local file system that reports events: what was written through mmap or a hard link outside of the tree arrives after the next start, overflow or rescan.",
