@@ -49,6 +49,9 @@ func (j *Journal) compactor() {
 		if old != nil && j.confirm(old) {
 			old = nil
 		}
+		if j.Err() != nil {
+			return // nothing is written any more
+		}
 		waiting = waiting || old != nil
 	}
 }

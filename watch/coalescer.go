@@ -32,8 +32,6 @@ const (
 	hotBase    = time.Second
 	hotMax     = 30 * time.Second
 	hotQuiet   = 500 * time.Millisecond
-	lateEvent  = 250 * time.Millisecond // an event may come so long after a look that saw what it tells of
-	maxToldOf  = 4096                   // names of a scanned directory that are remembered for it
 )
 
 // due is a path to look at, or a directory to scan.
@@ -69,6 +67,7 @@ type coalescer struct {
 	scans   int // pending directories to scan
 	hiding  int // pending items that may hide a write, see hint.hides
 	touched int
+	told    int  // names remembered of directories that were scanned lately, see told
 	all     bool // scan the whole tree
 }
 
@@ -92,13 +91,7 @@ type item struct {
 	anyTouched  bool
 	hides       bool
 	index       int
-
-	// told is what events said lately, also before the last look: what replaced
-	// the name may have been there when it was looked at, and its event not yet.
-	told hint
-	// toldOf is the same of the names in a scanned directory, toldAny of all.
-	toldOf  map[uint64]hint
-	toldAny bool
+	told
 }
 
 func newCoalescer(settle, settleMax time.Duration) *coalescer {
@@ -111,7 +104,7 @@ func newCoalescer(settle, settleMax time.Duration) *coalescer {
 func (c *coalescer) reset() {
 	c.items = map[itemKey]*item{}
 	c.perDir = map[string]int{}
-	c.queue, c.pending, c.scans, c.hiding, c.touched, c.all = nil, 0, 0, 0, 0, false
+	c.queue, c.pending, c.scans, c.hiding, c.touched, c.told, c.all = nil, 0, 0, 0, 0, 0, false
 }
 
 func dirOf(path string) string { return path[:max(strings.LastIndexByte(path, '/'), 0)] }
@@ -171,44 +164,17 @@ func (c *coalescer) touch(key itemKey, h hint, now time.Duration, wall int64) *i
 		it.first = now
 		it.hints = 0
 		it.wall = 0
-		if !it.toldLately(now) {
-			it.told, it.toldOf, it.toldAny = 0, nil, false
-		}
-		it.told = (it.told | c.toldOfName(it, now)) &^ hintOver
+		c.recall(it, now)
 		c.count(it, 1)
 	}
-	it.told = it.told.then(h)
-	it.hints = it.hints.then(h) | it.told&hintOver
+	it.said = it.said.then(h)
+	it.hints = it.hints.then(h) | it.said&hintOver
 	it.last = now
 	it.wall = max(it.wall, wall)
 	if !it.scan && it.hints.hides() {
 		c.hide(it)
 	}
 	return it
-}
-
-// toldLately says whether the last look may have been ahead of its events.
-func (it *item) toldLately(now time.Duration) bool {
-	return it.looked > 0 && now <= it.looked+lateEvent
-}
-
-// toldOfName is what events said of a path before its directory was scanned.
-func (c *coalescer) toldOfName(it *item, now time.Duration) hint {
-	if it.scan || it.path == "" {
-		return 0
-	}
-	d := c.items[itemKey{dirOf(it.path), true}]
-	if d == nil || !d.toldLately(now) {
-		return 0
-	}
-	return d.toldBefore(baseOf(it.path))
-}
-
-func (it *item) toldBefore(name string) hint {
-	if it.toldAny {
-		return hintMade | hintWrite
-	}
-	return it.toldOf[nameHash(name)] &^ hintOver
 }
 
 func (c *coalescer) hide(it *item) {
@@ -276,7 +242,7 @@ func (c *coalescer) absorb(d *item, path string, h hint, now time.Duration, wall
 				d.touched = map[uint64]hint{}
 			}
 			before, name := len(d.touched), nameHash(baseOf(path))
-			d.touched[name] = d.touched[name].then(h) | (d.toldBefore(baseOf(path))|d.touched[name]).then(h)&hintOver
+			d.touched[name] = d.touched[name].then(h) | (d.before(name)|d.touched[name]).then(h)&hintOver
 			if d.touched[name].hides() {
 				c.hide(d)
 			}
@@ -306,6 +272,7 @@ func (c *coalescer) collapse(which func(dir string) bool, now time.Duration) {
 }
 
 func (c *coalescer) drop(it *item) {
+	c.forget(it)
 	heap.Remove(&c.queue, it.index)
 	delete(c.items, it.itemKey)
 }
@@ -361,13 +328,7 @@ func (c *coalescer) pop(now time.Duration, limit int) (list []due, everything bo
 func (c *coalescer) done(it *item, now time.Duration) {
 	c.count(it, -1)
 	c.touched -= len(it.touched)
-	if it.scan {
-		it.toldAny = it.anyTouched || len(it.touched) > maxToldOf
-		it.toldOf = nil
-		if !it.toldAny {
-			it.toldOf = it.touched
-		}
-	}
+	c.remember(it)
 	it.touched, it.anyTouched = nil, false
 	it.pending, it.urgent = false, false
 	it.looks++

@@ -280,3 +280,30 @@ func TestLookAheadOfItsEvents(t *testing.T) {
 		}
 	}
 }
+
+// TestToldIsBounded: what is remembered of scanned directories is, and past that
+// any name may have been made and written.
+func TestToldIsBounded(t *testing.T) {
+	c, now := newCoalescer(time.Millisecond, time.Millisecond), time.Second
+	for i := range 3 * maxTold / 1000 {
+		dir := fmt.Sprint("d", i)
+		c.schedule(c.touch(itemKey{dir, true}, 0, now, 1))
+		for k := range 1000 {
+			c.add(fmt.Sprint(dir, "/", k), hintMade, now, 1)
+		}
+		c.pop(now+2*time.Millisecond, 10)
+		if c.told > maxTold {
+			t.Fatalf("%d names are remembered", c.told)
+		}
+	}
+	last := fmt.Sprint("d", 3*maxTold/1000-1)
+	c.add(last+"/k", hintGone, now+3*time.Millisecond, 2)
+	if it := c.items[itemKey{path: last + "/k"}]; !it.hints.has(hintOver) {
+		t.Errorf("a name that is not remembered: %+v", it.hints)
+	}
+	c.pop(now+time.Hour, 10)
+	c.pop(now+time.Hour, 10)
+	if c.told != 0 {
+		t.Errorf("%d names are remembered for ever", c.told)
+	}
+}
