@@ -31,6 +31,9 @@ type fakeRun struct {
 	retry bool
 }
 
+func (f *fakeTransport) Keep(*Batch) {}
+func (f *fakeTransport) Rest()       {}
+
 func (f *fakeTransport) Run(ctx context.Context, b *Batch, mode Mode) Result {
 	f.mu.Lock()
 	f.runs = append(f.runs, fakeRun{time.Now(), mode, b.Kind(), slices.Clone(b.Paths), b.Retry})

@@ -172,7 +172,7 @@ func expectFailure(t *testing.T, g *rig, id string, class Class) {
 		t.Fatal(err)
 	}
 	b := &Batch{Lane: LaneList, Paths: []string{"d/f", "d/gone"}, Parents: []string{"d"}, Removes: true}
-	res := (&rsyncTransport{o: &g.o}).Run(context.Background(), b, Send)
+	res := newRsyncTransport(&g.o).Run(context.Background(), b, Send)
 	if res.Outcome.ID != id || res.Outcome.Class != class {
 		t.Errorf("exit %d %q → %+v, want %s %s", res.Exit, res.Stderr, res.Outcome, id, class)
 	}

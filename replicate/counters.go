@@ -64,7 +64,7 @@ func (d *Dispatcher) logBatch(rep report) {
 	b, r := rep.batch, rep.res
 	d.log.Debug("batch", "batch", b.ID, "kind", b.Kind(), "retry", b.Retry, "paths", len(b.Paths), "bytes", b.Bytes,
 		"rsync_exit", r.Exit, "error_id", r.Outcome.ID, "message", r.Outcome.Message, "wire_bytes", r.Sent+r.Received,
-		"verified", rep.verify != nil, "duration_seconds", r.Duration.Seconds(), "stderr", r.Stderr, "items", b.brief())
+		"verified", rep.verify != nil, "warm", r.Warm, "duration_seconds", r.Duration.Seconds(), "stderr", r.Stderr, "items", b.brief())
 }
 
 // briefItems is how many items of a batch the debug log names.

@@ -169,6 +169,9 @@ func (d *Dispatcher) loop(ctx, work, keep context.Context) error {
 			return err
 		}
 		d.commit(keep)
+		if d.resting() {
+			d.tr.Rest()
+		}
 		d.answerWaiters()
 		if d.draining.Load() && d.busy() == 0 {
 			return nil
@@ -206,6 +209,14 @@ func (d *Dispatcher) loop(ctx, work, keep context.Context) error {
 func (d *Dispatcher) reported(rep report, now time.Time) {
 	d.found(rep.res.place)
 	d.settle(rep, now)
+	if rep.res.Outcome.Class == ClassOK && !d.resting() {
+		d.tr.Keep(rep.batch)
+	}
+}
+
+// resting tells whether no batch may start until something happens from outside.
+func (d *Dispatcher) resting() bool {
+	return d.draining.Load() || d.state.Paused || d.state.Held != "" || d.breaker.open()
 }
 
 // finish waits for what is under way and writes down what it came to. A journal

@@ -66,7 +66,7 @@ func (s *stopped) Run(ctx context.Context, b *Batch, m Mode) Result {
 func (g *rig) stopAtFirst() *stopped {
 	ro := g.o
 	ro.setDefaults()
-	s := &stopped{transport: &rsyncTransport{o: &ro}, hit: make(chan struct{}), on: make(chan struct{})}
+	s := &stopped{transport: newRsyncTransport(&ro), hit: make(chan struct{}), on: make(chan struct{})}
 	g.o.transport = s
 	return s
 }

@@ -158,6 +158,7 @@ type RsyncOptions struct {
 	// error says why not. nil leaves that to rsync.
 	CheckPassword func(path string) error
 	Umask         int // of rsync; 0 for that of this process
+	Warm          int // processes that are kept connected for small changes while a remote is active
 	SSH           SSHOptions
 }
 

@@ -51,7 +51,7 @@ func TestOddNamesInOutput(t *testing.T) {
 		write(t, g.src, map[string]string{n: "x"})
 		b.Paths = append(b.Paths, n)
 	}
-	res := (&rsyncTransport{o: &g.o}).Run(context.Background(), b, Verify)
+	res := newRsyncTransport(&g.o).Run(context.Background(), b, Verify)
 	got := map[string]bool{}
 	for _, c := range res.Changes {
 		got[c.Path] = true
@@ -72,7 +72,7 @@ func TestTotals(t *testing.T) {
 	write(t, g.src, map[string]string{"d/f": strings.Repeat("x", 5000), "d/g": "1"})
 	write(t, g.dst, map[string]string{"d/old": "x"})
 	b := &Batch{Lane: LaneList, Paths: []string{"d/f", "d/g", "d/old"}, Parents: []string{"d"}, Removes: true}
-	res := (&rsyncTransport{o: &g.o}).Run(context.Background(), b, Send)
+	res := newRsyncTransport(&g.o).Run(context.Background(), b, Send)
 	if res.Outcome.Class != ClassOK || res.Files != 2 || res.Deleted != 1 || res.Sent < 5000 || res.Sent > 6000 || res.Received <= 0 {
 		t.Errorf("%+v", res)
 	}
@@ -134,7 +134,7 @@ func TestRemoteShellWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
-	(&rsyncTransport{o: &g.o}).Run(context.Background(), &Batch{Lane: LaneRoot, Paths: []string{""}}, Send)
+	newRsyncTransport(&g.o).Run(context.Background(), &Batch{Lane: LaneRoot, Paths: []string{""}}, Send)
 	raw, err := os.ReadFile(out)
 	if err != nil {
 		t.Fatal(err)

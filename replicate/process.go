@@ -32,7 +32,10 @@ type process struct {
 	dest   *os.File // directory of a local target, if walled
 	walled bool     // no symbolic link below root and dest is followed; see wallIn
 	umask  int      // 0 for ours
+	place  string   // of dest, "" for none
 	stdin  []byte
+	feed   *os.File        // read end of a pipe that stdin comes from later, or nil; closed once the child has it
+	begun  <-chan struct{} // with feed: closed when it came
 	stdout io.Writer
 	extra  *os.File      // file descriptor 3, if any
 	stall  time.Duration // ended when it reads and writes nothing for so long; 0 for never
@@ -93,9 +96,11 @@ func (p process) start(ctx context.Context, stderr io.Writer) exited {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd := exec.Command(p.argv[0], p.argv[1:]...)
-	list, err := listFile(p.stdin)
-	if err != nil {
-		return exited{err: err, code: 127}
+	list, err := p.feed, error(nil)
+	if list == nil {
+		if list, err = listFile(p.stdin); err != nil {
+			return exited{err: err, code: 127}
+		}
 	}
 	defer list.Close()
 	cmd.Env, cmd.Stdin = p.env, list
@@ -127,9 +132,12 @@ func (p process) start(ctx context.Context, stderr io.Writer) exited {
 		return exited{err: err, code: 127}
 	}
 	failpoint.Hit("replicate.rsync.started")
+	if p.feed != nil {
+		p.feed.Close() // or nobody would notice that the child has ended
+	}
 	watched, release := endStalled(ctx, cmd.Process.Pid, p.stall)
 	stop := killOnDone(watched, cmd.Process.Pid)
-	unstick := endStuck(cmd.Process.Pid)
+	unstick := endStuck(cmd.Process.Pid, p.begun)
 	err = cmd.Wait()
 	failpoint.Hit("replicate.rsync.exited")
 	e := exited{stuck: unstick(), canceled: stop()}

@@ -41,6 +41,7 @@ func newRig(tb testing.TB, opts ...func(*rig)) *rig {
 	g.r = newMemRemote(0)
 	g.o = Options{Source: "s", Name: "r", Root: g.src, Feed: g.j, Tree: g.j, Store: g.r,
 		Retry: RetryOptions{Initial: 20 * time.Millisecond, Max: 200 * time.Millisecond}, Workers: 3}
+	g.o.Rsync.Warm = 1
 	g.to(g.dst)
 	if os.Getenv("REPLICATE_LOG") != "" {
 		g.o.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -66,7 +67,7 @@ func (g *rig) start() *rig {
 	if o.transport == nil {
 		ro := o
 		ro.setDefaults()
-		g.rec = &recorder{transport: &rsyncTransport{o: &ro}, tb: g.tb}
+		g.rec = &recorder{transport: newRsyncTransport(&ro), tb: g.tb}
 		o.transport = g.rec
 	}
 	d, err := New(o)

@@ -20,7 +20,11 @@ import (
 // started has ended, also when ctx ends.
 type transport interface {
 	Run(ctx context.Context, b *Batch, mode Mode) Result
-	// Close gives up what is kept between runs.
+	// Keep prepares for another batch like one that has arrived.
+	Keep(b *Batch)
+	// Rest gives up what Keep has prepared.
+	Rest()
+	// Close gives up all that is kept between runs.
 	Close()
 }
 
@@ -41,54 +45,47 @@ type Result struct {
 	// RootDirty says that something directly below the root was made, replaced
 	// or removed, which changes the root's mtime.
 	RootDirty bool
+	Warm      bool   // a spare carried it
 	place     string // where a local target is, see placeOf; "" for others
+	// cut are the exit and stderr of runs that a further one has made up for: they
+	// may have left something behind.
+	cut []Result
 }
 
 // rsyncTransport runs one rsync per batch.
 type rsyncTransport struct {
-	o     *Options
-	alone alone
-	wall  wall
+	o      *Options
+	alone  alone
+	wall   wall
+	spares *spares
 }
 
 func newRsyncTransport(o *Options) *rsyncTransport {
-	return &rsyncTransport{o: o, alone: alone{path: o.RunLock, far: o.Target.Kind != Local}}
+	t := &rsyncTransport{o: o, alone: alone{path: o.RunLock, far: o.Target.Kind != Local}}
+	t.spares = newSpares(t)
+	return t
 }
+
+func (t *rsyncTransport) Keep(b *Batch) { t.spares.keep(b) }
+func (t *rsyncTransport) Rest()         { t.spares.rest() }
 
 var _ transport = (*rsyncTransport)(nil)
 
 func (t *rsyncTransport) Run(ctx context.Context, b *Batch, mode Mode) Result {
 	begin := time.Now()
-	lock, refused := t.alone.enter(ctx)
+	p := process{umask: t.o.Rsync.Umask, stall: stallTimeouts * t.o.Rsync.Timeout, env: rsyncEnv()}
+	place, leave, refused := t.enter(ctx, b, &p)
 	if refused.Class != "" {
 		return Result{Exit: -1, Outcome: refused}
 	}
-	root, err := t.openRoot()
-	if err != nil {
-		return Result{Exit: -1, Outcome: sourceGone(err)}
-	}
-	defer root.Close()
-	if refused := t.checkPassword(); refused.ID != "" {
-		return Result{Exit: -1, Outcome: refused}
-	}
-	at, place, refused := t.enterLocal(b.place)
-	if refused.ID != "" {
-		return Result{Exit: -1, Outcome: refused}
-	}
-	if at != nil {
-		defer at.Close()
-	}
+	defer leave()
 	res := Result{place: place}
 	runs, err := t.invocations(b)
 	if err != nil {
 		return Result{Exit: -1, Outcome: sourceGone(err)}
 	}
 	for _, in := range runs {
-		// The handle, not the path: whatever happens to the path now, rsync
-		// reads the directory that was checked.
-		if !t.invoke(ctx, b, mode, in, process{
-			root: root, dest: at, lock: lock, umask: t.o.Rsync.Umask, stall: stallTimeouts * t.o.Rsync.Timeout,
-		}, &res) {
+		if !t.invoke(ctx, b, mode, in, p, &res) {
 			break
 		}
 	}
@@ -96,9 +93,70 @@ func (t *rsyncTransport) Run(ctx context.Context, b *Batch, mode Mode) Result {
 	return res
 }
 
+// enter opens and checks what a run needs, the place of a local target included,
+// and puts it into p. leave gives it up.
+func (t *rsyncTransport) enter(ctx context.Context, b *Batch, p *process) (place string, leave func(), refused Outcome) {
+	if p.lock, refused = t.alone.enter(ctx); refused.Class != "" {
+		return "", nil, refused
+	}
+	// The handle, not the path: whatever happens to the path now, rsync reads
+	// the directory that was checked.
+	root, err := t.openRoot()
+	if err != nil {
+		return "", nil, sourceGone(err)
+	}
+	if refused = t.checkPassword(); refused.ID == "" {
+		p.dest, place, refused = t.enterLocal(b.place)
+	}
+	if refused.ID != "" {
+		root.Close()
+		return "", nil, refused
+	}
+	p.root = root
+	p.place = place
+	return place, func() {
+		root.Close()
+		if p.dest != nil {
+			p.dest.Close()
+		}
+	}, Outcome{}
+}
+
 // invoke runs one rsync and adds what came of it to res. It tells whether
-// another may follow.
+// another may follow. What fails because of a spare, or because spares take up
+// the room that the remote has, is done once more without any. The far side of
+// a connection that was cut gets a moment then to notice it: two runs at once
+// on one path would leave the older state.
 func (t *rsyncTransport) invoke(ctx context.Context, b *Batch, mode Mode, in invocation, p process, res *Result) bool {
+	before := *res
+	out, sp := t.attempt(ctx, b, mode, in, p, t.mayUseSpare(b, mode, &in), res)
+	switch {
+	case sp != nil && out.mayBeStale():
+		t.spares.stale(sp)
+		before.cut = append(before.cut, Result{Exit: sp.exit.code, Stderr: sp.exit.stderr})
+	case out.ID == "E-BUSY" && t.spares.makeRoom(ctx):
+	default:
+		return out.Class == ClassOK || out.Class == ClassEntry
+	}
+	*res = before
+	sleep(ctx, farEnd)
+	out, _ = t.attempt(ctx, b, mode, in, p, false, res)
+	return out.Class == ClassOK || out.Class == ClassEntry
+}
+
+// mayUseSpare tells whether an invocation is one that spares are kept for.
+func (t *rsyncTransport) mayUseSpare(b *Batch, mode Mode, in *invocation) bool {
+	_, ok := b.spareKind()
+	return ok && mode == Send && in.removal == nil
+}
+
+// mayBeStale tells whether the outcome of a spare may be that of its waiting.
+func (o Outcome) mayBeStale() bool {
+	return o.Class == ClassTransient && o.ID != "E-NOSPACE" && o.ID != "E-SOURCE" || o.Class == ClassConfig
+}
+
+// attempt is one process of invoke, a spare if one may be used and is there.
+func (t *rsyncTransport) attempt(ctx context.Context, b *Batch, mode Mode, in invocation, p process, spareToo bool, res *Result) (Outcome, *spare) {
 	var sum totals
 	note := func(c Change) {
 		if b.each != nil {
@@ -125,8 +183,9 @@ func (t *rsyncTransport) invoke(ctx context.Context, b *Batch, mode Mode, in inv
 			sum.read(s)
 		}
 	}}
-	p.env, p.stdin = rsyncEnv(), in.list
-	e := t.runInside(ctx, b, p, in, mode)
+	p.stdin = in.list
+	e, sp := t.runInside(ctx, b, p, in, mode, spareToo)
+	res.Warm = res.Warm || sp != nil
 	res.Stderr += e.stderr
 	res.Sent, res.Received = res.Sent+sum.sent, res.Received+sum.received
 	res.Files, res.Deleted = res.Files+sum.files, res.Deleted+sum.deleted
@@ -138,22 +197,30 @@ func (t *rsyncTransport) invoke(ctx context.Context, b *Batch, mode Mode, in inv
 	if res.Outcome.Class == "" || out.Class != ClassOK && out.Class != ClassEntry || res.Outcome.Class == ClassOK {
 		res.Exit, res.Outcome = e.code, out
 	}
-	return out.Class == ClassOK || out.Class == ClassEntry
+	return out, sp
 }
 
 // runInside runs rsync such that nothing leads it out of the source.
-func (t *rsyncTransport) runInside(ctx context.Context, b *Batch, p process, in invocation, mode Mode) exited {
-	run := func() exited {
+func (t *rsyncTransport) runInside(ctx context.Context, b *Batch, p process, in invocation, mode Mode, spareToo bool) (exited, *spare) {
+	prepare := func() {
 		walled, args := t.wall.way(t.o, b, p.root)
 		p.walled, p.argv = walled, in.argv(t.o, mode, args)
-		return p.run(ctx)
 	}
-	e := run()
+	prepare()
+	if spareToo {
+		if sp := t.spares.take(&p, p.place); sp != nil {
+			if e, used := sp.use(ctx, &p); used {
+				return e, sp
+			}
+		}
+	}
+	e := p.run(ctx)
 	if errors.Is(e.err, errWall) {
 		t.wall.failed(t.o, e.err)
-		e = run()
+		prepare()
+		e = p.run(ctx)
 	}
-	return e
+	return e, nil
 }
 
 func (t *rsyncTransport) outcome(e exited, sum *totals) Outcome {
@@ -250,9 +317,11 @@ func isRoot(f *os.File, id journal.RootID) error {
 	return nil
 }
 
-// Close ends the shared ssh connection, which would stay for a minute.
+// Close ends spares and the shared ssh connection, which would stay for a
+// minute.
 func (t *rsyncTransport) Close() {
 	defer t.alone.leave()
+	t.spares.close()
 	if t.o.Target.Kind != Shell || t.o.controlPath() == "" {
 		return
 	}

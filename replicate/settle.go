@@ -26,6 +26,9 @@ func (d *Dispatcher) settle(rep report, now time.Time) {
 	d.stats.add(rep, now)
 	defer d.stampAgain(rep, now) // when what it carries is acknowledged
 	d.logBatch(rep)
+	for i := range rep.res.cut {
+		d.cutOff(b, &rep.res.cut[i])
+	}
 	d.phantoms(rep.unknown, now)
 	out := rep.res.Outcome
 	if rep.leadsNowhere() {

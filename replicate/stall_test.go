@@ -36,7 +36,7 @@ func TestFIFOInTheWay(t *testing.T) {
 		_ = syscall.Mkfifo(filepath.Join(g.src, "b"), 0o600)
 	}()
 	begin := time.Now()
-	res := (&rsyncTransport{o: &o}).Run(t.Context(), &Batch{Lane: LaneTop, Paths: []string{"a", "b"}}, Send)
+	res := newRsyncTransport(&o).Run(t.Context(), &Batch{Lane: LaneTop, Paths: []string{"a", "b"}}, Send)
 	if res.Outcome.ID != idChanged || res.Outcome.Class != ClassEntry || time.Since(begin) > 60*time.Second {
 		t.Errorf("%+v after %v", res, time.Since(begin))
 	}

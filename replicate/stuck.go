@@ -20,12 +20,20 @@ const fifoWait = "wait_for_partner"
 // since, it waits for a writer, past every --timeout. Opening the other end
 // would free it, and whoever else waits there. The returned function is called
 // when the leader has been waited for and tells whether it was ended. Where
-// the kernel does not say where a process waits nothing is found.
-func endStuck(pgid int) (stop func() bool) {
+// the kernel does not say where a process waits nothing is found. Nobody looks
+// before begun is closed, unless it is nil.
+func endStuck(pgid int, begun <-chan struct{}) (stop func() bool) {
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	ended := false
 	wg.Go(func() {
+		if begun != nil {
+			select {
+			case <-done:
+				return
+			case <-begun:
+			}
+		}
 		poll := time.NewTicker(stuckPoll)
 		defer poll.Stop()
 		for was := false; ; {

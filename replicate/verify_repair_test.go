@@ -38,7 +38,7 @@ func (g *gate) Run(ctx context.Context, b *Batch, mode Mode) Result {
 func (g *rig) gated() *gate {
 	ro := g.o
 	ro.setDefaults()
-	t := &gate{transport: &rsyncTransport{o: &ro}, open: make(chan struct{})}
+	t := &gate{transport: newRsyncTransport(&ro), open: make(chan struct{})}
 	g.o.transport = t
 	return t
 }

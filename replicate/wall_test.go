@@ -139,7 +139,7 @@ func TestNotLedOut(t *testing.T) {
 				}
 				o.setDefaults()
 				for kind, b := range batches {
-					tr := &rsyncTransport{o: &o}
+					tr := newRsyncTransport(&o)
 					tr.wall.err = way.err
 					res := tr.Run(t.Context(), b, Send)
 					if got := leaked(t, g.dst); got != way.leaks {
@@ -176,7 +176,7 @@ func TestNotLedAround(t *testing.T) {
 			}
 			o := g.o
 			o.setDefaults()
-			tr := &rsyncTransport{o: &o}
+			tr := newRsyncTransport(&o)
 			for name, b := range map[string]*Batch{
 				"list":    {Lane: LaneList, Paths: []string{"a/f"}},
 				"top":     {Lane: LaneTop, Paths: []string{"a/f"}},
@@ -231,7 +231,7 @@ func TestDeepIsReached(t *testing.T) {
 				}
 				o := g.o
 				o.setDefaults()
-				tr := &rsyncTransport{o: &o}
+				tr := newRsyncTransport(&o)
 				tr.wall.err = no
 				var paths []string
 				for i := range depth {
@@ -361,7 +361,7 @@ func TestSubmountsAreWalledIn(t *testing.T) {
 	o := g.o
 	o.Rsync.Path = unconfined(t)
 	o.setDefaults()
-	res := (&rsyncTransport{o: &o}).Run(t.Context(), &Batch{Lane: LaneList, Paths: []string{"sub/a/f", "sub/m"}}, Send)
+	res := newRsyncTransport(&o).Run(t.Context(), &Batch{Lane: LaneList, Paths: []string{"sub/a/f", "sub/m"}}, Send)
 	if b, err := os.ReadFile(filepath.Join(g.dst, "sub/m")); string(b) != "fine" || leaked(t, g.dst) {
 		t.Errorf("%q %v, leaked %v: %+v", b, err, leaked(t, g.dst), res)
 	}

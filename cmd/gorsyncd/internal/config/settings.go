@@ -8,6 +8,7 @@ type Settings struct {
 	PasswordFile string // "" for none; always "" unless the target is an rsync daemon
 	SSH          SSH
 	Workers      int // rsync processes at once, per remote
+	Warm         int // rsync processes kept connected while a remote is active
 	Batch        Batch
 	Settle       time.Duration // a path is sent this long after its last event…
 	SettleMax    time.Duration // …but at the latest this long after its first

@@ -49,7 +49,7 @@ func rsyncOptions(rc config.Remote, sshDir string, umask int) replicate.RsyncOpt
 		Path: rc.Rsync.Path, Args: config.Texts(rc.Rsync.Args),
 		Timeout: rc.Rsync.Timeout, ConnectTimeout: rc.Rsync.ConnectTimeout,
 		Compress: rc.Rsync.Compress, Fsync: rc.Fsync, BWLimit: rc.BWLimitArg(), PasswordFile: rc.PasswordFile,
-		CheckPassword: checkSecret, Umask: umask,
+		CheckPassword: checkSecret, Umask: umask, Warm: rc.Warm,
 		SSH: replicate.SSHOptions{
 			Port: rc.SSH.Port, IdentityFile: rc.SSH.IdentityFile, ConfigFile: rc.SSH.ConfigFile,
 			KnownHosts: rc.SSH.KnownHosts, Options: config.Texts(rc.SSH.Options),
