@@ -49,6 +49,10 @@
 //     retry that touches it. It cannot be wrong about a live tree then; what never
 //     comes to rest is left to its entries, and counted. A repair is retry records
 //     and a full sync, and so durable and under the removal guard.
+//   - The next rsync is connected before there is work for it: see spares. It is
+//     given its list as a whole or not at all, reads the tree only then, and sees
+//     what one started then would see; else it is not used. That it had become
+//     useless costs a run and is no failure.
 //   - The rsyncs of a process that was killed and those of the next never work
 //     side by side on one remote: see alone. What the far side of a connection
 //     does after it is cut is beyond our reach; it gets a moment.

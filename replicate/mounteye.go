@@ -12,11 +12,13 @@ import (
 type mountEye struct{ f *os.File }
 
 func openMountEye() (*mountEye, error) {
-	f, err := os.Open("/proc/self/mountinfo")
+	const path = "/proc/self/mountinfo"
+	// Not os.Open: the poller of the Go runtime would take the event.
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, err
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
-	return &mountEye{f}, nil
+	return &mountEye{os.NewFile(uintptr(fd), path)}, nil
 }
 
 // changed is true once after each change. What cannot be told has changed.

@@ -135,6 +135,8 @@ type recorder struct {
 	flying  map[uint64]*Batch
 	batches []Batch
 	most    int
+	warm    int // runs that a spare has carried
+	stale   int // runs that had to be made up for, because of a spare
 }
 
 func (r *recorder) Run(ctx context.Context, b *Batch, mode Mode) Result {
@@ -160,6 +162,10 @@ func (r *recorder) Run(ctx context.Context, b *Batch, mode Mode) Result {
 	res := r.transport.Run(ctx, b, mode)
 	r.mu.Lock()
 	delete(r.flying, b.ID)
+	if res.Warm {
+		r.warm++
+	}
+	r.stale += len(res.cut)
 	r.mu.Unlock()
 	return res
 }

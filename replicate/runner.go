@@ -130,9 +130,12 @@ func (t *rsyncTransport) enter(ctx context.Context, b *Batch, p *process) (place
 func (t *rsyncTransport) invoke(ctx context.Context, b *Batch, mode Mode, in invocation, p process, res *Result) bool {
 	before := *res
 	out, sp := t.attempt(ctx, b, mode, in, p, t.mayUseSpare(b, mode, &in), res)
+	stale := sp != nil && out.mayBeStale()
+	if sp != nil {
+		t.spares.proved(sp, !stale)
+	}
 	switch {
-	case sp != nil && out.mayBeStale():
-		t.spares.stale(sp)
+	case stale:
 		before.cut = append(before.cut, Result{Exit: sp.exit.code, Stderr: sp.exit.stderr})
 	case out.ID == "E-BUSY" && t.spares.makeRoom(ctx):
 	default:

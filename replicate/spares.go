@@ -23,8 +23,10 @@ const (
 	// spareActive is how long after the last change of a remote its spares are
 	// replaced when they are old.
 	spareActive = time.Minute
-	// spareOff is how long none are kept after a remote had no room for them.
-	spareOff = 10 * time.Minute
+	// spareOff is how long none are kept after a remote had no room for them, or
+	// has ended spareTries in a row.
+	spareOff   = 10 * time.Minute
+	spareTries = 4
 	// spareGrace is how long a spare may take to end by itself.
 	spareGrace = 500 * time.Millisecond
 )
@@ -44,6 +46,7 @@ type spares struct {
 	mu     sync.Mutex // guards the following
 	idle   []*spare   // oldest first, at most RsyncOptions.Warm
 	life   time.Duration
+	lost   int       // that the remote has ended, in a row
 	used   time.Time // when one was asked for last
 	off    time.Time // none are kept before
 	closed bool
@@ -163,7 +166,7 @@ func (s *spares) retire(sp *spare) {
 		return // in use
 	}
 	sp.end()
-	s.life = min(2*s.life, longestLife(s.t.o.Rsync.Timeout))
+	s.lost, s.life = 0, min(2*s.life, longestLife(s.t.o.Rsync.Timeout))
 	if now := time.Now(); now.Sub(s.used) < spareActive {
 		s.begin(sp.kind, sp.like, now)
 	}
@@ -184,8 +187,10 @@ func (s *spares) ended(sp *spare, err error) {
 // learn notes how long a connection lived that the remote ended, and that it has
 // no room for more. It needs mu.
 func (s *spares) learn(age time.Duration, full bool) {
-	if s.life = min(s.life, age/2); full || s.life < minSpareLife {
-		s.off, s.life = time.Now().Add(spareOff), longestLife(s.t.o.Rsync.Timeout)
+	s.lost++
+	s.life = max(min(s.life, age/2), minSpareLife)
+	if full || s.lost >= spareTries {
+		s.off, s.lost = time.Now().Add(spareOff), 0
 		s.t.o.Logger.Debug("no rsync is kept waiting for a while", "source", s.t.o.Source, "remote", s.t.o.Name, "full", full)
 	}
 }
@@ -212,11 +217,15 @@ func (s *spares) take(p *process, place string) *spare {
 	return nil
 }
 
-// stale notes that a spare was of no use.
-func (s *spares) stale(sp *spare) {
+// proved notes whether a spare was of use.
+func (s *spares) proved(sp *spare, use bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.learn(time.Since(sp.born), false)
+	if use {
+		s.lost = 0
+	} else {
+		s.learn(time.Since(sp.born), false)
+	}
 }
 
 // makeRoom ends all that wait, and returns true when there were any: a remote
