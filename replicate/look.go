@@ -41,7 +41,7 @@ type look struct {
 // newLook opens the root as a run of rsync does: one that is not the directory
 // that was indexed tells nothing about any path.
 func newLook(o *Options) (*look, error) {
-	f, err := newRsyncTransport(o).openRoot()
+	f, err := openRoot(o)
 	if err != nil {
 		return nil, err
 	}

@@ -101,7 +101,7 @@ func (t *rsyncTransport) enter(ctx context.Context, b *Batch, p *process) (place
 	}
 	// The handle, not the path: whatever happens to the path now, rsync reads
 	// the directory that was checked.
-	root, err := t.openRoot()
+	root, err := openRoot(t.o)
 	if err != nil {
 		return "", nil, sourceGone(err)
 	}
@@ -285,12 +285,12 @@ func (t *rsyncTransport) inTheWay(line string) (Change, bool) {
 }
 
 // openRoot opens the source root and compares it with what the journal knows.
-func (t *rsyncTransport) openRoot() (*os.File, error) {
-	f, err := os.OpenFile(t.o.Root, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+func openRoot(o *Options) (*os.File, error) {
+	f, err := os.OpenFile(o.Root, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, err
 	}
-	if r, ok := t.o.Tree.(rooted); ok {
+	if r, ok := o.Tree.(rooted); ok {
 		if id, known := r.Root(); known {
 			if err := isRoot(f, id); err != nil {
 				f.Close()

@@ -166,7 +166,7 @@ func (t *leftBehind) mayHold(b *Batch) {
 		}
 	}
 	t.addNames(b)
-	if b.chunk != nil {
+	if b.chunk != nil || b.whole {
 		for _, dir := range b.Paths {
 			t.addAll(dir)
 		}
