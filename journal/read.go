@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/dgraph-io/badger/v4"
 )
@@ -148,6 +149,51 @@ func (s *Source) Lookup(path string) (Record, bool, error) {
 		return Record{}, false, fmt.Errorf("look up %.200q in source %s: %w", path, s.name, err)
 	}
 	return r, ok, nil
+}
+
+// Unknown returns those of paths that the index takes for not existing, in order.
+// Many paths of few directories are looked up faster so than one by one.
+func (s *Source) Unknown(paths []string) ([]string, error) {
+	var out []string
+	for page := range slices.Chunk(paths, pageSize) {
+		above := map[string]standing{}
+		err := s.j.view(func(txn *badger.Txn) error {
+			for _, path := range page {
+				known, err := s.known(txn, path, above)
+				if err != nil {
+					return err
+				}
+				if !known {
+					out = append(out, path)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("look up paths in source %s: %w", s.name, err)
+		}
+	}
+	return out, nil
+}
+
+// known is trusted for one of many paths; above holds what was found of their
+// directories.
+func (s *Source) known(txn *badger.Txn, path string, above map[string]standing) (bool, error) {
+	r, known, err := lookup(s.j, txn, indexKey(s.name, path), decodeRecord)
+	if err != nil || !known {
+		return false, err
+	}
+	st := standing{live: true}
+	if path != "" {
+		dir, seen := parent(path), false
+		if st, seen = above[dir]; !seen {
+			if st, err = s.standing(txn, dir); err != nil {
+				return false, err
+			}
+			above[dir] = st
+		}
+	}
+	return st.trusts(r), nil
 }
 
 // Latest returns the newest entry of a path that is still present. It is

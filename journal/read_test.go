@@ -197,3 +197,26 @@ func TestHardLinks(t *testing.T) {
 	maintain(t, j)
 	equal(t, "swept", siblings(10), []string{"d/a"})
 }
+
+func TestUnknownAgreesWithLookup(t *testing.T) {
+	s := source(t, openTest(t))
+	record(t, s, dir("", 1), dir("a", 2), file("a/f", 3, 0), dir("a/b", 4), file("a/b/c", 5, 0), dir("gone", 6), file("gone/f", 7, 0),
+		gone("gone"), dir("back", 8), file("back/old", 9, 0))
+	record(t, s, gone("back"))
+	record(t, s, dir("back", 10)) // what was below it does not count until it is seen again
+	all := []string{"", "a", "a/f", "a/b", "a/b/c", "a/none", "gone", "gone/f", "back", "back/old", "never/was"}
+	var want []string
+	for _, p := range all {
+		if _, known, err := s.Lookup(p); err != nil {
+			t.Fatal(err)
+		} else if !known {
+			want = append(want, p)
+		}
+	}
+	got, err := s.Unknown(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "unknown", got, want)
+	equal(t, "unknown", got, []string{"a/none", "gone", "gone/f", "back/old", "never/was"})
+}

@@ -348,3 +348,13 @@ func (j *memJournal) Lookup(path string) (journal.Record, bool, error) {
 	s, ok := j.index[path]
 	return journal.Record{State: s, LastSeq: j.newest[path], Since: j.since[path]}, ok, nil
 }
+
+func (j *memJournal) Unknown(paths []string) ([]string, error) {
+	var out []string
+	for _, p := range paths {
+		if _, ok, _ := j.Lookup(p); !ok {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}

@@ -61,6 +61,8 @@ type rooted interface {
 // a full sync finds out what it sent and nobody journaled.
 type indexed interface {
 	Lookup(path string) (journal.Record, bool, error)
+	// Unknown returns those of paths that Lookup does not find.
+	Unknown(paths []string) ([]string, error)
 }
 
 var (

@@ -60,18 +60,11 @@ func unknown(t indexed, items []*Item, changes []Change) ([]string, error) {
 	for _, it := range items {
 		known[it.Path] = true
 	}
-	var out []string
+	var paths []string
 	for _, c := range changes {
-		if known[c.Path] {
-			continue
-		}
-		_, live, err := t.Lookup(c.Path)
-		if err != nil {
-			return nil, err
-		}
-		if !live {
-			out = append(out, c.Path)
+		if !known[c.Path] {
+			paths = append(paths, c.Path)
 		}
 	}
-	return out, nil
+	return t.Unknown(paths)
 }
