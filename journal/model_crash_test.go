@@ -173,7 +173,7 @@ func (m *machine) reconcile(t *rapid.T, name string, limit int) {
 	if f == nil {
 		return
 	}
-	dirs, err := m.s.Dirs(f.After, f.Begun, limit)
+	dirs, _, err := m.s.Dirs(f.After, f.Begun, Weight{uint64(limit), 1 << 30, 1 << 40})
 	if err != nil {
 		t.Fatal(err)
 	}

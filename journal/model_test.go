@@ -306,7 +306,7 @@ func (m *machine) converge(t *rapid.T) {
 	slices.SortFunc(want, func(a, b string) int {
 		return strings.Compare(strings.ReplaceAll(a, "/", "\x00"), strings.ReplaceAll(b, "/", "\x00"))
 	})
-	if got, err := m.s.Dirs("", false, 1<<20); err != nil || !slices.Equal(got, want) {
+	if got, _, err := m.s.Dirs("", false, Weight{1 << 20, 1 << 30, 1 << 40}); err != nil || !slices.Equal(got, want) {
 		t.Errorf("directories %q, want %q (%v)", got, want, err)
 	}
 	if err := m.j.Maintain(context.Background()); err != nil {

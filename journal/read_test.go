@@ -9,7 +9,7 @@ import (
 
 func dirs(t testing.TB, s *Source) []string {
 	t.Helper()
-	list, err := s.Dirs("", false, 1<<30)
+	list, _, err := s.Dirs("", false, Weight{1 << 30, 1 << 30, 1 << 40})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,10 +83,10 @@ func TestDirsInPages(t *testing.T) {
 		dir("t", 9), dir("t/u", 10), gone("t"), dir("v", 11), dir("v/w", 12), dir("v", 13), file("c/d/g", 14, 0))
 	want := []string{"", "a", "a/b", "a!", "c", "c/d", "v", "z"} // v/w is stale
 	equal(t, "dirs", dirs(t, s), want)
-	for limit := 1; limit < 4; limit++ {
+	for limit := uint64(1); limit < 4; limit++ {
 		var got []string
 		for after, begun := "", false; ; begun = true {
-			page, err := s.Dirs(after, begun, limit)
+			page, _, err := s.Dirs(after, begun, Weight{limit, 1 << 30, 1 << 40})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,13 +98,13 @@ func TestDirsInPages(t *testing.T) {
 		equal(t, fmt.Sprintf("pages of %d", limit), got, want)
 	}
 	for sub, n := range map[string]uint64{"": 8, "a": 2, "a/b": 1, "c": 2, "t": 0, "v": 1, "v/w": 0, "f": 0, "nope": 0} {
-		got, err := s.CountDirs(sub)
+		got, err := s.Weigh(sub, "", false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		equal(t, "count "+sub, got, n)
+		equal(t, "directories of "+sub, got.Dirs, n)
 	}
-	page, err := s.Dirs("b-never-there", true, 2)
+	page, _, err := s.Dirs("b-never-there", true, Weight{2, 1 << 30, 1 << 40})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,4 +219,44 @@ func TestUnknownAgreesWithLookup(t *testing.T) {
 	}
 	equal(t, "unknown", got, want)
 	equal(t, "unknown", got, []string{"a/none", "gone", "gone/f", "back/old", "never/was"})
+}
+
+func TestWeights(t *testing.T) {
+	s := source(t, openTest(t))
+	size := func(o Observation, n int64) Observation { o.State.Size = n; return o }
+	record(t, s, dir("", 1), dir("a", 2), size(file("a/f", 3, 0), 30), dir("a/s", 4), size(file("a/s/g", 5, 0), 500), size(file("a/z", 6, 0), 7),
+		dir("b", 8), size(file("b/h", 9, 0), 1000), dir("gone", 10), size(file("gone/x", 11, 0), 1), gone("gone"))
+	all, err := s.Weigh("", "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "all", all, Weight{4, 4, 1537})
+	behind, err := s.Weigh("", "a", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "behind a", behind, Weight{2, 4, 1537}) // its file comes behind it
+	sub, err := s.Weigh("a", "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "a", sub, Weight{2, 3, 537})
+	for _, c := range []struct {
+		limit Weight
+		want  []string
+		w     Weight
+	}{
+		{Weight{Dirs: 2, Files: 100, Bytes: 1 << 40}, []string{"", "a"}, Weight{2, 1, 30}},
+		{Weight{Dirs: 100, Files: 1, Bytes: 1 << 40}, []string{"", "a"}, Weight{2, 1, 30}},
+		{Weight{Dirs: 100, Files: 100, Bytes: 400}, []string{"", "a", "a/s"}, Weight{3, 3, 537}},
+		{Weight{}, []string{""}, Weight{Dirs: 1}},
+	} {
+		got, w, err := s.Dirs("", false, c.limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, fmt.Sprint(c.limit), got, c.want)
+		equal(t, fmt.Sprint(c.limit), w, c.w)
+	}
+	equal(t, "difference", Weight{1, 2, 3}.Sub(Weight{2, 1, 1}), Weight{0, 1, 2})
 }

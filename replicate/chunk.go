@@ -10,9 +10,10 @@ import (
 // chunk is a run of directories that one rsync reconciles.
 type chunk struct {
 	of      *fullSync
-	dirs    []string // those the index lists and the filter lets in
-	last    string   // the last directory it stands for
-	count   uint64   // how many it stands for
+	dirs    []string       // those the index lists and the filter lets in
+	last    string         // the last directory it stands for
+	count   uint64         // how many it stands for
+	weight  journal.Weight // about what is in them
 	running bool
 	done    bool
 	noSpace bool // it has found no space once
@@ -145,6 +146,7 @@ func (f *fullSync) split(c *chunk, ends func(i int, dir, next string) bool) {
 	last := pieces[len(pieces)-1]
 	last.last = c.last
 	last.count += c.count - uint64(len(c.dirs))
+	last.weight = c.weight
 	var chunks []*chunk
 	for _, o := range f.chunks {
 		if o == c {

@@ -158,7 +158,7 @@ func (d *Dispatcher) nextChunk(l *look, now time.Time) (*Batch, error) {
 		return nil, nil
 	}
 	f := d.full
-	if err := d.countFull(f); err != nil {
+	if err := d.countFull(f, now); err != nil {
 		return nil, err
 	}
 	if d.o.Workers > 2 && d.chunkFlights() >= d.o.Workers-1 {
@@ -223,15 +223,14 @@ func (d *Dispatcher) chunkFlights() int {
 }
 
 // countFull counts what there is to do, once.
-func (d *Dispatcher) countFull(f *fullSync) error {
+func (d *Dispatcher) countFull(f *fullSync, now time.Time) error {
 	if f.total {
 		return nil
 	}
-	n, err := d.o.Tree.CountDirs(f.rec.Sub)
-	if err != nil {
-		return fmt.Errorf("count directories of %s: %w", d.o.Source, err)
+	if err := f.weigh(d.o.Tree, d.o.Workers, now); err != nil {
+		return d.indexFailed(err)
 	}
-	f.total, f.rec.Total = true, max(n, f.rec.Done)
+	f.total, f.rec.Total = true, f.rec.Done+f.todo.Dirs
 	d.update.full = true
 	return nil
 }

@@ -27,10 +27,38 @@ type fullSync struct {
 	queued  bool     // and a round of planning has seen them
 	allowed bool     // a person has approved its deletions
 	deleted uint64   // paths on the remote, up to now
+
+	limit journal.Weight // of a chunk
+	todo  journal.Weight // what was not done when this process began with it
+	done  journal.Weight // what has been since, but for chunks that are known
+	since time.Time      // when it began
 }
 
 func newFullSync(rec journal.FullSync) *fullSync {
-	return &fullSync{rec: rec, to: rec.After, begun: rec.Begun, eof: rec.Links}
+	return &fullSync{rec: rec, to: rec.After, begun: rec.Begun, eof: rec.Links, limit: largestChunk}
+}
+
+// The limits of a chunk: small ones cost a process and some round trips each,
+// large ones are long under way while changes of their directories wait.
+var (
+	smallestChunk = journal.Weight{Dirs: chunkDirs, Files: 1000, Bytes: 16 << 20}
+	largestChunk  = journal.Weight{Dirs: 500, Files: 5000, Bytes: 64 << 20}
+)
+
+// weigh learns how much there is to do, and makes the chunks so large that each
+// of the workers gets a few of them.
+func (f *fullSync) weigh(t Tree, workers int, now time.Time) (err error) {
+	if f.todo, err = t.Weigh(f.rec.Sub, f.rec.After, f.rec.Begun); err != nil {
+		return err
+	}
+	f.since = now
+	parts := uint64(max(1, workers) * 3)
+	f.limit = journal.Weight{
+		Dirs:  min(max(f.todo.Dirs/parts, smallestChunk.Dirs), largestChunk.Dirs),
+		Files: min(max(f.todo.Files/parts, smallestChunk.Files), largestChunk.Files),
+		Bytes: min(max(f.todo.Bytes/int64(parts), smallestChunk.Bytes), largestChunk.Bytes),
+	}
+	return nil
 }
 
 // step returns the next chunk that may start, as a batch, or nil.
@@ -53,7 +81,7 @@ func (f *fullSync) step(t Tree, v view, excluded func(string, bool) bool, held *
 // fetch reads directories ahead until there is a chunk to hand out.
 func (f *fullSync) fetch(t Tree, excluded func(string, bool) bool, now time.Time) error {
 	for !f.eof && len(f.chunks) < maxChunks && !f.waiting(now) {
-		dirs, err := f.read(t)
+		dirs, weight, err := f.read(t)
 		if err != nil {
 			return err
 		}
@@ -61,7 +89,7 @@ func (f *fullSync) fetch(t Tree, excluded func(string, bool) bool, now time.Time
 			f.eof = true
 			return nil
 		}
-		c := &chunk{of: f, last: dirs[len(dirs)-1], count: uint64(len(dirs))}
+		c := &chunk{of: f, last: dirs[len(dirs)-1], count: uint64(len(dirs)), weight: weight}
 		for _, dir := range dirs {
 			if dir == "" || excluded == nil || !excluded(dir, true) {
 				c.dirs = append(c.dirs, dir)
@@ -83,20 +111,22 @@ func (f *fullSync) waiting(now time.Time) bool {
 // read returns the directories of the next chunk. The root and the top of a
 // subtree are chunks of their own: the root, because naming it needs other
 // arguments; the top of a subtree, because the index lists only what follows.
-func (f *fullSync) read(t Tree) ([]string, error) {
+func (f *fullSync) read(t Tree) ([]string, journal.Weight, error) {
 	if !f.begun {
-		return []string{f.rec.Sub}, nil
+		// Only to learn what is directly in it.
+		_, weight, err := t.Dirs(f.rec.Sub, false, journal.Weight{Dirs: 1})
+		return []string{f.rec.Sub}, weight, err
 	}
-	dirs, err := t.Dirs(f.to, true, chunkDirs)
+	dirs, weight, err := t.Dirs(f.to, true, f.limit)
 	if err != nil {
-		return nil, err
+		return nil, weight, err
 	}
 	for i, dir := range dirs {
 		if f.rec.Sub != "" && !isBelow(dir, f.rec.Sub) {
-			return dirs[:i], nil
+			return dirs[:i], weight, nil
 		}
 	}
-	return dirs, nil
+	return dirs, weight, nil
 }
 
 // next returns a chunk whose locks are free, as a batch, or nil. Directories
@@ -143,6 +173,7 @@ func (f *fullSync) advance() bool {
 		f.chunks = f.chunks[1:]
 		f.rec.After, f.rec.Begun = c.last, true
 		f.rec.Done += c.count
+		f.done = f.done.Add(c.weight)
 		f.rec.Total = max(f.rec.Total, f.rec.Done)
 		moved = true
 	}
@@ -157,6 +188,7 @@ func (f *fullSync) merge() {
 		if n := len(out); n > 0 && c.done && out[n-1].done {
 			out[n-1].last = c.last
 			out[n-1].count += c.count
+			out[n-1].weight = out[n-1].weight.Add(c.weight)
 			continue
 		}
 		out = append(out, c)
@@ -175,6 +207,17 @@ func (f *fullSync) progress() uint64 {
 		}
 	}
 	return n
+}
+
+// finished is what this process has done, those ahead of one that waits included.
+func (f *fullSync) finished() journal.Weight {
+	w := f.done
+	for _, c := range f.chunks {
+		if c.done {
+			w = w.Add(c.weight)
+		}
+	}
+	return w
 }
 
 // stuck counts the directories that fail and returns the one that failed most,

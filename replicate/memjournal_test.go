@@ -189,27 +189,42 @@ func (j *memJournal) dirs() []string {
 	return dirs
 }
 
-func (j *memJournal) Dirs(after string, begun bool, limit int) ([]string, error) {
+func (j *memJournal) Dirs(after string, begun bool, limit journal.Weight) ([]string, journal.Weight, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var out []string
+	var w journal.Weight
 	for _, d := range j.dirs() {
-		if (!begun || indexLess(after, d)) && len(out) < limit {
-			out = append(out, d)
+		if !begun || indexLess(after, d) {
+			if len(out) > 0 && (w.Dirs >= limit.Dirs || w.Files >= limit.Files || w.Bytes >= limit.Bytes) {
+				break
+			}
+			out, w = append(out, d), w.Add(j.in(d))
 		}
 	}
-	return out, nil
+	return out, w, nil
 }
 
-func (j *memJournal) CountDirs(sub string) (n uint64, err error) {
+// in is the weight of a directory.
+func (j *memJournal) in(dir string) journal.Weight {
+	w := journal.Weight{Dirs: 1}
+	for p, s := range j.index {
+		if parent, ok := parentOf(p); ok && parent == dir && s.Type != journal.Dir {
+			w = w.Add(journal.Weight{Files: 1, Bytes: s.Size})
+		}
+	}
+	return w
+}
+
+func (j *memJournal) Weigh(sub, after string, begun bool) (w journal.Weight, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, d := range j.dirs() {
-		if d == sub || isBelow(d, sub) {
-			n++
+		if (d == sub || isBelow(d, sub)) && (!begun || indexLess(after, d)) {
+			w = w.Add(j.in(d))
 		}
 	}
-	return n, nil
+	return w, nil
 }
 
 func (j *memJournal) Siblings(_, ino uint64) ([]string, error) {

@@ -24,9 +24,11 @@ type Feed interface {
 
 // Tree is the index of the source. *journal.Source implements it.
 type Tree interface {
-	// Dirs lists directories in index order, strictly after `after` if begun.
-	Dirs(after string, begun bool, limit int) ([]string, error)
-	CountDirs(sub string) (uint64, error)
+	// Dirs lists directories in index order, strictly after `after` if begun, until
+	// their weight reaches the limit.
+	Dirs(after string, begun bool, limit journal.Weight) ([]string, journal.Weight, error)
+	// Weigh adds up what is at and below sub, and behind `after` if begun.
+	Weigh(sub, after string, begun bool) (journal.Weight, error)
 	// Siblings are the live names of a hard-linked inode.
 	Siblings(dev, ino uint64) ([]string, error)
 	LinkGroups(fn func(paths []string) error) error
@@ -93,7 +95,7 @@ const (
 
 	// window is how many entries of the journal are held in memory.
 	window = 20000
-	// chunkDirs is how many directories one reconcile covers.
+	// chunkDirs is how many directories of a few files each one reconcile covers.
 	chunkDirs = 20
 )
 

@@ -94,6 +94,11 @@ type FullSyncStatus struct {
 	Links    bool      `json:"links"`   // only hard links are left
 	Done     uint64    `json:"done"`
 	Total    uint64    `json:"total"`
+
+	// What is left of it, about; all null until it has begun to be compared.
+	FilesLeft   *uint64  `json:"files_left"`
+	BytesLeft   *int64   `json:"bytes_left"`   // of files, equal or not
+	SecondsLeft *float64 `json:"seconds_left"` // at the rate so far; null when that says nothing yet
 }
 
 // VerifyStatus is what is known from comparisons with the source.
@@ -214,6 +219,24 @@ func fullStatus(f journal.FullSync, waiting bool) *FullSyncStatus {
 		Waiting: waiting, Links: f.Links, Done: f.Done, Total: f.Total}
 }
 
+// fileCost is how many bytes of content cost about as much time as one more file.
+const fileCost = 16 << 10
+
+// left fills in what is left of a full sync.
+func (s *FullSyncStatus) left(f *fullSync, now time.Time) {
+	if f.since.IsZero() {
+		return
+	}
+	done := f.finished()
+	left := f.todo.Sub(done)
+	s.FilesLeft, s.BytesLeft = &left.Files, &left.Bytes
+	cost := func(w journal.Weight) float64 { return float64(w.Bytes) + fileCost*float64(w.Files+w.Dirs) }
+	if done.Dirs > 0 {
+		seconds := now.Sub(f.since).Seconds() * cost(left) / cost(done)
+		s.SecondsLeft = &seconds
+	}
+}
+
 func (d *Dispatcher) snapshot() {
 	s := d.status()
 	d.last.Store(&s)
@@ -243,6 +266,7 @@ func (d *Dispatcher) status() Status {
 	if d.full != nil {
 		s.FullSync = fullStatus(d.full.rec, !d.sourceReady())
 		s.FullSync.Done = d.full.progress()
+		s.FullSync.left(d.full, now)
 	}
 	s.Failing, s.Error = d.trouble()
 	s.Transfers, s.Files, s.Deleted, s.Retries = d.stats.transfers, d.stats.files, d.stats.deleted, d.stats.retries

@@ -52,9 +52,10 @@ func (v *verify) run(ctx context.Context) error {
 		return err
 	}
 	v.cmp.passedOver = v.passedOver
-	if v.total, err = v.d.o.Tree.CountDirs(v.r.Sub); err != nil {
+	if err = v.cmp.f.weigh(v.d.o.Tree, 1, time.Now()); err != nil {
 		return v.d.indexFailed(err)
 	}
+	v.total = v.cmp.f.todo.Dirs
 	v.progress()
 	l, err := newLook(&v.d.o)
 	if err != nil {

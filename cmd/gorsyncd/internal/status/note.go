@@ -119,9 +119,21 @@ func fullSyncNote(f *replicate.FullSyncStatus) string {
 	case f.Links:
 		return n + ": hard links"
 	case f.Total > 0:
-		return n + fmt.Sprintf(": %s of %s directories", Count(f.Done), Count(f.Total))
+		return n + fmt.Sprintf(": %s of %s directories", Count(f.Done), Count(f.Total)) + leftNote(f)
 	}
 	return n
+}
+
+// leftNote: , 1,203 files (4.1 GiB) and 12m left.
+func leftNote(f *replicate.FullSyncStatus) string {
+	if f.FilesLeft == nil || f.BytesLeft == nil {
+		return ""
+	}
+	n := fmt.Sprintf(", %s %s (%s)", Count(*f.FilesLeft), plural(*f.FilesLeft, "file", "files"), Bytes(*f.BytesLeft))
+	if f.SecondsLeft != nil {
+		n += " and " + Duration(time.Duration(*f.SecondsLeft*float64(time.Second)))
+	}
+	return n + " left"
 }
 
 // verifyNote: verified 2h ago, 3 differences repaired.

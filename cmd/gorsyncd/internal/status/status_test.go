@@ -66,7 +66,8 @@ func busy() Status {
 	})
 	r("bbs/q", replicate.StatePaused, func(v *replicate.Status) { v.Paused = &replicate.PauseStatus{} })
 	r("bbs/f", replicate.StateFullSync, func(v *replicate.Status) {
-		v.FullSync = &replicate.FullSyncStatus{Reason: "new remote", Done: 1204, Total: 5000}
+		files, bytes, seconds := uint64(48210), int64(5<<30), 754.0
+		v.FullSync = &replicate.FullSyncStatus{Reason: "new remote", Done: 1204, Total: 5000, FilesLeft: &files, BytesLeft: &bytes, SecondsLeft: &seconds}
 	})
 	r("new/a", replicate.StateStarting, func(*replicate.Status) {})
 	r("new/b", replicate.StateFullSync, func(v *replicate.Status) {
