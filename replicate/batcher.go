@@ -14,7 +14,6 @@ type limits struct {
 	covered int
 	bytes   int64
 	big     int64 // regular files above this size travel alone
-	whole   int   // changes in a directory from which on it may travel as a whole
 }
 
 // planner forms batches. It is pure: what the tree, the filter and the index
@@ -27,8 +26,6 @@ type planner struct {
 	excluded func(path string, isDir bool) bool
 	// live tells whether the index takes a path for existing; nil: unknown.
 	live func(path string) bool
-	// dirs tells of directories that may travel as a whole; nil: none do.
-	dirs wholeDirs
 	// above yields the directories above a path that must be sent before it,
 	// with what they have failed of; see turning. nil: there are none.
 	above func(path string) iter.Seq2[string, Outcome]
@@ -70,7 +67,7 @@ type unit struct {
 // their locks are free. An item that has to wait keeps its place: nothing
 // behind it may take what it waits for. big tells whether a big file may start.
 func (p *planner) next(queue iter.Seq[*Item], held *Locks, big bool) plan {
-	r := round{planner: p, held: held, big: big, blocked: map[string]bool{}, listed: map[string]bool{}, wholes: map[string]*whole{}}
+	r := round{planner: p, held: held, big: big, blocked: map[string]bool{}, listed: map[string]bool{}}
 	for it := range queue {
 		if r.full {
 			break
@@ -96,16 +93,12 @@ type round struct {
 	listed   map[string]bool // paths and parents of the batch
 	big      bool
 	full     bool
-	either   bool              // every unit so far could be in the list lane as well
-	looks    int               // at paths of another lane that might join
-	wholes   map[string]*whole // nil for directories that do not travel as a whole
+	either   bool // every unit so far could be in the list lane as well
+	looks    int  // at paths of another lane that might join
 }
 
 func (r *round) consider(it *Item) {
 	parent, _ := parentOf(it.Path)
-	if r.withDirectory(it) {
-		return
-	}
 	if it.Path != "" && r.blocked[parent] || !r.mayJoin(laneOf(it.Path), it.Flags&journal.FlagChecksum != 0) {
 		return
 	}

@@ -159,9 +159,6 @@ func TestPlanProperties(t *testing.T) {
 				q.push(it)
 			}
 		}
-		if rapid.Bool().Draw(t, "whole") {
-			p.limits.whole, p.dirs = 2, fakeDirs{tree, q}
-		}
 		var held Locks
 		var flying []*Batch
 		for step := 0; q.len() > 0 || len(flying) > 0; step++ {

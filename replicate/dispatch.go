@@ -123,7 +123,7 @@ func (d *Dispatcher) retryFlights() int {
 // plan runs one planning round and files what needs no sending.
 func (d *Dispatcher) plan(l *look, items iter.Seq[*Item], files int, now time.Time, retry bool) *Batch {
 	p := planner{
-		limits:   limits{files: files, covered: d.maxCovered, bytes: d.o.BatchBytes, big: d.o.BigFile, whole: d.o.wholeMin},
+		limits:   limits{files: files, covered: d.maxCovered, bytes: d.o.BatchBytes, big: d.o.BigFile},
 		noDelete: d.o.Delete == DeleteNone, look: l.at, siblings: d.o.Tree.Siblings, excluded: d.o.Excluded, above: d.above,
 	}
 	if t, ok := d.o.Tree.(indexed); ok {
@@ -133,9 +133,6 @@ func (d *Dispatcher) plan(l *look, items iter.Seq[*Item], files int, now time.Ti
 			_, live, err := t.Lookup(path)
 			return live && err == nil
 		}
-	}
-	if !retry && d.sourceReady() {
-		p.dirs = d.wholeDirs(l)
 	}
 	pl := p.next(items, &d.locks, d.bigAllowed())
 	for _, it := range pl.done {
@@ -189,7 +186,7 @@ func (d *Dispatcher) work(ctx context.Context, b *Batch) report {
 	if b.tidy {
 		return report{batch: b, res: d.tr.Run(ctx, b, Verify)}
 	}
-	if b.Lane == LaneReconcile {
+	if b.chunk != nil {
 		return d.reconcile(ctx, b)
 	}
 	rep := report{batch: b, res: d.tr.Run(ctx, b, Send)}

@@ -25,9 +25,6 @@
 //     proves nothing: its batch is tried again in smaller pieces.
 //   - A full sync passes a directory over only when the tree and the index agree
 //     that it is gone, and stops while a guard holds the source.
-//   - A directory that has mostly changed is sent as a whole, one level, as a full
-//     sync does: see whole. What only the remote has stays, and what is sent
-//     without being journaled is looked at once more.
 //   - No two processes work on overlapping paths of one remote: both would exit
 //     0 and the older could land last. See Locks.
 //   - A path that is gone is removed from the remote only for a removal entry,

@@ -62,7 +62,6 @@ type Batch struct {
 	Locks     []Lock
 	Started   time.Time
 	chunk     *chunk   // of a full sync, or nil
-	whole     bool     // reconciles directories because most of what is in them has changed
 	tidy      bool     // only looks for what an interrupted run has left
 	maxDelete uint64   // reconcile with deletion: stop at so many; 0 = no limit
 	spent     bool     // nothing more may be deleted at all: rsync has no such limit

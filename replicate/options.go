@@ -145,7 +145,6 @@ type Options struct {
 	Logger  *slog.Logger // nil is silent
 
 	transport      transport // tests replace rsync
-	wholeMin       int       // tests have smaller directories
 	verifyPatience time.Duration
 }
 
@@ -193,7 +192,6 @@ func (o *Options) setDefaults() {
 	}
 	def(&o.Workers, DefaultWorkers)
 	def(&o.BatchFiles, DefaultBatchFiles)
-	def(&o.wholeMin, wholeMin)
 	for p, v := range map[*int64]int64{&o.BatchBytes: DefaultBatchBytes, &o.BigFile: DefaultBigFile} {
 		if *p <= 0 {
 			*p = v

@@ -10,10 +10,9 @@ import (
 type queue struct {
 	items  []*Item // with dropped and started ones until the next sweep
 	byPath map[string]*Item
-	inDir  map[string]int // how many wait directly in a directory
 }
 
-func newQueue() *queue { return &queue{byPath: map[string]*Item{}, inDir: map[string]int{}} }
+func newQueue() *queue { return &queue{byPath: map[string]*Item{}} }
 
 func (q *queue) len() int { return len(q.byPath) }
 
@@ -24,17 +23,6 @@ func (q *queue) push(it *Item) {
 	it.state = itemQueued
 	q.items = append(q.items, it)
 	q.byPath[it.Path] = it
-	q.count(it, 1)
-}
-
-func (q *queue) count(it *Item, by int) {
-	dir, ok := parentOf(it.Path)
-	if !ok {
-		return
-	}
-	if q.inDir[dir] += by; q.inDir[dir] == 0 {
-		delete(q.inDir, dir)
-	}
 }
 
 // pushFront puts items whose paths are not queued before all others.
@@ -46,7 +34,6 @@ func (q *queue) pushFront(its []*Item) {
 	for _, it := range its {
 		it.state = itemQueued
 		q.byPath[it.Path] = it
-		q.count(it, 1)
 	}
 	q.items = slices.Concat(its, q.items)
 }
@@ -57,7 +44,6 @@ func (q *queue) take(it *Item, to itemState) {
 		return
 	}
 	delete(q.byPath, it.Path)
-	q.count(it, -1)
 	it.state = to
 	if len(q.items) > 64 && len(q.byPath) < len(q.items)/2 {
 		q.sweep()

@@ -7,7 +7,7 @@ import (
 	"gorsyncd/journal/failpoint"
 )
 
-// reconcile carries whole directories. What a full sync goes by is looked at once
+// reconcile carries a chunk of a full sync. What it goes by is looked at once
 // more on either side of the run, as close as can be.
 func (d *Dispatcher) reconcile(ctx context.Context, b *Batch) report {
 	rep := report{batch: b}
@@ -37,7 +37,7 @@ func (d *Dispatcher) reconcile(ctx context.Context, b *Batch) report {
 	}
 	rep.moved, rep.err = d.moved(b)
 	if t, ok := d.o.Tree.(indexed); ok && rep.err == nil {
-		rep.unknown, rep.err = unknown(t, b.Items, rep.res.Changes)
+		rep.unknown, rep.err = unknown(t, rep.res.Changes)
 	}
 	return rep
 }
@@ -53,18 +53,11 @@ func (d *Dispatcher) moved(b *Batch) (bool, error) {
 	return len(j.late) > 0, err
 }
 
-// unknown returns the paths among changes that the index does not know. Those of
-// items it does.
-func unknown(t indexed, items []*Item, changes []Change) ([]string, error) {
-	known := make(map[string]bool, len(items))
-	for _, it := range items {
-		known[it.Path] = true
-	}
-	var paths []string
-	for _, c := range changes {
-		if !known[c.Path] {
-			paths = append(paths, c.Path)
-		}
+// unknown returns the paths among changes that the index does not know.
+func unknown(t indexed, changes []Change) ([]string, error) {
+	paths := make([]string, len(changes))
+	for i, c := range changes {
+		paths[i] = c.Path
 	}
 	return t.Unknown(paths)
 }

@@ -130,7 +130,7 @@ func (o *Options) reconcileArgs(b *Batch) []string {
 	switch {
 	case b.extras:
 		a = append(a, "--delete", "--filter=P /"+probeName)
-	case o.Delete == DeleteAll && !b.whole:
+	case o.Delete == DeleteAll:
 		a = append(a, "--delete", "--filter=P "+partialDir+"/", "--filter=P /"+probeName)
 		if b.maxDelete > 0 {
 			a = append(a, "--max-delete="+strconv.FormatUint(b.maxDelete, 10))

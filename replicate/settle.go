@@ -162,9 +162,6 @@ func (d *Dispatcher) arrived(rep report, residual map[string]bool, dirty bool, n
 	if b.chunk != nil {
 		d.chunkDone(b)
 	}
-	if b.whole {
-		d.stampAbove(b, found, now)
-	}
 }
 
 // phantoms are paths that a reconcile made on the remote and the index does

@@ -96,7 +96,7 @@ func TestChurn(t *testing.T) {
 		seed, _ = strconv.ParseUint(s, 10, 64)
 	}
 	t.Logf("REPLICATE_SEED=%d", seed)
-	g := newRig(t, targets["daemon"], func(g *rig) { g.o.wholeMin = 1 + int(seed%5) }).start()
+	g := newRig(t, targets["daemon"]).start()
 	c := testbed.NewChurn(g.src, seed)
 	for range 20 {
 		c.Steps(60)

@@ -166,7 +166,7 @@ func (t *leftBehind) mayHold(b *Batch) {
 		}
 	}
 	t.addNames(b)
-	if b.chunk != nil || b.whole {
+	if b.chunk != nil {
 		for _, dir := range b.Paths {
 			t.addAll(dir)
 		}
