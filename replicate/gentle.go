@@ -176,15 +176,19 @@ func (l *look) anchor(path string) string {
 type invocation struct {
 	batch   *Batch
 	list    []byte
+	byArgs  bool       // the list may be given as arguments
 	removal *gentleRun // nil for none
 }
 
 // argv is its command line, with further options of ours.
 func (in *invocation) argv(o *Options, mode Mode, more []string) []string {
-	if in.removal == nil {
+	switch {
+	case in.byArgs:
+		return o.argvNames(in.batch, mode, argsOf(in.list), more...)
+	case in.removal == nil:
 		return o.argv(in.batch, mode, more...)
 	}
-	a := append(o.argvBegin(in.batch, mode), more...)
+	a := append(append(o.argvBegin(in.batch, mode), fromStdin...), more...)
 	if mode == Send {
 		a = append(a, "-ii") // as in laneArgs
 	}
@@ -198,7 +202,7 @@ func (in *invocation) argv(o *Options, mode Mode, more []string) []string {
 // the receiver does not take removals beside the rest.
 func (t *rsyncTransport) invocations(b *Batch) ([]invocation, error) {
 	if !b.gentle || len(b.gone) == 0 {
-		return []invocation{{batch: b, list: b.list()}}, nil
+		return []invocation{t.plain(b)}, nil
 	}
 	l, err := newLook(t.o)
 	if err != nil {
@@ -211,7 +215,13 @@ func (t *rsyncTransport) invocations(b *Batch) ([]invocation, error) {
 	other := *b
 	other.Removes, other.Paths = false, b.rest()
 	if len(other.Paths) > 0 {
-		out = append(out, invocation{batch: &other, list: other.list()})
+		out = append(out, t.plain(&other))
 	}
 	return out, nil
+}
+
+// plain is the invocation of a batch that needs nothing special.
+func (t *rsyncTransport) plain(b *Batch) invocation {
+	list := b.list()
+	return invocation{batch: b, list: list, byArgs: t.o.byArgs(b, list)}
 }

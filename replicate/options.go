@@ -145,6 +145,7 @@ type Options struct {
 	Logger  *slog.Logger // nil is silent
 
 	transport      transport // tests replace rsync
+	argsFrom       int       // bytes of a list from which on it may become arguments
 	verifyPatience time.Duration
 }
 
@@ -192,6 +193,7 @@ func (o *Options) setDefaults() {
 	}
 	def(&o.Workers, DefaultWorkers)
 	def(&o.BatchFiles, DefaultBatchFiles)
+	def(&o.argsFrom, minArgList)
 	for p, v := range map[*int64]int64{&o.BatchBytes: DefaultBatchBytes, &o.BigFile: DefaultBigFile} {
 		if *p <= 0 {
 			*p = v

@@ -30,7 +30,7 @@ type rig struct {
 // change them before the first start.
 func newRig(tb testing.TB, opts ...func(*rig)) *rig {
 	tb.Helper()
-	base := tb.TempDir()
+	base := openToAll(tb)
 	g := &rig{tb: tb, src: filepath.Join(base, "src"), dst: filepath.Join(base, "dst")}
 	for _, dir := range []string{g.src, g.dst} {
 		if err := os.Mkdir(dir, 0o755); err != nil {
@@ -42,6 +42,9 @@ func newRig(tb testing.TB, opts ...func(*rig)) *rig {
 	g.o = Options{Source: "s", Name: "r", Root: g.src, Feed: g.j, Tree: g.j, Store: g.r,
 		Retry: RetryOptions{Initial: 20 * time.Millisecond, Max: 200 * time.Millisecond}, Workers: 3}
 	g.o.Rsync.Warm = 1
+	if len(tb.Name())%2 == 0 { // half of the tests give names as arguments
+		g.o.argsFrom = 1
+	}
 	g.to(g.dst)
 	if os.Getenv("REPLICATE_LOG") != "" {
 		g.o.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -58,6 +61,19 @@ func (g *rig) to(target string) {
 		g.tb.Fatal(err)
 	}
 	g.o.Target = t
+}
+
+// openToAll is a temporary directory that others may enter: names are arguments
+// only where they may.
+func openToAll(tb testing.TB) string {
+	tb.Helper()
+	dir := tb.TempDir()
+	for _, d := range []string{filepath.Dir(dir), dir} {
+		if err := os.Chmod(d, 0o755); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return dir
 }
 
 // start runs a dispatcher until stop or the end of the test.

@@ -21,7 +21,20 @@ const partialDir = ".gorsyncd-partial"
 // argv is the command line for a batch, program first, with further options of
 // ours. No shell reads it. The list of paths goes to stdin.
 func (o *Options) argv(b *Batch, mode Mode, more ...string) []string {
-	return o.argvEnd(append(append(o.argvBegin(b, mode), more...), o.laneArgs(b, mode)...))
+	return o.argvEnd(append(append(append(o.argvBegin(b, mode), fromStdin...), more...), o.laneArgs(b, mode)...))
+}
+
+// fromStdin says that the list comes from stdin. It implies the two of fromArgs.
+var fromStdin = []string{"--from0", "--files-from=-"}
+
+// fromArgs says that the list is made of arguments: they keep their directories,
+// and a directory is sent without what is in it, unless it is "dir/".
+var fromArgs = []string{"--relative", "--dirs"}
+
+// argvNames is argv with a list of names as arguments.
+func (o *Options) argvNames(b *Batch, mode Mode, names []string, more ...string) []string {
+	a := append(append(append(o.argvBegin(b, mode), fromArgs...), more...), o.laneArgs(b, mode)...)
+	return append(append(append(a, "--"), names...), o.Target.address())
 }
 
 // argvEnd adds source and target to a command line.
@@ -41,7 +54,6 @@ func (o *Options) argvBegin(b *Batch, mode Mode) []string {
 		// Times are compared to the nanosecond: a rewrite of the same size
 		// within the same second would never be sent otherwise.
 		"--modify-window=-1",
-		"--from0", "--files-from=-",
 		// File names are data on the other side, too.
 		"-s",
 		// High bytes of names are printed as they are.

@@ -186,7 +186,6 @@ func (t *rsyncTransport) attempt(ctx context.Context, b *Batch, mode Mode, in in
 			sum.read(s)
 		}
 	}}
-	p.stdin = in.list
 	e, sp := t.runInside(ctx, b, p, in, mode, spareToo)
 	res.Warm = res.Warm || sp != nil
 	res.Stderr += e.stderr
@@ -208,16 +207,28 @@ func (t *rsyncTransport) runInside(ctx context.Context, b *Batch, p process, in 
 	prepare := func() {
 		walled, args := t.wall.way(t.o, b, p.root)
 		p.walled, p.argv = walled, in.argv(t.o, mode, args)
+		if p.stdin = in.list; in.byArgs {
+			p.stdin = nil
+		}
 	}
-	prepare()
 	if spareToo {
+		long := in.byArgs
+		in.byArgs = false // a spare takes its list from stdin
+		prepare()
 		if sp := t.spares.take(&p, p.place); sp != nil {
 			if e, used := sp.use(ctx, &p); used {
 				return e, sp
 			}
 		}
+		in.byArgs = long
 	}
+	prepare()
 	e := p.run(ctx)
+	if in.byArgs && errors.Is(e.err, unix.E2BIG) { // the limit of the stack is a low one
+		in.byArgs = false
+		prepare()
+		e = p.run(ctx)
+	}
 	if errors.Is(e.err, errWall) {
 		t.wall.failed(t.o, e.err)
 		prepare()
