@@ -13,8 +13,13 @@ import (
 	"gorsyncd/journal"
 )
 
-// tick is the slow beat behind every wake-up: a lost one costs a second.
-const tick = time.Second
+const (
+	// tick is the slow beat behind every wake-up: a lost one costs a second.
+	tick = time.Second
+	// idleTick is the same where there is nothing to do: hundreds of remotes that
+	// rest must not keep a machine awake.
+	idleTick = 30 * time.Second
+)
 
 // finishTime is how long the last acknowledgements may take once Run is to end.
 const finishTime = 5 * time.Second
@@ -245,6 +250,12 @@ func (d *Dispatcher) finish(keep context.Context, giveUp context.CancelFunc) err
 	return nil
 }
 
+// idle tells whether nothing is known that would have to be done.
+func (d *Dispatcher) idle() bool {
+	return d.queue.len() == 0 && d.retries.len() == 0 && d.full == nil && d.busy() == 0 && len(d.waiters) == 0 &&
+		len(d.tidy.dirs) == 0 && !d.probe.running && !d.update.busy && !d.update.dirty() && d.ledger.read >= d.o.Feed.Head()
+}
+
 // untilNext is the time to the next thing that happens by itself.
 func (d *Dispatcher) untilNext(now time.Time) time.Duration {
 	if d.again || d.ledger.open < window && d.ledger.read < d.o.Feed.Head() {
@@ -252,6 +263,9 @@ func (d *Dispatcher) untilNext(now time.Time) time.Duration {
 		return 0
 	}
 	wait := tick
+	if d.idle() {
+		wait = idleTick
+	}
 	sooner := func(t time.Time) {
 		if left := t.Sub(now); left > 0 && left < wait {
 			wait = left
