@@ -19,6 +19,7 @@ func (d *Daemon) upkeep(ctx context.Context) {
 	defer tick.Stop()
 	last := time.Now()
 	var verifies verifyRounds
+	var mem memory
 	defer verifies.wg.Wait()
 	for {
 		select {
@@ -29,6 +30,7 @@ func (d *Daemon) upkeep(ctx context.Context) {
 				last = now
 			}
 			verifies.round(ctx, d, now)
+			mem.round()
 		}
 	}
 }
