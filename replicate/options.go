@@ -142,7 +142,9 @@ type Options struct {
 	// Scratch is a private directory for what a probe sends; it is made and
 	// removed as needed. "" never probes.
 	Scratch string
-	Logger  *slog.Logger // nil is silent
+	// Slots are shared with other remotes; see RsyncOptions.Warm.
+	Slots  Slots
+	Logger *slog.Logger // nil is silent
 
 	transport      transport // tests replace rsync
 	argsFrom       int       // bytes of a list from which on it may become arguments

@@ -31,8 +31,8 @@ const (
 	spareGrace = 500 * time.Millisecond
 )
 
-// spares are the warm workers of one remote: after a small change the next rsync
-// is started before there is work for it, so that the next change waits neither
+// spares are the warm workers of one remote: after the second small change within
+// a minute the next rsync is started before there is work for it, so that the next change waits neither
 // for the start of a process nor for a connection. A run takes one that was
 // started with the very command line it would use itself.
 //
@@ -75,7 +75,10 @@ func (s *spares) keep(b *Batch) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.used = time.Now()
+	before := s.used
+	if s.used = time.Now(); s.used.Sub(before) > spareActive {
+		return // a single change need not be followed by another
+	}
 	s.begin(kind, &Batch{Lane: b.Lane, Removes: b.Removes, bare: b.bare, place: b.place}, s.used)
 }
 
@@ -89,8 +92,12 @@ func (s *spares) begin(kind spareKind, like *Batch, now time.Time) {
 			return
 		}
 	}
+	if !s.t.o.Slots.take() {
+		return
+	}
 	sp, stdin, err := newSpare(kind, like)
 	if err != nil {
+		s.t.o.Slots.give()
 		return // of descriptors; a run will say so
 	}
 	s.idle = append(s.idle, sp)
@@ -109,6 +116,7 @@ func (s *spares) serve(sp *spare, stdin *os.File) {
 		sp.eye.close()
 	}
 	sp.end()
+	s.t.o.Slots.give()
 	s.ended(sp, err)
 }
 

@@ -61,7 +61,6 @@ func warmed(t *testing.T, opts ...func(*rig)) *rig {
 	g := newRig(t, opts...)
 	g.start()
 	g.change("1")
-	g.spare()
 	g.change("22")
 	g.spare()
 	return g
@@ -70,6 +69,29 @@ func warmed(t *testing.T, opts ...func(*rig)) *rig {
 func overDaemon(t *testing.T, extra ...string) func(*rig) {
 	return func(g *rig) {
 		g.to(testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: g.dst, Extra: extra}).Target("m"))
+	}
+}
+
+// TestSlotsAreShared: remotes that may keep one rsync together keep one.
+func TestSlotsAreShared(t *testing.T) {
+	slots := NewSlots(1)
+	share := func(g *rig) { g.o.Slots = slots }
+	first := warmed(t, share)
+	second := newRig(t, share)
+	second.start()
+	for _, content := range []string{"1", "22", "333"} {
+		second.change(content)
+	}
+	if n := len(second.pool().idle); n != 0 || second.warmRuns() != 0 {
+		t.Errorf("%d wait besides the one that may", n)
+	}
+	first.stop()
+	second.change("4444")
+	second.change("55555")
+	second.spare()
+	second.stop()
+	if len(slots) != 0 {
+		t.Error("a slot is not given back")
 	}
 }
 

@@ -35,9 +35,13 @@ func (d *Daemon) dispatcherOptions(u *unit, rc config.Remote, store patientRemot
 		Fence:   u.tree.Fence,
 		Held:    func() bool { return u.tree.Status().State == watch.StateHeld },
 		Scratch: d.probeDir(u.cfg.Name, rc.Name),
+		Slots:   d.slots,
 		Logger:  d.log,
 	}
 }
+
+// maxWarm is how many rsyncs of all remotes together wait for changes.
+const maxWarm = 64
 
 // runLock keeps the rsyncs of a killed daemon apart from ours.
 func (d *Daemon) runLock(source, remote string) string {

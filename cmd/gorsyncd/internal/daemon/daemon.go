@@ -13,6 +13,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/control"
 	"gorsyncd/journal"
+	"gorsyncd/replicate"
 )
 
 // drainLimit is how long transfers under way may take after Drain.
@@ -39,6 +40,7 @@ type Daemon struct {
 	sshDir  string     // for shared ssh connections; "" shares none
 	failed  chan error // the first failure that must end the process
 
+	slots    replicate.Slots // of rsyncs that wait for changes
 	patience patience
 	starts   *startGuard
 
@@ -84,7 +86,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	d := &Daemon{
 		opts: o, log: o.Logger, started: time.Now(), cfg: o.Config,
-		failed: make(chan error, 1), patience: patience{log: o.Logger}, reloading: newLock(), ready: make(chan struct{}),
+		slots: replicate.NewSlots(maxWarm), failed: make(chan error, 1), patience: patience{log: o.Logger}, reloading: newLock(), ready: make(chan struct{}),
 	}
 	if err := d.open(ctx); err != nil {
 		if d.starts != nil {
