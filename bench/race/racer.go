@@ -1,0 +1,48 @@
+package main
+
+import (
+	"time"
+
+	"gorsyncd/bench/testbed"
+)
+
+// racer is one way to keep copies equal to a source.
+type racer struct {
+	name    string
+	program string // that has to be installed; "" for what every run needs
+
+	// nodelay sets TCP_NODELAY at both ends of the connection.
+	nodelay bool
+
+	// start starts what watches, and returns when it watches and, where it does
+	// that by itself, has made the copies equal. Nil for bare rsync.
+	start func(r *rig, w *world, rc *racer) (*runner, error)
+}
+
+// runner is a started racer.
+type runner struct {
+	pid  int
+	stop func()
+	g    *testbed.Gorsyncd // nil for peers
+}
+
+// Every racer there is. Scenarios choose.
+var (
+	ours      = &racer{name: "gorsyncd", nodelay: true, start: startGorsyncd}
+	oursPlain = &racer{name: "gorsyncd, daemon as tutorials set it up", start: startGorsyncd}
+	lsyncd    = &racer{name: "lsyncd, delay 1", program: "lsyncd", start: startLsyncd(1)}
+	lsyncd0   = &racer{name: "lsyncd, delay 0", program: "lsyncd", start: startLsyncd(0)}
+	lsyncdND  = &racer{name: "lsyncd, delay 0, TCP_NODELAY", program: "lsyncd", nodelay: true, start: startLsyncd(0)}
+	loop      = &racer{name: "inotifywait loop", program: "inotifywait", start: startLoop}
+	loopND    = &racer{name: "inotifywait loop, TCP_NODELAY", program: "inotifywait", nodelay: true, start: startLoop}
+	bare      = &racer{name: "bare rsync"}
+	bareND    = &racer{name: "bare rsync, TCP_NODELAY", nodelay: true}
+)
+
+// gorsyncd tells whether the racer is ours.
+func (rc *racer) gorsyncd() bool { return rc == ours || rc == oursPlain }
+
+// readyLimit is how long a racer may take to start on a tree of this many files.
+func readyLimit(files int) time.Duration {
+	return time.Minute + time.Duration(files)*time.Millisecond
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"gorsyncd/bench/lab"
+)
+
+// trial is one round of one racer in a world of its own: a tree that is equal
+// to its copies changes, and the observer waits until it is equal again.
+type trial struct {
+	setup
+	before func(src string) error // the tree at first; nil: empty
+	change func(src string) error
+	gone   []string // what the copies must lose
+	down   bool     // the racer does not run while the tree changes, and starts then
+
+	look func(*runner, *outcome) error // asks the racer something at the end
+}
+
+// outcome is what came of it.
+type outcome struct {
+	arrival
+	wire  int64         // bytes, until the wire was quiet
+	cpu   time.Duration // of the racer and its children, until then
+	wrong int           // paths that the oracle found different at the end
+
+	overflows int
+	memory    lab.Memory
+	children  int
+
+	died error // of a peer: how it failed
+}
+
+// try runs the trial.
+func (r *rig) try(p place, rc *racer, t trial) (outcome, error) {
+	t.plain = !rc.nodelay
+	w, err := r.newWorld(p, t.setup)
+	if err != nil {
+		return outcome{}, err
+	}
+	defer w.close()
+	if err := t.prepare(w); err != nil {
+		return outcome{}, fmt.Errorf("prepare: %w", err)
+	}
+	o, err := r.perform(w, rc, t)
+	if err != nil && rc.program != "" {
+		return outcome{died: err}, nil // that is a result
+	}
+	return o, err
+}
+
+func (t trial) prepare(w *world) error {
+	if t.before == nil {
+		return nil
+	}
+	if err := t.before(w.src); err != nil {
+		return err
+	}
+	for _, d := range w.dsts {
+		if err := copyTree(w.src, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// perform starts the racer, changes the tree, waits, and has the oracle judge
+// while the racer is still there.
+func (r *rig) perform(w *world, rc *racer, t trial) (outcome, error) {
+	if rc.start == nil {
+		o, err := r.performBare(w, rc, t)
+		if err != nil {
+			return o, err
+		}
+		return o, r.settle(w, rc, &o)
+	}
+	run, err := rc.start(r, w, rc)
+	if err != nil {
+		return outcome{}, err
+	}
+	defer func() { run.stop() }()
+	if t.down {
+		run.stop()
+		if err := t.change(w.src); err != nil {
+			return outcome{}, err
+		}
+		o, err := r.performDown(w, rc, t, &run)
+		if err != nil {
+			return o, err
+		}
+		return o, r.settle(w, rc, &o)
+	}
+	o, err := r.performLive(w, rc, t, run)
+	if err != nil {
+		return o, err
+	}
+	return o, r.settle(w, rc, &o)
+}
+
+func (r *rig) performLive(w *world, rc *racer, t trial, run *runner) (outcome, error) {
+	passed := w.passed()
+	spent, err := lab.CPU(run.pid)
+	if err != nil {
+		return outcome{}, err
+	}
+	begin := time.Now()
+	if err := t.change(w.src); err != nil {
+		return outcome{}, err
+	}
+	o, err := r.await(w, rc, t, begin)
+	if err != nil {
+		return o, err
+	}
+	if err := r.calm(w, run); err != nil {
+		return o, err
+	}
+	o.wire = w.passed() - passed
+	now, err := lab.CPU(run.pid)
+	o.cpu = now - spent
+	if err == nil && t.look != nil {
+		err = t.look(run, &o)
+	}
+	return o, err
+}
+
+// performDown starts the racer again over a tree that has changed. The observer
+// looks on from the moment it starts; *run becomes what was started.
+func (r *rig) performDown(w *world, rc *racer, t trial, run **runner) (outcome, error) {
+	passed := w.passed()
+	begin := time.Now()
+	type started struct {
+		run *runner
+		err error
+	}
+	ready := make(chan started, 1)
+	go func() {
+		again, err := rc.start(r, w, rc)
+		ready <- started{again, err}
+	}()
+	o, err := r.await(w, rc, t, begin)
+	s := <-ready
+	if s.err != nil {
+		return o, s.err
+	}
+	*run = s.run
+	if err == nil {
+		err = r.calm(w, s.run)
+	}
+	o.wire = w.passed() - passed
+	return o, err
+}
+
+// performBare changes the tree and copies it then.
+func (r *rig) performBare(w *world, rc *racer, t trial) (outcome, error) {
+	if err := t.change(w.src); err != nil {
+		return outcome{}, err
+	}
+	passed := w.passed()
+	took, err := runBare(w, rc)
+	if err != nil {
+		return outcome{}, err
+	}
+	return outcome{arrival: arrival{took: took, equal: true}, wire: w.passed() - passed}, nil
+}
+
+func (r *rig) await(w *world, rc *racer, t trial, begin time.Time) (outcome, error) {
+	e, err := expect(w.src, t.gone...)
+	if err != nil {
+		return outcome{}, err
+	}
+	return outcome{arrival: e.wait(w.dsts, begin, r.o.limit)}, nil
+}
+
+// calm waits until a racer has done its work: ours says so, of others only the
+// wire tells.
+func (r *rig) calm(w *world, run *runner) error {
+	if run.g != nil {
+		if err := flush(run.g, r.o.limit); err != nil {
+			return err
+		}
+	}
+	if w.proxy == nil {
+		return nil
+	}
+	return w.quiet(r.o.limit)
+}
+
+// settle has the oracle judge. What gorsyncd did not make equal fails the run at
+// its end, and its log is kept; what others did not is a result.
+func (r *rig) settle(w *world, rc *racer, o *outcome) error {
+	if r.o.level != mini {
+		r.logf("  %s: %s", rc.name, outcomes{*o})
+	}
+	wrong, sample, err := judge(w.src, w.dsts)
+	if err != nil {
+		return fmt.Errorf("compare: %w", err)
+	}
+	o.wrong = wrong
+	if rc.gorsyncd() && (wrong > 0 || !o.equal || o.noDirs) {
+		log := filepath.Join(os.TempDir(), fmt.Sprintf("race-failed-%d.log", time.Now().UnixNano()))
+		if b, err := os.ReadFile(filepath.Join(w.dir, "gorsyncd.log")); err == nil {
+			_ = os.WriteFile(log, b, 0o600) // the failure is told anyway
+		}
+		r.failures = append(r.failures, fmt.Sprintf("%d wrong, equal %v, times of directories missing %v: %s (log: %s)", wrong, o.equal, o.noDirs, sample, log))
+	}
+	return nil
+}
