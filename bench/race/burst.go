@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"gorsyncd/bench/report"
 )
@@ -16,7 +17,10 @@ func burstTree(files int) tree { return tree{files: files, dirs: max(files/100, 
 func runBurst(r *rig) (*section, error) {
 	s := &section{}
 	most := r.burstSize()
-	sizes := []int{most / 100, most / 10, most}
+	sizes := []int{most / 10, most}
+	if r.o.level != mini {
+		sizes = []int{most / 100, most / 10, most}
+	}
 	if r.o.level == whole {
 		sizes = append(sizes, 3*most)
 	}
@@ -48,6 +52,11 @@ func runBurst(r *rig) (*section, error) {
 		}
 	}
 	s.plot("race-burst.svg", "time until equal over the size of the burst", chart.SVG())
+	var made []time.Duration
+	for _, o := range g.of(burstName(r.memory(), most, 1), ours) {
+		made = append(made, o.made)
+	}
+	s.printf("\nMaking %d files took %s s.\n", most, spread(made))
 	one := g.of(burstName(r.memory(), most, 1), bareND).seconds()
 	s.goal(fmt.Sprintf("%d files, one remote, to bare rsync", most), "", g.ratio(burstName(r.memory(), most, 1), ours, bareND), 1.5)
 	if one > 0 {

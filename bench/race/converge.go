@@ -71,10 +71,6 @@ func (w *wanted) isIn(dst string) bool {
 	return st.Size == w.size && st.Mtim.Nano() == w.mtime
 }
 
-// dirTimesWait is how much later than everything else the times of directories
-// may come: a racer that gets there at all needs one run more.
-const dirTimesWait = 3 * time.Second
-
 // arrival says when copies had what was expected.
 type arrival struct {
 	took   time.Duration // until everything, or everything but times of directories
@@ -82,13 +78,28 @@ type arrival struct {
 	noDirs bool          // the times of directories were not
 }
 
-// wait waits for every copy, at most for limit after begin.
-func (e *expectation) wait(dsts []string, begin time.Time, limit time.Duration) arrival {
-	if !await(e.files, dsts, begin.Add(limit)) {
+// patience is how long the observer waits.
+type patience struct {
+	all  time.Duration // from the beginning
+	dirs time.Duration // for the times of directories, when all else is there: one run more
+}
+
+// patienceFor is longer with ours, of which everything is expected.
+func (r *rig) patienceFor(rc *racer) patience {
+	if rc.program == "" {
+		long := max(r.o.limit, 10*time.Minute)
+		return patience{long, long}
+	}
+	return patience{r.o.limit, time.Duration(r.size(100, 3000, 3000)) * time.Millisecond}
+}
+
+// wait waits for every copy.
+func (e *expectation) wait(dsts []string, begin time.Time, p patience) arrival {
+	if !await(e.files, dsts, begin.Add(p.all)) {
 		return arrival{took: time.Since(begin)}
 	}
 	a := arrival{took: time.Since(begin), equal: true}
-	if await(e.dirs, dsts, time.Now().Add(dirTimesWait)) {
+	if await(e.dirs, dsts, time.Now().Add(p.dirs)) {
 		a.took = time.Since(begin)
 	} else {
 		a.noDirs = true
@@ -112,8 +123,8 @@ func await(list []wanted, dsts []string, deadline time.Time) bool {
 
 // judge has the oracle compare everything. wrong counts paths that differ in any
 // copy in more than the time of a directory. A racer that is still at work gets
-// a moment.
-func judge(src string, dsts []string) (wrong int, sample string, err error) {
+// so many looks, half a second apart.
+func judge(src string, dsts []string, looks int) (wrong int, sample string, err error) {
 	want, err := testbed.Snapshot(src, testbed.Options{})
 	if err != nil {
 		return 0, "", err
@@ -121,12 +132,12 @@ func judge(src string, dsts []string) (wrong int, sample string, err error) {
 	withoutDirTimes(want)
 	for _, dst := range dsts {
 		var diff []string
-		for try := range 10 {
+		for try := range looks {
 			if try > 0 {
 				time.Sleep(500 * time.Millisecond)
 			}
 			got, err := testbed.Snapshot(dst, testbed.Options{})
-			if errors.Is(err, os.ErrNotExist) && try < 9 {
+			if errors.Is(err, os.ErrNotExist) && try < looks-1 {
 				continue // a temporary file came and went
 			}
 			if err != nil {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"gorsyncd/bench/report"
@@ -12,6 +14,11 @@ var full = &scenario{name: "full", title: "First full sync", run: runFull}
 
 // indexed is gorsyncd with a source that it knows already, and a new remote.
 var indexed = &racer{name: "gorsyncd, source indexed before", nodelay: true}
+
+// delays are those of a country and of an ocean, each way.
+func (r *rig) delays() []time.Duration {
+	return []time.Duration{time.Duration(r.size(2, 25, 25)) * time.Millisecond, time.Duration(r.size(5, 100, 100)) * time.Millisecond}
+}
 
 func runFull(r *rig) (*section, error) {
 	files := r.size(300, 10_000, 50_000)
@@ -46,7 +53,7 @@ func runFull(r *rig) (*section, error) {
 		}
 		tasks = append(tasks, one("loopback, "+p.name, p, srcs[p.name], nil, rounds, racers...))
 	}
-	for _, delay := range []time.Duration{25 * time.Millisecond, 100 * time.Millisecond} {
+	for _, delay := range r.delays() {
 		tasks = append(tasks, one(rtt(delay), r.memory(), srcs[r.memory().name], &link{delay: delay}, min(rounds, 2), both...))
 	}
 	tasks = append(tasks, one(fmt.Sprintf("10 mbit/s, 20 ms round trip, %d files", fewer.files), r.memory(), slow,
@@ -65,9 +72,13 @@ func fullSection(r *rig, t tree, g grid, tasks []task) *section {
 	chart := report.Chart{Title: "First full sync over the round trip, " + r.memory().name, X: "ms round trip", Y: "seconds"}
 	for _, rc := range racers[:3] {
 		line := report.Series{Name: rc.name}
-		for i, name := range []string{"loopback, " + r.memory().name, rtt(25 * time.Millisecond), rtt(100 * time.Millisecond)} {
-			if sec := g.of(name, rc).seconds(); sec > 0 {
-				line.X, line.Y = append(line.X, []float64{0, 50, 200}[i]), append(line.Y, sec)
+		names := map[float64]string{0: "loopback, " + r.memory().name}
+		for _, d := range r.delays() {
+			names[2*d.Seconds()*1000] = rtt(d)
+		}
+		for _, x := range slices.Sorted(maps.Keys(names)) {
+			if sec := g.of(names[x], rc).seconds(); sec > 0 {
+				line.X, line.Y = append(line.X, x), append(line.Y, sec)
 			}
 		}
 		chart.Series = append(chart.Series, line)
@@ -80,7 +91,7 @@ func fullSection(r *rig, t tree, g grid, tasks []task) *section {
 	loopback := "loopback, " + r.memory().name
 	s.goal("from the start of the daemon, to bare rsync", "", g.ratio(loopback, ours, bareND), 0.85)
 	s.goal("source indexed before, to bare rsync", "", g.ratio(loopback, indexed, bareND), 0.85)
-	s.goal("the same at "+rtt(25*time.Millisecond), "", g.ratio(rtt(25*time.Millisecond), indexed, bareND), 0.5)
+	s.goal("the same at "+rtt(r.delays()[0]), "", g.ratio(rtt(r.delays()[0]), indexed, bareND), 0.5)
 	return s
 }
 
@@ -118,8 +129,6 @@ func (r *rig) fullRound(p place, src string, l *link, rc *racer) (outcome, error
 
 // fullBy has a racer fill the copy, and waits until it is and the racer ready.
 func (r *rig) fullBy(w *world, rc *racer, e *expectation) (outcome, *runner, error) {
-	// As slow as the slowest link makes it.
-	limit := 10 * r.o.limit
 	if rc == indexed {
 		run, err := startGorsyncd(r, w, rc)
 		if err != nil {
@@ -129,12 +138,12 @@ func (r *rig) fullBy(w *world, rc *racer, e *expectation) (outcome, *runner, err
 		if out, code, err := run.g.Run("sync", "s/r0"); err != nil || code != 0 {
 			return outcome{}, run, fmt.Errorf("gorsyncd sync: exit status %d, %w: %s", code, err, out)
 		}
-		o := outcome{arrival: e.wait(w.dsts, begin, limit)}
-		return o, run, flush(run.g, limit)
+		o := outcome{arrival: e.wait(w.dsts, begin, r.patienceFor(ours))}
+		return o, run, flush(run.g, r.patienceFor(rc).all)
 	}
 	arrived := make(chan arrival, 1)
 	begin := time.Now()
-	go func() { arrived <- e.wait(w.dsts, begin, limit) }()
+	go func() { arrived <- e.wait(w.dsts, begin, r.patienceFor(rc)) }()
 	run, err := rc.start(r, w, rc)
 	if err != nil {
 		return outcome{}, nil, err // the observer ends at its limit, by itself

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"gorsyncd/bench/lab"
 	"gorsyncd/bench/report"
 )
 
@@ -76,7 +75,7 @@ func (r *rig) latencyAt(p place, all bool) (lanes []*lane, err error) {
 			count = max(n/slowSamples, 1)
 		}
 		for i := range count {
-			jobs = append(jobs, job{l.name, func() error { return l.sample(i, r.o.limit) }})
+			jobs = append(jobs, job{l.name, func() error { return l.sample(i, r.patienceFor(l.rc).all) }})
 		}
 	}
 	r.rand.Shuffle(len(jobs), func(i, j int) { jobs[i], jobs[j] = jobs[j], jobs[i] })
@@ -88,7 +87,7 @@ func (r *rig) latencyAt(p place, all bool) (lanes []*lane, err error) {
 	for _, l := range lanes {
 		o := outcome{arrival: arrival{equal: true}}
 		if l.run != nil {
-			if err := r.calm(l.w, l.run); err != nil {
+			if _, err := r.calm(l.run); err != nil {
 				return nil, err
 			}
 		}
@@ -178,7 +177,7 @@ func visible(path string, deadline time.Time) (time.Time, error) {
 // than one rsync for a file, and ours keeps one ready.
 func (l *lane) idle() {
 	time.Sleep(100 * time.Millisecond)
-	for l.run != nil && l.run.g == nil && slices.ContainsFunc(lab.Children(l.run.pid), func(c lab.Child) bool { return c.Name == "rsync" }) {
+	for l.run != nil && l.run.g == nil && rsyncs(l.run.pid) {
 		time.Sleep(50 * time.Millisecond)
 	}
 }

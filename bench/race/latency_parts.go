@@ -64,11 +64,11 @@ func (r *rig) latencyPartsAt(p place) ([]string, error) {
 			return nil, err
 		}
 		closed[name] = time.Now()
-		if seen[name], err = visible(filepath.Join(w.dsts[0], name), time.Now().Add(r.o.limit)); err != nil {
+		if seen[name], err = visible(filepath.Join(w.dsts[0], name), time.Now().Add(r.patienceFor(ours).all)); err != nil {
 			return nil, err
 		}
 	}
-	if err := flush(run.g, r.o.limit); err != nil {
+	if err := flush(run.g, r.patienceFor(ours).all); err != nil {
 		return nil, err
 	}
 	before, during, after, err := readBatches(run.g, closed, seen)
@@ -88,7 +88,11 @@ func (r *rig) latencyPartsAt(p place) ([]string, error) {
 		total = append(total, at.Sub(closed[name]))
 	}
 	rest := max(median(before)-event-settleTime-commit, 0)
-	return []string{p.name, ms(event), ms(settleTime), ms(commit), ms(rest), ms(median(during)), ms(median(total)), ms(median(after))}, nil
+	row := []string{p.name}
+	for _, d := range []time.Duration{event, settleTime, commit, rest, median(during), median(total), median(after)} {
+		row = append(row, fmt.Sprintf("%.2f", float64(d.Microseconds())/1000))
+	}
+	return row, nil
 }
 
 // readBatches finds the batch of each file in the log, and splits the time: from

@@ -36,7 +36,7 @@ func main() {
 	flag.StringVar(&o.disk, "disk", os.TempDir(), "directory on a disk, empty for none")
 	flag.IntVar(&o.rounds, "n", 0, "rounds, or samples of latency; 0: what each scenario needs")
 	flag.Uint64Var(&o.seed, "seed", 0, "seed of the order; 0 draws one")
-	flag.DurationVar(&o.limit, "limit", time.Minute, "how long to wait for copies to get equal")
+	flag.DurationVar(&o.limit, "limit", time.Minute, "how long to wait for copies of peers to get equal")
 	flag.BoolVar(&o.big, "big", false, "memory: 5 million files and a backlog of one million as well")
 	fast := flag.Bool("quick", false, "smaller trees and fewer rounds")
 	flag.Parse()

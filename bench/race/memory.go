@@ -103,7 +103,7 @@ func (r *rig) holdBig() (holding, error) {
 	if err := t.make(w.src); err != nil {
 		return holding{}, err
 	}
-	h, err := r.hold(w, ours, 10*time.Second, nil)
+	h, err := r.hold(w, ours, time.Duration(r.size(1, 10, 10))*time.Second, nil)
 	h.name = fmt.Sprintf("gorsyncd, %d files in %d directories, no full sync", t.files, t.dirs)
 	return h, err
 }
@@ -117,7 +117,7 @@ func (r *rig) holdBacklog() (holding, error) {
 		return holding{}, err
 	}
 	defer w.close()
-	h, err := r.hold(w, ours, 10*time.Second, func(run *runner) error {
+	h, err := r.hold(w, ours, time.Duration(r.size(1, 10, 10))*time.Second, func(run *runner) error {
 		if out, code, err := run.g.Run("pause", "s/*"); err != nil || code != 0 {
 			return fmt.Errorf("pause: exit status %d, %w: %s", code, err, out)
 		}

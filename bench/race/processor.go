@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"gorsyncd/bench/lab"
@@ -49,7 +50,7 @@ func runProcessor(r *rig) (*section, error) {
 		return nil, err
 	}
 	s := &section{}
-	s.printf("%d new files a second for %d s beside 1,000 others; processor time, user and system, of the program and the children it waited for, until the copy was equal and ours said that it was done. The other end, the rsync daemon, is not in it. Wake-ups are those of all threads of the program and its children over %.0f s in which nothing changes.\n", streamRate, n/streamRate, idle.Seconds())
+	s.printf("%d new files a second for %d s beside 1,000 others; processor time, user and system, of the program and the children it waited for, until the copy was equal and the program at rest; ≥ marks one that still was not %.0f s later. The other end, the rsync daemon, is not in it. Wake-ups are those of all threads of the program and its children over %.0f s in which nothing changes.\n", streamRate, n/streamRate, r.o.limit.Seconds(), idle.Seconds())
 	var rows [][]string
 	for _, rc := range r.present(racers...) {
 		os := g.of(name, rc)
@@ -57,7 +58,11 @@ func runProcessor(r *rig) (*section, error) {
 		for _, o := range os {
 			cpu = append(cpu, o.cpu)
 		}
-		rows = append(rows, []string{rc.name, os.String(), secs(median(cpu)), ms(median(cpu) / time.Duration(n)), fmt.Sprintf("%.1f", woken[rc])})
+		mark := ""
+		if slices.ContainsFunc(os, func(o outcome) bool { return o.busy }) {
+			mark = "≥ " // and counting
+		}
+		rows = append(rows, []string{rc.name, os.String(), mark + secs(median(cpu)), mark + ms(median(cpu)/time.Duration(n)), fmt.Sprintf("%.1f", woken[rc])})
 	}
 	s.table([]string{"", "from the first file until equal, s", "CPU s", "CPU ms a file", "wake-ups a second, idle"}, rows)
 	return s, nil
@@ -66,11 +71,6 @@ func runProcessor(r *rig) (*section, error) {
 // wakeups has all racers idle beside each other.
 func (r *rig) wakeups(racers []*racer, idle time.Duration) (map[*racer]float64, error) {
 	runs := map[*racer]*runner{}
-	defer func() {
-		for _, run := range runs {
-			run.stop()
-		}
-	}()
 	for _, rc := range r.present(racers...) {
 		w, err := r.newWorld(r.memory(), setup{plain: !rc.nodelay})
 		if err != nil {
@@ -80,10 +80,12 @@ func (r *rig) wakeups(racers []*racer, idle time.Duration) (map[*racer]float64, 
 		if err := (tree{files: 1000, dirs: 10, size: 1000}).make(w.src); err != nil {
 			return nil, err
 		}
-		if runs[rc], err = rc.start(r, w, rc); err != nil {
-			delete(runs, rc)
+		run, err := rc.start(r, w, rc)
+		if err != nil {
 			return nil, err
 		}
+		defer run.stop()
+		runs[rc] = run
 	}
 	time.Sleep(min(idle, 3*time.Second))
 	before, out := map[*racer]int64{}, map[*racer]float64{}

@@ -22,7 +22,7 @@ func TestRaces(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build gorsyncd: %v\n%s", err, out)
 	}
-	o := options{binary: bin, out: t.TempDir(), tmpfs: os.TempDir(), level: mini, limit: time.Minute, seed: rand.Uint64N(1 << 40), big: true}
+	o := options{binary: bin, out: t.TempDir(), tmpfs: os.TempDir(), level: mini, limit: 2 * time.Second, seed: rand.Uint64N(1 << 40), big: true}
 	if v := os.Getenv("GORSYNCD_SEED"); v != "" {
 		var err error
 		if o.seed, err = strconv.ParseUint(v, 10, 64); err != nil {

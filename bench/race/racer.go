@@ -14,6 +14,8 @@ type racer struct {
 	// nodelay sets TCP_NODELAY at both ends of the connection.
 	nodelay bool
 
+	variant bool // another form of a racer that is there anyway
+
 	// start starts what watches, and returns when it watches and, where it does
 	// that by itself, has made the copies equal. Nil for bare rsync.
 	start func(r *rig, w *world, rc *racer) (*runner, error)
@@ -31,10 +33,10 @@ var (
 	ours      = &racer{name: "gorsyncd", nodelay: true, start: startGorsyncd}
 	oursPlain = &racer{name: "gorsyncd, daemon as tutorials set it up", start: startGorsyncd}
 	lsyncd    = &racer{name: "lsyncd, delay 1", program: "lsyncd", start: startLsyncd(1)}
-	lsyncd0   = &racer{name: "lsyncd, delay 0", program: "lsyncd", start: startLsyncd(0)}
-	lsyncdND  = &racer{name: "lsyncd, delay 0, TCP_NODELAY", program: "lsyncd", nodelay: true, start: startLsyncd(0)}
+	lsyncd0   = &racer{name: "lsyncd, delay 0", variant: true, program: "lsyncd", start: startLsyncd(0)}
+	lsyncdND  = &racer{name: "lsyncd, delay 0, TCP_NODELAY", variant: true, program: "lsyncd", nodelay: true, start: startLsyncd(0)}
 	loop      = &racer{name: "inotifywait loop", program: "inotifywait", start: startLoop}
-	loopND    = &racer{name: "inotifywait loop, TCP_NODELAY", program: "inotifywait", nodelay: true, start: startLoop}
+	loopND    = &racer{name: "inotifywait loop, TCP_NODELAY", variant: true, program: "inotifywait", nodelay: true, start: startLoop}
 	bare      = &racer{name: "bare rsync"}
 	bareND    = &racer{name: "bare rsync, TCP_NODELAY", nodelay: true}
 )

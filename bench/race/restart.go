@@ -180,9 +180,9 @@ func (b *restarts) unchanged(rc *racer) (outcome, error) {
 		return o, err
 	}
 	defer stop()
-	err = b.w.quiet(b.r.o.limit)
+	b.w.quiet(b.r.o.limit)
 	o.wire = b.w.passed() - passed
-	return o, err
+	return o, nil
 }
 
 // changed makes some changes while nothing runs, and starts a racer.
@@ -205,19 +205,16 @@ func (b *restarts) changed(rc *racer) (outcome, error) {
 	}
 	arrived := make(chan arrival, 1)
 	passed, begin := b.w.passed(), time.Now()
-	go func() { arrived <- e.wait(b.w.dsts, begin, b.r.o.limit) }()
+	go func() { arrived <- e.wait(b.w.dsts, begin, b.r.patienceFor(rc)) }()
 	stop, err := b.start(rc)
 	if err != nil {
 		return outcome{}, err
 	}
 	defer stop()
 	o := outcome{arrival: <-arrived}
-	err = b.w.quiet(b.r.o.limit)
+	b.w.quiet(b.r.o.limit)
 	o.wire = b.w.passed() - passed
-	if err == nil {
-		err = b.r.settle(b.w, rc, &o)
-	}
-	return o, err
+	return o, b.r.settle(b.w, rc, &o)
 }
 
 // judged has the oracle compare once where nothing was changed.

@@ -101,9 +101,7 @@ type job struct {
 func (r *rig) shuffled(jobs []job) error {
 	r.rand.Shuffle(len(jobs), func(i, j int) { jobs[i], jobs[j] = jobs[j], jobs[i] })
 	for _, j := range jobs {
-		if r.o.level != mini {
-			r.logf("%s", j.what)
-		}
+		r.logf("%s", j.what)
 		if err := j.do(); err != nil {
 			return fmt.Errorf("%s: %w", j.what, err)
 		}
@@ -112,9 +110,13 @@ func (r *rig) shuffled(jobs []job) error {
 }
 
 // present leaves out the racers whose program is not installed, and notes them.
+// In miniature each program races in one form.
 func (r *rig) present(list ...*racer) []*racer {
 	var out []*racer
 	for _, rc := range list {
+		if rc.variant && r.o.level == mini {
+			continue
+		}
 		if rc.program != "" {
 			if _, err := exec.LookPath(rc.program); err != nil {
 				r.absent[rc.program] = true

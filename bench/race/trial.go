@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"gorsyncd/bench/lab"
@@ -24,9 +25,12 @@ type trial struct {
 // outcome is what came of it.
 type outcome struct {
 	arrival
-	wire  int64         // bytes, until the wire was quiet
+	wire  int64         // bytes, until the racer was at rest
 	cpu   time.Duration // of the racer and its children, until then
+	made  time.Duration // the change itself
 	wrong int           // paths that the oracle found different at the end
+
+	busy bool // a peer did not come to rest within the limit
 
 	overflows int
 	memory    lab.Memory
@@ -111,14 +115,15 @@ func (r *rig) performLive(w *world, rc *racer, t trial, run *runner) (outcome, e
 	if err := t.change(w.src); err != nil {
 		return outcome{}, err
 	}
+	made := time.Since(begin)
 	o, err := r.await(w, rc, t, begin)
 	if err != nil {
 		return o, err
 	}
-	if err := r.calm(w, run); err != nil {
+	if o.busy, err = r.calm(run); err != nil {
 		return o, err
 	}
-	o.wire = w.passed() - passed
+	o.wire, o.made = w.passed()-passed, made
 	now, err := lab.CPU(run.pid)
 	o.cpu = now - spent
 	if err == nil && t.look != nil {
@@ -148,7 +153,7 @@ func (r *rig) performDown(w *world, rc *racer, t trial, run **runner) (outcome, 
 	}
 	*run = s.run
 	if err == nil {
-		err = r.calm(w, s.run)
+		o.busy, err = r.calm(s.run)
 	}
 	o.wire = w.passed() - passed
 	return o, err
@@ -172,30 +177,44 @@ func (r *rig) await(w *world, rc *racer, t trial, begin time.Time) (outcome, err
 	if err != nil {
 		return outcome{}, err
 	}
-	return outcome{arrival: e.wait(w.dsts, begin, r.o.limit)}, nil
+	return outcome{arrival: e.wait(w.dsts, begin, r.patienceFor(rc))}, nil
 }
 
-// calm waits until a racer has done its work: ours says so, of others only the
-// wire tells.
-func (r *rig) calm(w *world, run *runner) error {
+// calm waits until a racer has done its work. Ours says so. Peers have when they
+// run no rsync for longer than lsyncd waits between two; one that is still at it
+// when the limit is over is not waited for, and busy.
+func (r *rig) calm(run *runner) (busy bool, err error) {
 	if run.g != nil {
-		if err := flush(run.g, r.o.limit); err != nil {
-			return err
+		return false, flush(run.g, 10*time.Minute)
+	}
+	silence := time.Duration(r.size(100, 1500, 1500)) * time.Millisecond
+	last := time.Now()
+	for deadline := last.Add(r.o.limit); time.Since(last) < silence; time.Sleep(20 * time.Millisecond) {
+		now := time.Now()
+		if now.After(deadline) {
+			return true, nil
+		}
+		if rsyncs(run.pid) {
+			last = now
 		}
 	}
-	if w.proxy == nil {
-		return nil
-	}
-	return w.quiet(r.o.limit)
+	return false, nil
+}
+
+// rsyncs tells whether a process has an rsync below it.
+func rsyncs(pid int) bool {
+	return slices.ContainsFunc(lab.Children(pid), func(c lab.Child) bool { return c.Name == "rsync" })
 }
 
 // settle has the oracle judge. What gorsyncd did not make equal fails the run at
 // its end, and its log is kept; what others did not is a result.
 func (r *rig) settle(w *world, rc *racer, o *outcome) error {
-	if r.o.level != mini {
-		r.logf("  %s: %s", rc.name, outcomes{*o})
+	r.logf("  %s: %s", rc.name, outcomes{*o})
+	looks := 10
+	if !o.equal {
+		looks = 1 // it had its time
 	}
-	wrong, sample, err := judge(w.src, w.dsts)
+	wrong, sample, err := judge(w.src, w.dsts, looks)
 	if err != nil {
 		return fmt.Errorf("compare: %w", err)
 	}
