@@ -86,7 +86,7 @@ type patience struct {
 
 // patienceFor is longer with ours, of which everything is expected.
 func (r *rig) patienceFor(rc *racer) patience {
-	if rc.program == "" {
+	if rc.gorsyncd() {
 		long := max(r.o.limit, 10*time.Minute)
 		return patience{long, long}
 	}

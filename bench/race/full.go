@@ -121,9 +121,6 @@ func (r *rig) fullRound(p place, src string, l *link, rc *racer) (outcome, error
 	if err != nil {
 		return o, err
 	}
-	if rc == indexed {
-		rc = ours
-	}
 	return o, r.settle(w, rc, &o)
 }
 

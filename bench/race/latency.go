@@ -177,7 +177,7 @@ func visible(path string, deadline time.Time) (time.Time, error) {
 // than one rsync for a file, and ours keeps one ready.
 func (l *lane) idle() {
 	time.Sleep(100 * time.Millisecond)
-	for l.run != nil && l.run.g == nil && rsyncs(l.run.pid) {
+	for l.run != nil && l.run.g == nil && l.run.rsyncs() {
 		time.Sleep(50 * time.Millisecond)
 	}
 }

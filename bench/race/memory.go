@@ -76,17 +76,17 @@ func (r *rig) hold(w *world, rc *racer, idle time.Duration, then func(*runner) e
 		}
 	}
 	time.Sleep(min(idle, 10*time.Second)) // what is left to do in the background
-	before, err := lab.CPU(run.pid)
+	before, err := run.cpu()
 	if err != nil {
 		return h, err
 	}
 	time.Sleep(idle)
-	after, err := lab.CPU(run.pid)
+	after, err := run.cpu()
 	if err != nil {
 		return h, err
 	}
-	h.cpu, h.children = after-before, len(lab.Children(run.pid))
-	h.Memory, err = lab.ReadMemory(run.pid)
+	h.cpu, h.children = after-before, len(run.children())
+	h.Memory, err = run.memory()
 	return h, err
 }
 

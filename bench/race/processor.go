@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"gorsyncd/bench/lab"
 )
 
 var processor = &scenario{name: "cpu", title: "Processor time of a steady stream, and of nothing", run: runProcessor}
@@ -91,13 +90,13 @@ func (r *rig) wakeups(racers []*racer, idle time.Duration) (map[*racer]float64, 
 	before, out := map[*racer]int64{}, map[*racer]float64{}
 	var err error
 	for rc, run := range runs {
-		if before[rc], err = lab.Wakeups(run.pid); err != nil {
+		if before[rc], err = run.wakeups(); err != nil {
 			return nil, err
 		}
 	}
 	time.Sleep(idle)
 	for rc, run := range runs {
-		now, err := lab.Wakeups(run.pid)
+		now, err := run.wakeups()
 		if err != nil {
 			return nil, err
 		}

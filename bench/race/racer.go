@@ -23,7 +23,7 @@ type racer struct {
 
 // runner is a started racer.
 type runner struct {
-	pid  int
+	pids []int // with whatever is below them
 	stop func()
 	g    *testbed.Gorsyncd // nil for peers
 }
@@ -42,7 +42,7 @@ var (
 )
 
 // gorsyncd tells whether the racer is ours.
-func (rc *racer) gorsyncd() bool { return rc == ours || rc == oursPlain }
+func (rc *racer) gorsyncd() bool { return rc == ours || rc == oursPlain || rc == indexed }
 
 // readyLimit is how long a racer may take to start on a tree of this many files.
 func readyLimit(files int) time.Duration {

@@ -49,7 +49,7 @@ func startGorsyncd(r *rig, w *world, _ *racer) (*runner, error) {
 		g.Stop()
 		return nil, err
 	}
-	return &runner{pid: g.Pid(), stop: g.Stop, g: g}, nil
+	return &runner{pids: []int{g.Pid()}, stop: g.Stop, g: g}, nil
 }
 
 // flush waits until a daemon that was just started, or runs, has brought over

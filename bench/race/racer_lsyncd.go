@@ -44,7 +44,7 @@ func startPeer(cmd *exec.Cmd, log, word string, times int) (*runner, error) {
 	for deadline := time.Now().Add(readyLimit(1_000_000)); ; {
 		said, _ := os.ReadFile(log) // not there yet
 		if bytes.Count(said, []byte(word)) >= times {
-			return &runner{pid: p.Pid(), stop: p.Kill}, nil
+			return &runner{pids: []int{p.Pid()}, stop: p.Kill}, nil
 		}
 		select {
 		case <-p.Done():

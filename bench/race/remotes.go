@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"gorsyncd/bench/lab"
 	"gorsyncd/bench/report"
 )
 
@@ -45,8 +44,8 @@ func remotesName(n int) string { return fmt.Sprintf("%d remotes", n) }
 
 // weigh notes what the racer holds.
 func weigh(run *runner, o *outcome) (err error) {
-	o.children = len(lab.Children(run.pid))
-	o.memory, err = lab.ReadMemory(run.pid)
+	o.children = len(run.children())
+	o.memory, err = run.memory()
 	return err
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"gorsyncd/bench/lab"
@@ -107,7 +106,7 @@ func (r *rig) perform(w *world, rc *racer, t trial) (outcome, error) {
 
 func (r *rig) performLive(w *world, rc *racer, t trial, run *runner) (outcome, error) {
 	passed := w.passed()
-	spent, err := lab.CPU(run.pid)
+	spent, err := run.cpu()
 	if err != nil {
 		return outcome{}, err
 	}
@@ -124,7 +123,7 @@ func (r *rig) performLive(w *world, rc *racer, t trial, run *runner) (outcome, e
 		return o, err
 	}
 	o.wire, o.made = w.passed()-passed, made
-	now, err := lab.CPU(run.pid)
+	now, err := run.cpu()
 	o.cpu = now - spent
 	if err == nil && t.look != nil {
 		err = t.look(run, &o)
@@ -194,17 +193,13 @@ func (r *rig) calm(run *runner) (busy bool, err error) {
 		if now.After(deadline) {
 			return true, nil
 		}
-		if rsyncs(run.pid) {
+		if run.rsyncs() {
 			last = now
 		}
 	}
 	return false, nil
 }
 
-// rsyncs tells whether a process has an rsync below it.
-func rsyncs(pid int) bool {
-	return slices.ContainsFunc(lab.Children(pid), func(c lab.Child) bool { return c.Name == "rsync" })
-}
 
 // settle has the oracle judge. What gorsyncd did not make equal fails the run at
 // its end, and its log is kept; what others did not is a result.
