@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
-
 )
 
 var processor = &scenario{name: "cpu", title: "Processor time of a steady stream, and of nothing", run: runProcessor}

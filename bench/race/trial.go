@@ -200,7 +200,6 @@ func (r *rig) calm(run *runner) (busy bool, err error) {
 	return false, nil
 }
 
-
 // settle has the oracle judge. What gorsyncd did not make equal fails the run at
 // its end, and its log is kept; what others did not is a result.
 func (r *rig) settle(w *world, rc *racer, o *outcome) error {

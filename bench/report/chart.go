@@ -115,7 +115,7 @@ func newAxis(log bool, from, to float64, values []float64) axis {
 	a.low = min(a.low, a.high)
 	low, high := a.low, a.high
 	a.low, a.high = math.Pow(10, math.Floor(math.Log10(low))), math.Pow(10, math.Ceil(math.Log10(high)))
-	for _, f := range []float64{2, 5} { // nearer ends
+	for _, f := range []float64{5, 2} { // nearer ends
 		if a.low*f <= low {
 			a.low *= f
 			break
