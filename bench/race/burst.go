@@ -39,11 +39,11 @@ func runBurst(r *rig) (*section, error) {
 	for ; len(names) > 0; names = names[min(3, len(names)):] {
 		s.table(g.times(racers, names[:min(3, len(names))], bareND))
 	}
-	chart := report.Chart{Title: "Burst of new files → copy equal, " + r.memory().name, X: "files", Y: "seconds", LogX: true, LogY: true}
+	chart := report.Chart{Title: "Burst of new files → copy equal, " + r.first().name, X: "files", Y: "seconds", LogX: true, LogY: true}
 	for _, rc := range racers {
 		line := report.Series{Name: rc.name}
 		for _, n := range sizes {
-			if sec := g.of(burstName(r.memory(), n, 1), rc).seconds(); sec > 0 {
+			if sec := g.of(burstName(r.first(), n, 1), rc).seconds(); sec > 0 {
 				line.X, line.Y = append(line.X, float64(n)), append(line.Y, sec)
 			}
 		}
@@ -53,14 +53,14 @@ func runBurst(r *rig) (*section, error) {
 	}
 	s.plot("race-burst.svg", "time until equal over the size of the burst", chart.SVG())
 	var made []time.Duration
-	for _, o := range g.of(burstName(r.memory(), most, 1), ours) {
+	for _, o := range g.of(burstName(r.first(), most, 1), ours) {
 		made = append(made, o.made)
 	}
 	s.printf("\nMaking %d files took %s s.\n", most, spread(made))
-	one := g.of(burstName(r.memory(), most, 1), bareND).seconds()
-	s.goal(fmt.Sprintf("%d files, one remote, to bare rsync", most), "", g.ratio(burstName(r.memory(), most, 1), ours, bareND), 1.5)
+	one := g.of(burstName(r.first(), most, 1), bareND).seconds()
+	s.goal(fmt.Sprintf("%d files, one remote, to bare rsync", most), "", g.ratio(burstName(r.first(), most, 1), ours, bareND), 1.5)
 	if one > 0 {
-		s.goal(fmt.Sprintf("%d files, three remotes, to bare rsync to one", most), "", g.of(burstName(r.memory(), most, 3), ours).seconds()/one, 2.5)
+		s.goal(fmt.Sprintf("%d files, three remotes, to bare rsync to one", most), "", g.of(burstName(r.first(), most, 3), ours).seconds()/one, 2.5)
 	}
 	return s, nil
 }
@@ -85,13 +85,13 @@ func (r *rig) burstTasks(sizes []int, live []*racer) []task {
 		if n == most {
 			racers = append(racers, bare)
 		}
-		t := one(r.memory(), n, 1, racers...)
+		t := one(r.first(), n, 1, racers...)
 		if n > most {
 			t.peers, t.rounds = 1, min(rounds, 3)
 		}
 		tasks = append(tasks, t)
 	}
-	tasks = append(tasks, one(r.memory(), most, 3, bareND, ours, lsyncd, loop))
+	tasks = append(tasks, one(r.first(), most, 3, bareND, ours, lsyncd, loop))
 	for _, p := range r.places[1:] {
 		tasks = append(tasks, one(p, most, 1, bareND, ours, lsyncd, loop))
 	}

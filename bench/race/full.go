@@ -35,7 +35,7 @@ func runFull(r *rig) (*section, error) {
 	if fewer.dirs == 0 {
 		fewer.dirs = 1
 	}
-	slow := filepath.Join(r.memory().dir, "fewer")
+	slow := filepath.Join(r.first().dir, "fewer")
 	if err := fewer.make(slow); err != nil {
 		return nil, err
 	}
@@ -54,9 +54,9 @@ func runFull(r *rig) (*section, error) {
 		tasks = append(tasks, one("loopback, "+p.name, p, srcs[p.name], nil, rounds, racers...))
 	}
 	for _, delay := range r.delays() {
-		tasks = append(tasks, one(rtt(delay), r.memory(), srcs[r.memory().name], &link{delay: delay}, min(rounds, 2), both...))
+		tasks = append(tasks, one(rtt(delay), r.first(), srcs[r.first().name], &link{delay: delay}, min(rounds, 2), both...))
 	}
-	tasks = append(tasks, one(fmt.Sprintf("10 mbit/s, 20 ms round trip, %d files", fewer.files), r.memory(), slow,
+	tasks = append(tasks, one(fmt.Sprintf("10 mbit/s, 20 ms round trip, %d files", fewer.files), r.first(), slow,
 		&link{delay: 10 * time.Millisecond, rate: 1_250_000}, min(rounds, 2), both...))
 	g, err := r.run(tasks)
 	if err != nil {
@@ -69,10 +69,10 @@ func fullSection(r *rig, t tree, g grid, tasks []task) *section {
 	s := &section{}
 	s.printf("%d files of %d bytes on average in %d directories, an empty remote; from the start of the program, or from the command `gorsyncd sync` of a daemon that has read the source before, until the copy is equal. Round trips and rates are made by a proxy.\n", t.files, t.size, t.dirs)
 	racers := []*racer{bareND, ours, indexed, lsyncd}
-	chart := report.Chart{Title: "First full sync over the round trip, " + r.memory().name, X: "ms round trip", Y: "seconds"}
+	chart := report.Chart{Title: "First full sync over the round trip, " + r.first().name, X: "ms round trip", Y: "seconds"}
 	for _, rc := range racers[:3] {
 		line := report.Series{Name: rc.name}
-		names := map[float64]string{0: "loopback, " + r.memory().name}
+		names := map[float64]string{0: "loopback, " + r.first().name}
 		for _, d := range r.delays() {
 			names[2*d.Seconds()*1000] = rtt(d)
 		}
@@ -88,7 +88,7 @@ func fullSection(r *rig, t tree, g grid, tasks []task) *section {
 		s.table(g.times(racers, []string{t.name}, bareND))
 	}
 	s.plot("race-full.svg", "time of a full sync over the round trip", chart.SVG())
-	loopback := "loopback, " + r.memory().name
+	loopback := "loopback, " + r.first().name
 	s.goal("from the start of the daemon, to bare rsync", "", g.ratio(loopback, ours, bareND), 0.85)
 	s.goal("source indexed before, to bare rsync", "", g.ratio(loopback, indexed, bareND), 0.85)
 	s.goal("the same at "+rtt(r.delays()[0]), "", g.ratio(rtt(r.delays()[0]), indexed, bareND), 0.5)

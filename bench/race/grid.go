@@ -45,6 +45,9 @@ func (r *rig) run(tasks []task) (grid, error) {
 			for range n {
 				jobs = append(jobs, job{t.name + ": " + rc.name, func() error {
 					o, err := t.do(rc)
+					if err != nil && rc.program != "" {
+						o, err = outcome{died: err}, nil // that is a result
+					}
 					g[gridKey{t.name, rc}] = append(g.of(t.name, rc), o)
 					return err
 				}})

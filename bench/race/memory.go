@@ -27,12 +27,12 @@ func runMemory(r *rig) (*section, error) {
 	add := func(h holding) {
 		rows = append(rows, []string{h.name, secs(h.ready), mib(h.RSS), mib(h.Anon), fmt.Sprintf("%.2f", h.cpu.Seconds()), fmt.Sprint(h.children)})
 	}
-	pr, err := r.pair(r.memory(), millionTree(files))
+	pr, err := r.pair(r.first(), millionTree(files))
 	if err != nil {
 		return nil, err
 	}
 	for _, rc := range r.present(ours, lsyncd) {
-		w, err := r.newWorld(r.memory(), setup{pair: pr})
+		w, err := r.newWorld(r.first(), setup{pair: pr})
 		if err != nil {
 			return nil, err
 		}
@@ -95,7 +95,7 @@ func (r *rig) hold(w *world, rc *racer, idle time.Duration, then func(*runner) e
 // take as much memory again.
 func (r *rig) holdBig() (holding, error) {
 	t := tree{files: r.size(3000, 100_000, 5_000_000), dirs: r.size(100, 4000, 200_000)}
-	w, err := r.newWorld(r.memory(), setup{never: true})
+	w, err := r.newWorld(r.first(), setup{never: true})
 	if err != nil {
 		return holding{}, err
 	}
@@ -112,7 +112,7 @@ func (r *rig) holdBig() (holding, error) {
 // appear.
 func (r *rig) holdBacklog() (holding, error) {
 	t := millionTree(r.size(500, 20_000, 1_000_000))
-	w, err := r.newWorld(r.memory(), setup{})
+	w, err := r.newWorld(r.first(), setup{})
 	if err != nil {
 		return holding{}, err
 	}

@@ -47,7 +47,7 @@ func runMove(r *rig) (*section, error) {
 		}
 		tasks = append(tasks, task{name: "renamed while it runs, " + p.name, place: p, racers: racers, rounds: rounds, peers: 2, trial: t})
 	}
-	tasks = append(tasks, task{name: "renamed while it is down, " + r.memory().name, place: r.memory(), racers: []*racer{ours, lsyncd}, rounds: rounds, peers: 2, trial: down})
+	tasks = append(tasks, task{name: "renamed while it is down, " + r.first().name, place: r.first(), racers: []*racer{ours, lsyncd}, rounds: rounds, peers: 2, trial: down})
 	g, err := r.run(tasks)
 	if err != nil {
 		return nil, err

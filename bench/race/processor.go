@@ -37,7 +37,7 @@ func runProcessor(r *rig) (*section, error) {
 	n := r.size(50, 500, 1500)
 	name := fmt.Sprintf("%d files", n)
 	racers := []*racer{ours, lsyncd, lsyncd0, loop, loopND}
-	g, err := r.run([]task{{name: name, place: r.memory(), racers: racers, rounds: r.rounds(1, 1, 2),
+	g, err := r.run([]task{{name: name, place: r.first(), racers: racers, rounds: r.rounds(1, 1, 2),
 		trial: trial{before: (tree{files: 1000, dirs: 10, size: 1000}).make, change: stream(n)}}})
 	if err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func runProcessor(r *rig) (*section, error) {
 func (r *rig) wakeups(racers []*racer, idle time.Duration) (map[*racer]float64, error) {
 	runs := map[*racer]*runner{}
 	for _, rc := range r.present(racers...) {
-		w, err := r.newWorld(r.memory(), setup{plain: !rc.nodelay})
+		w, err := r.newWorld(r.first(), setup{plain: !rc.nodelay})
 		if err != nil {
 			return nil, err
 		}

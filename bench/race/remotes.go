@@ -24,7 +24,7 @@ func runRemotes(r *rig) (*section, error) {
 		if n <= 20 {
 			racers = append(slices.Clone(live), bareND)
 		}
-		tasks = append(tasks, task{name: remotesName(n), place: r.memory(), racers: racers, rounds: r.rounds(1, 1, 3), peers: 1,
+		tasks = append(tasks, task{name: remotesName(n), place: r.first(), racers: racers, rounds: r.rounds(1, 1, 3), peers: 1,
 			trial: trial{setup: setup{copies: n}, change: t.make, look: weigh}})
 	}
 	g, err := r.run(tasks)
@@ -50,7 +50,7 @@ func weigh(run *runner, o *outcome) (err error) {
 }
 
 func (s *section) remotesTable(r *rig, g grid, counts []int, racers []*racer) {
-	chart := report.Chart{Title: "A burst of new files to many remotes, " + r.memory().name, X: "remotes", Y: "seconds until all are equal"}
+	chart := report.Chart{Title: "A burst of new files to many remotes, " + r.first().name, X: "remotes", Y: "seconds until all are equal"}
 	header := []string{"seconds until equal"}
 	for _, n := range counts {
 		header = append(header, remotesName(n))
@@ -93,7 +93,7 @@ func (r *rig) idleRemotes(s *section, n int) error {
 	var rows [][]string
 	var one, many holding
 	for _, copies := range []int{1, n} {
-		w, err := r.newWorld(r.memory(), setup{copies: copies})
+		w, err := r.newWorld(r.first(), setup{copies: copies})
 		if err != nil {
 			return err
 		}

@@ -27,18 +27,18 @@ func runRestart(r *rig) (*section, error) {
 		sizes = []int{middle, most}
 	}
 	s.printf("The tree and its copy are equal. Ready is the program when it watches and knows of no difference: for gorsyncd from the start until a flush is answered, for lsyncd until its startup rsync is over; bare rsync is one `rsync -a --delete`. Files are empty. Bytes are of both directions.\n")
-	chart := report.Chart{Title: "Restart without changes, " + r.memory().name, X: "files", Y: "seconds until ready", LogX: true, LogY: true}
+	chart := report.Chart{Title: "Restart without changes, " + r.first().name, X: "files", Y: "seconds until ready", LogX: true, LogY: true}
 	racers := []*racer{ours, lsyncd, bareND}
 	lines := map[*racer]*report.Series{}
 	for _, rc := range r.present(racers...) {
 		lines[rc] = &report.Series{Name: rc.name}
 	}
 	for _, files := range sizes {
-		g, err := r.restartsOf(r.memory(), files, files == middle)
+		g, err := r.restartsOf(r.first(), files, files == middle)
 		if err != nil {
 			return nil, err
 		}
-		s.restartTable(files, r.memory(), g, racers)
+		s.restartTable(files, r.first(), g, racers)
 		for rc, line := range lines {
 			line.X, line.Y = append(line.X, float64(files)), append(line.Y, g.of("unchanged", rc).seconds())
 		}

@@ -7,9 +7,9 @@ var rewrite = &scenario{name: "rewrite", title: "Every file rewritten in place",
 func runRewrite(r *rig) (*section, error) {
 	files := r.size(300, 10_000, 100_000)
 	t := tree{files: files, dirs: max(files/250, 1), size: 500}
-	name := fmt.Sprintf("%d files, %s", files, r.memory().name)
+	name := fmt.Sprintf("%d files, %s", files, r.first().name)
 	live := []*racer{ours, lsyncd, loop}
-	g, err := r.run([]task{{name: name, place: r.memory(), racers: append([]*racer{bareND}, live...), rounds: r.rounds(1, 2, 3), peers: 1,
+	g, err := r.run([]task{{name: name, place: r.first(), racers: append([]*racer{bareND}, live...), rounds: r.rounds(1, 2, 3), peers: 1,
 		trial: trial{before: t.make, change: func(src string) error { return t.write(src, 1) },
 			look: countOverflows}}})
 	if err != nil {

@@ -73,8 +73,8 @@ func (r *rig) close() {
 	})
 }
 
-// memory is the first place.
-func (r *rig) memory() place { return r.places[0] }
+// first is the place of what is measured in one only: in memory, if there is one.
+func (r *rig) first() place { return r.places[0] }
 
 // size is a number that depends on the level.
 func (r *rig) size(m, q, w int) int { return [...]int{m, q, w}[r.o.level] }

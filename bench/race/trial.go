@@ -49,11 +49,7 @@ func (r *rig) try(p place, rc *racer, t trial) (outcome, error) {
 	if err := t.prepare(w); err != nil {
 		return outcome{}, fmt.Errorf("prepare: %w", err)
 	}
-	o, err := r.perform(w, rc, t)
-	if err != nil && rc.program != "" {
-		return outcome{died: err}, nil // that is a result
-	}
-	return o, err
+	return r.perform(w, rc, t)
 }
 
 func (t trial) prepare(w *world) error {
@@ -73,35 +69,31 @@ func (t trial) prepare(w *world) error {
 
 // perform starts the racer, changes the tree, waits, and has the oracle judge
 // while the racer is still there.
-func (r *rig) perform(w *world, rc *racer, t trial) (outcome, error) {
-	if rc.start == nil {
-		o, err := r.performBare(w, rc, t)
-		if err != nil {
+func (r *rig) perform(w *world, rc *racer, t trial) (o outcome, err error) {
+	var run *runner
+	defer func() {
+		if run != nil {
+			run.stop()
+		}
+	}()
+	if rc.start != nil {
+		if run, err = rc.start(r, w, rc); err != nil {
 			return o, err
 		}
-		return o, r.settle(w, rc, &o)
 	}
-	run, err := rc.start(r, w, rc)
-	if err != nil {
-		return outcome{}, err
-	}
-	defer func() { run.stop() }()
-	if t.down {
+	switch {
+	case run == nil:
+		o, err = r.performBare(w, rc, t)
+	case t.down:
 		run.stop()
-		if err := t.change(w.src); err != nil {
-			return outcome{}, err
-		}
-		o, err := r.performDown(w, rc, t, &run)
-		if err != nil {
-			return o, err
-		}
-		return o, r.settle(w, rc, &o)
+		o, run, err = r.performDown(w, rc, t)
+	default:
+		o, err = r.performLive(w, rc, t, run)
 	}
-	o, err := r.performLive(w, rc, t, run)
-	if err != nil {
-		return o, err
+	if err == nil {
+		err = r.settle(w, rc, &o)
 	}
-	return o, r.settle(w, rc, &o)
+	return o, err
 }
 
 func (r *rig) performLive(w *world, rc *racer, t trial, run *runner) (outcome, error) {
@@ -131,31 +123,34 @@ func (r *rig) performLive(w *world, rc *racer, t trial, run *runner) (outcome, e
 	return o, err
 }
 
-// performDown starts the racer again over a tree that has changed. The observer
-// looks on from the moment it starts; *run becomes what was started.
-func (r *rig) performDown(w *world, rc *racer, t trial, run **runner) (outcome, error) {
+// performDown changes the tree while nothing runs, and starts the racer, which it
+// returns. The observer looks on from the moment it starts.
+func (r *rig) performDown(w *world, rc *racer, t trial) (outcome, *runner, error) {
+	if err := t.change(w.src); err != nil {
+		return outcome{}, nil, err
+	}
 	passed := w.passed()
 	begin := time.Now()
-	type started struct {
-		run *runner
+	type seen struct {
+		outcome
 		err error
 	}
-	ready := make(chan started, 1)
+	arrived := make(chan seen, 1)
 	go func() {
-		again, err := rc.start(r, w, rc)
-		ready <- started{again, err}
+		o, err := r.await(w, rc, t, begin)
+		arrived <- seen{o, err}
 	}()
-	o, err := r.await(w, rc, t, begin)
-	s := <-ready
-	if s.err != nil {
-		return o, s.err
-	}
-	*run = s.run
+	run, err := rc.start(r, w, rc)
+	s := <-arrived
 	if err == nil {
-		o.busy, err = r.calm(s.run)
+		err = s.err
+	}
+	o := s.outcome
+	if err == nil {
+		o.busy, err = r.calm(run)
 	}
 	o.wire = w.passed() - passed
-	return o, err
+	return o, run, err
 }
 
 // performBare changes the tree and copies it then.
