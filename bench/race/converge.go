@@ -87,8 +87,7 @@ type patience struct {
 // patienceFor is longer with ours, of which everything is expected.
 func (r *rig) patienceFor(rc *racer) patience {
 	if rc.gorsyncd() {
-		long := max(r.o.limit, 10*time.Minute)
-		return patience{long, long}
+		return patience{max(r.o.limit, 10*time.Minute), max(r.o.limit, time.Minute)}
 	}
 	return patience{r.o.limit, time.Duration(r.size(100, 3000, 3000)) * time.Millisecond}
 }

@@ -48,6 +48,7 @@ func (r *rig) run(tasks []task) (grid, error) {
 					if err != nil && rc.program != "" {
 						o, err = outcome{died: err}, nil // that is a result
 					}
+					r.logf("  %s", outcomes{o})
 					g[gridKey{t.name, rc}] = append(g.of(t.name, rc), o)
 					return err
 				}})

@@ -24,7 +24,7 @@ type options struct {
 	seed              uint64
 	limit             time.Duration
 	level             level
-	big               bool
+	big, debug        bool
 }
 
 func main() {
@@ -38,6 +38,7 @@ func main() {
 	flag.Uint64Var(&o.seed, "seed", 0, "seed of the order; 0 draws one")
 	flag.DurationVar(&o.limit, "limit", time.Minute, "how long to wait for copies of peers to get equal")
 	flag.BoolVar(&o.big, "big", false, "memory: 5 million files and a backlog of one million as well")
+	flag.BoolVar(&o.debug, "debug", false, "have gorsyncd log every batch, which costs it some time; the log of a failure is kept")
 	fast := flag.Bool("quick", false, "smaller trees and fewer rounds")
 	flag.Parse()
 	if *fast {

@@ -35,7 +35,7 @@ func runMove(r *rig) (*section, error) {
 	rename := func(src string) error {
 		return os.Rename(filepath.Join(src, "site", "release-1"), filepath.Join(src, "site", "release-2"))
 	}
-	t := trial{setup: setup{link: &link{}}, before: m.make, change: rename, gone: []string{"site/release-1"}}
+	t := trial{setup: setup{link: &link{}}, rest: true, before: m.make, change: rename, gone: []string{"site/release-1"}}
 	down := t
 	down.down = true
 	rounds := r.rounds(1, 2, 3)

@@ -18,7 +18,7 @@ import (
 // newGorsyncd writes the configuration of a world.
 func newGorsyncd(r *rig, w *world) (*testbed.Gorsyncd, error) {
 	level := "info"
-	if w.debug {
+	if w.debug || r.o.debug {
 		level = "debug"
 	}
 	var b strings.Builder

@@ -16,6 +16,7 @@ type trial struct {
 	before func(src string) error // the tree at first; nil: empty
 	change func(src string) error
 	gone   []string // what the copies must lose
+	rest   bool     // bytes and processor time count until the racer is at rest
 	down   bool     // the racer does not run while the tree changes, and starts then
 
 	look func(*runner, *outcome) error // asks the racer something at the end
@@ -111,8 +112,10 @@ func (r *rig) performLive(w *world, rc *racer, t trial, run *runner) (outcome, e
 	if err != nil {
 		return o, err
 	}
-	if o.busy, err = r.calm(run); err != nil {
-		return o, err
+	if t.rest || run.g != nil {
+		if o.busy, err = r.calm(run); err != nil {
+			return o, err
+		}
 	}
 	o.wire, o.made = w.passed()-passed, made
 	now, err := run.cpu()
@@ -146,7 +149,7 @@ func (r *rig) performDown(w *world, rc *racer, t trial) (outcome, *runner, error
 		err = s.err
 	}
 	o := s.outcome
-	if err == nil {
+	if err == nil && t.rest {
 		o.busy, err = r.calm(run)
 	}
 	o.wire = w.passed() - passed
@@ -198,7 +201,6 @@ func (r *rig) calm(run *runner) (busy bool, err error) {
 // settle has the oracle judge. What gorsyncd did not make equal fails the run at
 // its end, and its log is kept; what others did not is a result.
 func (r *rig) settle(w *world, rc *racer, o *outcome) error {
-	r.logf("  %s: %s", rc.name, outcomes{*o})
 	looks := 10
 	if !o.equal {
 		looks = 1 // it had its time
