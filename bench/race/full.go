@@ -67,7 +67,7 @@ func runFull(r *rig) (*section, error) {
 
 func fullSection(r *rig, t tree, g grid, tasks []task) *section {
 	s := &section{}
-	s.printf("%d files of %d bytes on average in %d directories, an empty remote; from the start of the program, or from the command `gorsyncd sync` of a daemon that has read the source before, until the copy is equal. Round trips and rates are made by a proxy.\n", t.files, t.size, t.dirs)
+	s.printf("%d files of %d bytes on average in %d directories, an empty remote; from the start of the program, or from the command `gorsyncd sync` of a daemon that has read the source before, until the copy is equal. Round trips and rates are made by a proxy that has at most about 1 MiB of a connection and direction under way, like a TCP window of that size.\n", t.files, t.size, t.dirs)
 	racers := []*racer{bareND, ours, indexed, lsyncd}
 	chart := report.Chart{Title: "First full sync over the round trip, " + r.first().name, X: "ms round trip", Y: "seconds"}
 	for _, rc := range racers[:3] {

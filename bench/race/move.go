@@ -67,7 +67,7 @@ func runMove(r *rig) (*section, error) {
 		s.printf("\nThe directory is %s:\n", t.name)
 		s.table([]string{"", "seconds until equal", "MiB on the wire"}, rows)
 	}
-	s.plot("race-move.svg", "bytes on the wire", report.Bars("A directory of 420 MB is renamed: bytes on the wire", "MiB, both directions", bars))
+	s.plot("race-move.svg", "bytes on the wire", report.Bars(fmt.Sprintf("A directory of %d MB is renamed: bytes on the wire", bytes/1_000_000), "MiB, both directions", bars))
 	for _, t := range tasks {
 		os := g.of(t.name, ours)
 		s.goal("wire, "+t.name, "MiB", float64(median(os.wire()))/(1<<20), 0.3)

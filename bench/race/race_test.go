@@ -54,3 +54,22 @@ func TestRaces(t *testing.T) {
 		t.Errorf("a figure is no number:\n%s", report)
 	}
 }
+
+// TestTree: sizes are right on average and change in each round, which the
+// races rely on.
+func TestTree(t *testing.T) {
+	tr := tree{files: 20, dirs: 3, size: 1000}
+	sum := 0
+	seen := map[int]bool{}
+	for i := range tr.files {
+		a, b := tr.content(i, 0), tr.content(i, 1)
+		if len(b) != len(a)+1 {
+			t.Errorf("file %d has %d bytes, then %d", i, len(a), len(b))
+		}
+		sum += len(a)
+		seen[len(a)] = true
+	}
+	if sum != tr.files*tr.size || len(seen) < tr.files {
+		t.Errorf("%d bytes in %d sizes, want %d", sum, len(seen), tr.files*tr.size)
+	}
+}

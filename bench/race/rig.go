@@ -68,7 +68,12 @@ func newRig(o options) (*rig, error) {
 func (r *rig) close() {
 	r.closed.Do(func() {
 		for _, p := range r.places {
-			_ = os.RemoveAll(p.dir) // what is left is below the system's temporary directory
+			for range 10 { // children that die with us may still write
+				if os.RemoveAll(p.dir) == nil {
+					break
+				}
+				time.Sleep(50 * time.Millisecond)
+			}
 		}
 	})
 }

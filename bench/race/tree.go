@@ -66,7 +66,10 @@ func (t tree) content(i, round int) []byte {
 	if t.size == 0 {
 		return nil
 	}
-	n := t.size/2 + i*7919%t.size + round
+	n := t.size/2 + i/2*2654435761%t.size + round // and the next is as much larger as this is smaller
+	if i%2 == 1 {
+		n = 2*t.size - (n - round) + round
+	}
 	r := rand.NewPCG(uint64(i), uint64(round))
 	b := make([]byte, 0, n+8)
 	for len(b) < n {

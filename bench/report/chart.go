@@ -49,10 +49,10 @@ func (c Chart) SVG() string {
 	fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">%s</text>`, plotWidth-plotRight, plotHeight-8, escape(c.X))
 	fmt.Fprintf(&b, `<text x="%d" y="%d">%s</text>`, plotLeft, plotTop-6, escape(c.Y))
 	for i, s := range c.Series {
-		c.line(&b, s, colours[i%len(colours)], x, y)
+		c.line(&b, s, stroke(i), colours[i%len(colours)], x, y)
 		left, top := plotLeft+i%2*legendColumn, plotHeight+i/2*legendRow+4
-		fmt.Fprintf(&b, `<rect x="%d" y="%d" width="14" height="4" fill="%s"/><text x="%d" y="%d">%s</text>`,
-			left, top-6, colours[i%len(colours)], left+20, top, escape(s.Name))
+		fmt.Fprintf(&b, `<line x1="%d" x2="%d" y1="%d" y2="%d" %s/><text x="%d" y="%d">%s</text>`,
+			left, left+24, top-4, top-4, stroke(i), left+30, top, escape(s.Name))
 	}
 	b.WriteString("</svg>\n")
 	return b.String()
@@ -71,7 +71,7 @@ func (c Chart) values(of func(Series) []float64) []float64 {
 	return all
 }
 
-func (c Chart) line(b *strings.Builder, s Series, colour string, x, y axis) {
+func (c Chart) line(b *strings.Builder, s Series, stroke, colour string, x, y axis) {
 	var points, marks strings.Builder
 	for k := range s.X {
 		if c.LogX && s.X[k] <= 0 || c.LogY && s.Y[k] <= 0 {
@@ -83,7 +83,16 @@ func (c Chart) line(b *strings.Builder, s Series, colour string, x, y axis) {
 			fmt.Fprintf(&marks, `<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>`, px, py, colour)
 		}
 	}
-	fmt.Fprintf(b, `<polyline fill="none" stroke="%s" stroke-width="1.5" points="%s"/>%s`, colour, strings.TrimSpace(points.String()), marks.String())
+	fmt.Fprintf(b, `<polyline fill="none" %s points="%s"/>%s`, stroke, strings.TrimSpace(points.String()), marks.String())
+}
+
+// stroke is how the i-th line is drawn: dashed when the colours are used up.
+func stroke(i int) string {
+	s := fmt.Sprintf(`stroke="%s" stroke-width="2"`, colours[i%len(colours)])
+	if i >= len(colours) {
+		s += ` stroke-dasharray="6 3"`
+	}
+	return s
 }
 
 // open begins a drawing.
