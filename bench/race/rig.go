@@ -166,9 +166,10 @@ func (r *rig) drop() {
 	}
 }
 
-// copyTree makes a copy that is equal in all that rsync -a keeps.
+// copyTree makes a copy that is equal in all that rsync -a keeps, to the
+// nanosecond.
 func copyTree(src, dst string) error {
-	out, err := exec.Command("rsync", "-a", src+"/", dst+"/").CombinedOutput()
+	out, err := exec.Command("rsync", "-a", "--modify-window=-1", src+"/", dst+"/").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("copy the tree: %w: %s", err, out)
 	}

@@ -35,7 +35,7 @@ func (s *section) table(header []string, rows [][]string) {
 		s.printf("| %s |\n", strings.Join(row, " | "))
 	}
 	if strings.Contains(fmt.Sprint(rows), "†") {
-		s.printf("\n† everything but the modification times of directories, which stay different.\n")
+		s.printf("\n† everything but the modification times of directories, which stay different: rsync compares whole seconds unless it is told otherwise.\n")
 	}
 }
 
