@@ -17,7 +17,10 @@ var indexed = &racer{name: "gorsyncd, source indexed before", nodelay: true}
 
 // delays are those of a country and of an ocean, each way.
 func (r *rig) delays() []time.Duration {
-	return []time.Duration{time.Duration(r.size(2, 25, 25)) * time.Millisecond, time.Duration(r.size(5, 100, 100)) * time.Millisecond}
+	if r.o.level == mini {
+		return []time.Duration{2 * time.Millisecond}
+	}
+	return []time.Duration{25 * time.Millisecond, 100 * time.Millisecond}
 }
 
 func runFull(r *rig) (*section, error) {

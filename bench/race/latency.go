@@ -46,17 +46,16 @@ func runLatency(r *rig) (*section, error) {
 	return s, nil
 }
 
-// latencyAt takes the samples of one place; all racers in the first one, only
-// the fast ones elsewhere.
+// latencyAt takes the samples of one place, with peers in the first one.
 func (r *rig) latencyAt(p place, all bool) (lanes []*lane, err error) {
 	defer func() {
 		for _, l := range lanes {
 			l.close()
 		}
 	}()
-	racers := []*racer{bareND, bare, ours, oursPlain, loop, loopND}
+	racers := []*racer{bareND, ours, oursPlain}
 	if all {
-		racers = append(racers, lsyncd0, lsyncdND, lsyncd)
+		racers = append(racers, bare, loop, loopND, lsyncd0, lsyncdND, lsyncd)
 	}
 	overSSH := []*racer{bareND, ours}
 	for i, rc := range slices.Concat(r.present(racers...), overSSH) {

@@ -20,7 +20,7 @@ type holding struct {
 
 func runMemory(r *rig) (*section, error) {
 	files := r.size(600, 20_000, 1_000_000)
-	idle := time.Duration(r.size(1, 10, 60)) * time.Second
+	idle := time.Duration(r.size(200, 10_000, 60_000)) * time.Millisecond
 	s := &section{}
 	s.printf("One remote, which is equal. Start is the first one: gorsyncd indexes the tree and compares it with the copy, lsyncd runs its startup rsync. Then nothing changes for %.0f s. Anonymous memory is what the program holds itself, resident memory includes mapped files, which the kernel takes back when it needs them.\n", idle.Seconds())
 	var rows [][]string
@@ -103,7 +103,7 @@ func (r *rig) holdBig() (holding, error) {
 	if err := t.make(w.src); err != nil {
 		return holding{}, err
 	}
-	h, err := r.hold(w, ours, time.Duration(r.size(1, 10, 10))*time.Second, nil)
+	h, err := r.hold(w, ours, time.Duration(r.size(200, 10_000, 10_000))*time.Millisecond, nil)
 	h.name = fmt.Sprintf("gorsyncd, %d files in %d directories, no full sync", t.files, t.dirs)
 	return h, err
 }
@@ -117,7 +117,7 @@ func (r *rig) holdBacklog() (holding, error) {
 		return holding{}, err
 	}
 	defer w.close()
-	h, err := r.hold(w, ours, time.Duration(r.size(1, 10, 10))*time.Second, func(run *runner) error {
+	h, err := r.hold(w, ours, time.Duration(r.size(200, 10_000, 10_000))*time.Millisecond, func(run *runner) error {
 		if out, code, err := run.g.Run("pause", "s/*"); err != nil || code != 0 {
 			return fmt.Errorf("pause: exit status %d, %w: %s", code, err, out)
 		}

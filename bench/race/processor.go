@@ -34,15 +34,15 @@ func stream(n int) func(src string) error {
 }
 
 func runProcessor(r *rig) (*section, error) {
-	n := r.size(50, 500, 1500)
+	n := r.size(20, 500, 1500)
 	name := fmt.Sprintf("%d files", n)
 	racers := []*racer{ours, lsyncd, lsyncd0, loop, loopND}
-	g, err := r.run([]task{{name: name, place: r.first(), racers: racers, rounds: r.rounds(1, 1, 2),
+	g, err := r.run([]task{{name: name, place: r.first(), racers: racers, rounds: r.rounds(1, 1, 1),
 		trial: trial{before: (tree{files: 1000, dirs: 10, size: 1000}).make, change: stream(n), rest: true}}})
 	if err != nil {
 		return nil, err
 	}
-	idle := time.Duration(r.size(1, 10, 60)) * time.Second
+	idle := time.Duration(r.size(200, 10_000, 60_000)) * time.Millisecond
 	woken, err := r.wakeups(racers, idle)
 	if err != nil {
 		return nil, err

@@ -31,13 +31,13 @@ type runner struct {
 // Every racer there is. Scenarios choose.
 var (
 	ours      = &racer{name: "gorsyncd", nodelay: true, start: startGorsyncd}
-	oursPlain = &racer{name: "gorsyncd, daemon as tutorials set it up", start: startGorsyncd}
+	oursPlain = &racer{name: "gorsyncd, daemon as tutorials set it up", variant: true, start: startGorsyncd}
 	lsyncd    = &racer{name: "lsyncd, delay 1", program: "lsyncd", start: startLsyncd(1)}
 	lsyncd0   = &racer{name: "lsyncd, delay 0", variant: true, program: "lsyncd", start: startLsyncd(0)}
 	lsyncdND  = &racer{name: "lsyncd, delay 0, TCP_NODELAY", variant: true, program: "lsyncd", nodelay: true, start: startLsyncd(0)}
 	loop      = &racer{name: "inotifywait loop", program: "inotifywait", start: startLoop}
 	loopND    = &racer{name: "inotifywait loop, TCP_NODELAY", variant: true, program: "inotifywait", nodelay: true, start: startLoop}
-	bare      = &racer{name: "bare rsync"}
+	bare      = &racer{name: "bare rsync", variant: true}
 	bareND    = &racer{name: "bare rsync, TCP_NODELAY", nodelay: true}
 )
 

@@ -24,7 +24,7 @@ func runRemotes(r *rig) (*section, error) {
 		if n <= 20 {
 			racers = append(slices.Clone(live), bareND)
 		}
-		tasks = append(tasks, task{name: remotesName(n), place: r.first(), racers: racers, rounds: r.rounds(1, 1, 3), peers: 1,
+		tasks = append(tasks, task{name: remotesName(n), place: r.first(), racers: racers, rounds: r.rounds(1, 1, 2), peers: 1,
 			trial: trial{setup: setup{copies: n}, change: t.make, look: weigh}})
 	}
 	g, err := r.run(tasks)
@@ -34,7 +34,7 @@ func runRemotes(r *rig) (*section, error) {
 	s := &section{}
 	s.printf("%d new files in %d directories, one source, modules of one rsync daemon on loopback; until every copy is equal. Memory is that of the daemon alone, after the burst.\n", files, t.dirs)
 	s.remotesTable(r, g, counts, append([]*racer{bareND}, live...))
-	if err := r.idleRemotes(s, r.size(10, 100, 500)); err != nil {
+	if err := r.idleRemotes(s, r.size(5, 100, 500)); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -89,7 +89,7 @@ func (s *section) remotesTable(r *rig, g grid, counts []int, racers []*racer) {
 
 // idleRemotes starts a daemon with many remotes that have nothing to do.
 func (r *rig) idleRemotes(s *section, n int) error {
-	idle := time.Duration(r.size(1, 5, 30)) * time.Second
+	idle := time.Duration(r.size(200, 5_000, 30_000)) * time.Millisecond
 	var rows [][]string
 	var one, many holding
 	for _, copies := range []int{1, n} {
