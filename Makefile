@@ -30,7 +30,7 @@ demo: setup build
 # watches trees runs one package at a time: some of these tests lower kernel
 # limits that all processes share. The tests of the program wait a lot. What is
 # built by a test is not seen by the cache of results, hence -count=1.
-WATCHING := /(watch|bench/(crash|lab))$$
+WATCHING := /(watch|bench/(crash|lab|race))$$
 PROGRAM  := /cmd(/|$$)
 test: setup
 	go build $(if $(RACE),-race) ./...
