@@ -21,5 +21,6 @@
 //   - Peers run as their guides and tutorials have them, and once more with
 //     TCP_NODELAY on both ends, which no tutorial sets and which matters more for
 //     small changes than anything else they could do.
-//   - A peer that is not installed is named as absent.
+//   - A peer that is not installed is named as absent. sersync is no package of
+//     Debian and left out.
 package main

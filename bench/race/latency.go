@@ -30,7 +30,7 @@ type lane struct {
 
 func runLatency(r *rig) (*section, error) {
 	s := &section{}
-	s.printf("Idle sources of their own with 100 files, loopback; time from close(2) at the source until the copy has the file. Bare rsync is told the one file; it starts cold at the close.\n")
+	s.printf("Idle sources of their own with 100 files, loopback; time from close(2) at the source until the copy has the file. Bare rsync is told the one file; it starts cold at the close. sersync, which is no package of Debian, is in none of the races.\n")
 	for i, p := range r.places {
 		lanes, err := r.latencyAt(p, i == 0)
 		if err != nil {
@@ -112,7 +112,7 @@ func (r *rig) newLane(p place, rc *racer, ssh bool) (*lane, error) {
 			l.name = "bare rsync, over ssh"
 		}
 	}
-	if err := (tree{files: 100, dirs: 10, size: 1000}).make(w.src); err == nil {
+	if err = (tree{files: 100, dirs: 10, size: 1000}).make(w.src); err == nil {
 		err = copyTree(w.src, w.dsts[0])
 	}
 	if err == nil && rc.start != nil {
