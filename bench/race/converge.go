@@ -113,7 +113,7 @@ func await(list []wanted, dsts []string, deadline time.Time) bool {
 				if time.Now().After(deadline) {
 					return false
 				}
-				time.Sleep(300 * time.Microsecond)
+				time.Sleep(500 * time.Microsecond)
 			}
 		}
 	}

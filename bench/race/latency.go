@@ -168,7 +168,7 @@ func visible(path string, deadline time.Time) (time.Time, error) {
 		case now.After(deadline):
 			return now, fmt.Errorf("%s does not arrive", path)
 		}
-		time.Sleep(50 * time.Microsecond)
+		time.Sleep(100 * time.Microsecond)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -73,17 +74,18 @@ func run(o options) error {
 		}
 	}()
 	fmt.Printf("seed %d\n", o.seed)
+	var errs []error
 	for _, s := range picked {
 		begin := time.Now()
 		if err := r.race(s); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
+			errs = append(errs, fmt.Errorf("%s: %w", s.name, err)) // the others do not depend on it
 		}
 		r.logf("%s took %.0f s", s.name, time.Since(begin).Seconds())
 	}
 	if len(r.failures) > 0 {
-		return fmt.Errorf("gorsyncd did not make copies equal:\n%s", strings.Join(r.failures, "\n"))
+		errs = append(errs, fmt.Errorf("gorsyncd did not make copies equal:\n%s", strings.Join(r.failures, "\n")))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func names(list []*scenario) string {

@@ -44,7 +44,6 @@ func remotesName(n int) string { return fmt.Sprintf("%d remotes", n) }
 
 // weigh notes what the racer holds.
 func weigh(run *runner, o *outcome) (err error) {
-	o.children = len(run.children())
 	o.memory, err = run.memory()
 	return err
 }

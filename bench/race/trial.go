@@ -34,7 +34,6 @@ type outcome struct {
 
 	overflows int
 	memory    lab.Memory
-	children  int
 
 	died error // of a peer: how it failed
 }
