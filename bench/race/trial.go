@@ -107,10 +107,11 @@ func (r *rig) performLive(w *world, rc *racer, t trial, run *runner) (outcome, e
 		return outcome{}, err
 	}
 	made := time.Since(begin)
-	o, err := r.await(w, rc, t, begin)
+	e, err := expect(w.src, t.gone...)
 	if err != nil {
-		return o, err
+		return outcome{}, err
 	}
+	o := outcome{arrival: e.wait(w.dsts, begin, r.patienceFor(rc))}
 	if t.rest || run.g != nil {
 		if o.busy, err = r.calm(run); err != nil {
 			return o, err
@@ -131,24 +132,19 @@ func (r *rig) performDown(w *world, rc *racer, t trial) (outcome, *runner, error
 	if err := t.change(w.src); err != nil {
 		return outcome{}, nil, err
 	}
-	passed := w.passed()
-	begin := time.Now()
-	type seen struct {
-		outcome
-		err error
+	e, err := expect(w.src, t.gone...)
+	if err != nil {
+		return outcome{}, nil, err
 	}
-	arrived := make(chan seen, 1)
-	go func() {
-		o, err := r.await(w, rc, t, begin)
-		arrived <- seen{o, err}
-	}()
+	arrived := make(chan arrival, 1)
+	passed, begin := w.passed(), time.Now()
+	go func() { arrived <- e.wait(w.dsts, begin, r.patienceFor(rc)) }()
 	run, err := rc.start(r, w, rc)
-	s := <-arrived
-	if err == nil {
-		err = s.err
+	if err != nil {
+		return outcome{}, nil, err // the observer ends at its limit, by itself
 	}
-	o := s.outcome
-	if err == nil && t.rest {
+	o := outcome{arrival: <-arrived}
+	if t.rest {
 		o.busy, err = r.calm(run)
 	}
 	o.wire = w.passed() - passed
@@ -166,14 +162,6 @@ func (r *rig) performBare(w *world, rc *racer, t trial) (outcome, error) {
 		return outcome{}, err
 	}
 	return outcome{arrival: arrival{took: took, equal: true}, wire: w.passed() - passed}, nil
-}
-
-func (r *rig) await(w *world, rc *racer, t trial, begin time.Time) (outcome, error) {
-	e, err := expect(w.src, t.gone...)
-	if err != nil {
-		return outcome{}, err
-	}
-	return outcome{arrival: e.wait(w.dsts, begin, r.patienceFor(rc))}, nil
 }
 
 // calm waits until a racer has done its work. Ours says so. Peers have when they
@@ -202,7 +190,7 @@ func (r *rig) calm(run *runner) (busy bool, err error) {
 func (r *rig) settle(w *world, rc *racer, o *outcome) error {
 	looks := 10
 	if !o.equal {
-		looks = 1 // it had its time
+		looks = 3 // it had its time
 	}
 	wrong, sample, err := judge(w.src, w.dsts, looks)
 	if err != nil {
