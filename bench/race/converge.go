@@ -80,7 +80,7 @@ type arrival struct {
 
 // patience is how long the observer waits.
 type patience struct {
-	all  time.Duration // from the beginning
+	all  time.Duration // from the end of the change
 	dirs time.Duration // for the times of directories, when all else is there: one run more
 }
 
@@ -92,9 +92,9 @@ func (r *rig) patienceFor(rc *racer) patience {
 	return patience{r.o.limit, time.Duration(r.size(100, 3000, 3000)) * time.Millisecond}
 }
 
-// wait waits for every copy.
+// wait waits for every copy; what is measured began at begin.
 func (e *expectation) wait(dsts []string, begin time.Time, p patience) arrival {
-	if !await(e.files, dsts, begin.Add(p.all)) {
+	if !await(e.files, dsts, time.Now().Add(p.all)) {
 		return arrival{took: time.Since(begin)}
 	}
 	a := arrival{took: time.Since(begin), equal: true}

@@ -30,13 +30,17 @@ func (g grid) of(task string, rc *racer) outcomes { return g[gridKey{task, rc}] 
 func (r *rig) run(tasks []task) (grid, error) {
 	g := grid{}
 	var jobs []job
+	shown := r.shown
 	for i, t := range tasks {
 		if t.do == nil {
 			t.do = func(rc *racer) (outcome, error) { return r.try(t.place, rc, t.trial) }
 		}
 		for _, rc := range r.present(t.racers...) {
-			if rc.program != "" && i > 0 && r.o.level == mini {
-				continue // they have shown that they run
+			if rc.program != "" && r.o.level == mini {
+				if shown || i > 0 {
+					continue
+				}
+				r.shown = true
 			}
 			n := t.rounds
 			if rc.program != "" && t.peers > 0 {

@@ -41,6 +41,7 @@ type rig struct {
 
 	failures []string // rounds after which a copy of gorsyncd's was not equal
 	absent   map[string]bool
+	shown    bool // in miniature, peers take part in the first comparison only
 	pairs    map[string]*pair
 	closed   sync.Once
 }
