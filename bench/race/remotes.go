@@ -40,7 +40,12 @@ func runRemotes(r *rig) (*section, error) {
 	return s, nil
 }
 
-func remotesName(n int) string { return fmt.Sprintf("%d remotes", n) }
+func remotesName(n int) string {
+	if n == 1 {
+		return "1 remote"
+	}
+	return fmt.Sprintf("%d remotes", n)
+}
 
 // weigh notes what the racer holds.
 func weigh(run *runner, o *outcome) (err error) {
