@@ -30,7 +30,7 @@ func runBurst(r *rig) (*section, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.printf("New directories with 100 files each of 1,000 bytes on average are made by %d writers at once below an empty source, one rsync daemon on loopback; from the first file to a copy that is equal, making the files included. Bare rsync starts when the tree is complete, and copies it to each remote in turn. Medians (least–most) of %d rounds, for peers up to %d.\n", writers, r.rounds(1, 2, 3), r.rounds(1, 1, 2))
+	s.printf("New directories with 100 files each of 1,000 bytes on average are made by %d writers at once below an empty source, one rsync daemon on loopback; from the first file to a copy that is equal, making the files included. Bare rsync starts when the tree is complete, and copies it to each remote in turn. Medians (least–most) of %d rounds, for peers up to %d. A line of the plot ends where copies did not get equal in time.\n", writers, r.rounds(1, 2, 3), r.rounds(1, 1, 2))
 	racers := append([]*racer{bareND, bare}, live...)
 	var names []string
 	for _, t := range tasks {

@@ -32,7 +32,7 @@ func runRemotes(r *rig) (*section, error) {
 		return nil, err
 	}
 	s := &section{}
-	s.printf("%d new files in %d directories, one source, modules of one rsync daemon on loopback; until every copy is equal. Memory is that of the daemon alone, after the burst.\n", files, t.dirs)
+	s.printf("%d new files in %d directories, one source, modules of one rsync daemon on loopback; until every copy is equal. Memory is that of the daemon alone, after the burst. A line of the plot ends where copies did not get equal in time.\n", files, t.dirs)
 	s.remotesTable(r, g, counts, append([]*racer{bareND}, live...))
 	if err := r.idleRemotes(s, r.size(5, 100, 500)); err != nil {
 		return nil, err
