@@ -30,7 +30,7 @@ demo: setup build
 # watches trees runs one package at a time: some of these tests lower kernel
 # limits that all processes share. The tests of the program wait a lot. What is
 # built by a test is not seen by the cache of results, hence -count=1.
-WATCHING := /(watch|bench/(crash|lab))$$
+WATCHING := /(watch|bench/(crash|lab|race))$$
 PROGRAM  := /cmd(/|$$)
 test: setup
 	go build $(if $(RACE),-race) ./...
@@ -54,9 +54,13 @@ crash: setup failpoints
 soak: setup build
 	go run ./bench/soak -bin $(BIN) -out bench
 
-# Measures and writes bench/README.md.
-bench: setup build
-	go run ./bench/latency -bin $(BIN) -out bench/README.md
+# Races against what people use in its place, and writes bench/README.md: about
+# 40 minutes on two processors that are otherwise idle. BENCH=-quick takes a few,
+# BENCH='-only latency,burst -n 20' chooses.
+BENCH ?=
+bench: build
+	@.ci/setup lsyncd=lsyncd inotifywait=inotify-tools
+	go run ./bench/race -bin $(BIN) -out bench $(BENCH)
 	go run ./bench/fsync -bin $(BIN) -out bench/README.md
 
 # Takes each protection against silent loss out of a copy of the source and

@@ -30,8 +30,9 @@ type Proxy struct {
 	frozen   bool
 	closed   bool
 	delay    time.Duration
-	rate     int64 // bytes a second and direction; 0 is unlimited
-	cutAfter int64 // bytes until the cut; negative is never
+	rate     int64        // bytes a second and direction; 0 is unlimited
+	free     [2]time.Time // when each direction has sent what was given to it
+	cutAfter int64        // bytes until the cut; negative is never
 	passed   int64
 	wg       sync.WaitGroup
 }
@@ -114,8 +115,8 @@ func (p *Proxy) serve(c net.Conn) {
 	}
 	defer p.drop(t)
 	var both sync.WaitGroup
-	both.Go(func() { p.relay(t, c) })
-	both.Go(func() { p.relay(c, t) })
+	both.Go(func() { p.relay(t, c, 0) })
+	both.Go(func() { p.relay(c, t, 1) })
 	both.Wait()
 }
 
@@ -127,7 +128,7 @@ type piece struct {
 
 // relay moves src to dst: a reader that stamps what comes, and a writer that
 // holds it back. The bounded queue between them stops a reader that is ahead.
-func (p *Proxy) relay(dst, src net.Conn) {
+func (p *Proxy) relay(dst, src net.Conn, way int) {
 	queue := make(chan piece, 64)
 	done := make(chan struct{})
 	defer close(done)
@@ -150,7 +151,7 @@ func (p *Proxy) relay(dst, src net.Conn) {
 	})
 	for q := range queue {
 		time.Sleep(time.Until(q.at))
-		if !p.send(dst, q.data) {
+		if !p.send(dst, q.data, way) {
 			src.Close() // ends the reader
 			return
 		}
@@ -161,9 +162,9 @@ func (p *Proxy) relay(dst, src net.Conn) {
 }
 
 // send writes data in pieces of at most 50 ms at the present rate.
-func (p *Proxy) send(dst net.Conn, data []byte) bool {
+func (p *Proxy) send(dst net.Conn, data []byte, way int) bool {
 	for len(data) > 0 {
-		n, wait := p.share(len(data))
+		n, wait := p.share(len(data), way)
 		time.Sleep(wait)
 		if n = p.take(dst, n); n == 0 {
 			return false
@@ -176,15 +177,21 @@ func (p *Proxy) send(dst net.Conn, data []byte) bool {
 	return true
 }
 
-// share says how much of n bytes to send next, and after what time.
-func (p *Proxy) share(n int) (int, time.Duration) {
+// share says how much of n bytes to send next, and after what time. All
+// connections take their turn on one line.
+func (p *Proxy) share(n, way int) (int, time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.rate <= 0 {
 		return n, 0
 	}
 	n = int(min(int64(n), max(p.rate/20, 1)))
-	return n, time.Duration(int64(n) * int64(time.Second) / p.rate)
+	now := time.Now()
+	if p.free[way].Before(now) {
+		p.free[way] = now
+	}
+	p.free[way] = p.free[way].Add(time.Duration(int64(n) * int64(time.Second) / p.rate))
+	return n, p.free[way].Sub(now)
 }
 
 func (p *Proxy) latency() time.Duration {

@@ -90,6 +90,23 @@ func TestProxySlow(t *testing.T) {
 	}
 }
 
+// TestProxyRateIsShared: two connections get no more through than one would.
+func TestProxyRateIsShared(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, echo(t))
+	a, b := dial(t, p), dial(t, p)
+	p.Rate(500_000)
+	other := make(chan error, 1)
+	begin := time.Now()
+	go func() { _, err := roundTrip(a, 200_000); other <- err }()
+	_, err := roundTrip(b, 200_000)
+	must(t, err)
+	must(t, <-other)
+	if took := time.Since(begin); took < 700*time.Millisecond {
+		t.Errorf("400 kB at 500 kB/s took %v", took)
+	}
+}
+
 func TestProxyFreeze(t *testing.T) {
 	t.Parallel()
 	p := newProxy(t, echo(t))

@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// Rate limits each direction of each connection to bytes a second; 0 lifts it.
+// Rate limits each direction of all connections together to bytes a second; 0
+// lifts it.
 func (p *Proxy) Rate(bytes int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.rate = bytes
+	p.rate, p.free = bytes, [2]time.Time{}
 }
 
 // Delay holds back what arrives from now on for d, in each direction.

@@ -50,12 +50,13 @@ func Machine(dir string) string {
 	}
 	s := fmt.Sprintf("%d processors (%s), %s, %s, %s", runtime.NumCPU(), runtime.GOARCH, kernel, rsync, runtime.Version())
 	if dir != "" {
-		s += ", trees and journal on " + fsName(dir)
+		s += ", trees and journal on " + FileSystem(dir)
 	}
 	return s
 }
 
-func fsName(dir string) string {
+// FileSystem names the kind of file system that dir is on.
+func FileSystem(dir string) string {
 	var st unix.Statfs_t
 	if unix.Statfs(dir, &st) != nil {
 		return "an unknown file system"

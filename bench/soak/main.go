@@ -133,8 +133,8 @@ func (s *soak) report(out string, changes int, took time.Duration) error {
 	children := line("children", func(p sample) float64 { return float64(p.children) })
 	threads := line("threads", func(p sample) float64 { return float64(p.threads) })
 	for name, svg := range map[string]string{
-		"soak-memory.svg": report.Plot("Memory and journal under constant change", "minutes", "MiB", rss, anon, journal),
-		"soak-counts.svg": report.Plot("What the daemon holds under constant change", "minutes", "number", fds, goroutines, threads, children),
+		"soak-memory.svg": report.Chart{Title: "Memory and journal under constant change", X: "minutes", Y: "MiB", Series: []report.Series{rss, anon, journal}}.SVG(),
+		"soak-counts.svg": report.Chart{Title: "What the daemon holds under constant change", X: "minutes", Y: "number", Series: []report.Series{fds, goroutines, threads, children}}.SVG(),
 	} {
 		if err := os.WriteFile(filepath.Join(out, name), []byte(svg), 0o644); err != nil {
 			return err

@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -25,10 +23,11 @@ type sample struct {
 func (s *soak) sample(at time.Duration) error {
 	pid := s.g.Pid()
 	p := sample{at: at, children: len(lab.Children(pid))}
-	var err error
-	if err = p.ofProcess(pid); err != nil {
+	m, err := lab.ReadMemory(pid)
+	if err != nil {
 		return err
 	}
+	p.rss, p.anon, p.threads = m.RSS, m.Anon, m.Threads
 	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
 	if err != nil {
 		return fmt.Errorf("count descriptors: %w", err)
@@ -51,32 +50,6 @@ func (s *soak) sample(at time.Duration) error {
 	}
 	p.goroutines = doc.Daemon.Goroutines
 	s.samples = append(s.samples, p)
-	return nil
-}
-
-// ofProcess reads resident memory and the number of threads, see proc(5).
-func (p *sample) ofProcess(pid int) error {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return fmt.Errorf("read process status: %w", err)
-	}
-	for line := range strings.Lines(string(b)) {
-		f := strings.Fields(line)
-		switch {
-		case len(f) < 2:
-		case f[0] == "VmRSS:":
-			p.rss, err = strconv.ParseInt(f[1], 10, 64)
-			p.rss <<= 10
-		case f[0] == "RssAnon:":
-			p.anon, err = strconv.ParseInt(f[1], 10, 64)
-			p.anon <<= 10
-		case f[0] == "Threads:":
-			p.threads, err = strconv.Atoi(f[1])
-		}
-		if err != nil {
-			return fmt.Errorf("read process status: %w", err)
-		}
-	}
 	return nil
 }
 

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"gorsyncd/bench/report"
+)
+
+var full = &scenario{name: "full", title: "First full sync", run: runFull}
+
+// indexed is gorsyncd with a source that it knows already, and a new remote.
+var indexed = &racer{name: "gorsyncd, source indexed before", nodelay: true}
+
+// delays are those of a country and of an ocean, each way.
+func (r *rig) delays() []time.Duration {
+	if r.o.level == mini {
+		return []time.Duration{2 * time.Millisecond}
+	}
+	return []time.Duration{25 * time.Millisecond, 100 * time.Millisecond}
+}
+
+func runFull(r *rig) (*section, error) {
+	files := r.size(300, 10_000, 50_000)
+	t := tree{files: files, dirs: max(files/100, 1), size: 1000}
+	srcs := map[string]string{} // by place; nothing changes them
+	for _, p := range r.places {
+		srcs[p.name] = filepath.Join(p.dir, "full")
+		if err := t.make(srcs[p.name]); err != nil {
+			return nil, err
+		}
+	}
+	// A fifth of the tree is enough where each byte takes its time.
+	fewer := tree{files: files / 5, dirs: t.dirs / 5, size: t.size}
+	if fewer.dirs == 0 {
+		fewer.dirs = 1
+	}
+	slow := filepath.Join(r.first().dir, "fewer")
+	if err := fewer.make(slow); err != nil {
+		return nil, err
+	}
+	rounds := r.rounds(1, 2, 3)
+	one := func(name string, p place, src string, l *link, n int, racers ...*racer) task {
+		return task{name: name, place: p, rounds: n, peers: 1, racers: racers,
+			do: func(rc *racer) (outcome, error) { return r.fullRound(p, src, l, rc) }}
+	}
+	both := []*racer{bareND, ours, indexed}
+	tasks := []task{}
+	for i, p := range r.places {
+		racers := both
+		if i == 0 {
+			racers = append(racers, lsyncd)
+		}
+		tasks = append(tasks, one("loopback, "+p.name, p, srcs[p.name], nil, rounds, racers...))
+	}
+	for _, delay := range r.delays() {
+		tasks = append(tasks, one(rtt(delay), r.first(), srcs[r.first().name], &link{delay: delay}, min(rounds, 2), both...))
+	}
+	tasks = append(tasks, one(fmt.Sprintf("10 mbit/s, 20 ms round trip, %d files", fewer.files), r.first(), slow,
+		&link{delay: 10 * time.Millisecond, rate: 1_250_000}, min(rounds, 2), both...))
+	g, err := r.run(tasks)
+	if err != nil {
+		return nil, err
+	}
+	return fullSection(r, t, g, tasks), nil
+}
+
+func fullSection(r *rig, t tree, g grid, tasks []task) *section {
+	s := &section{}
+	s.printf("%d files of %d bytes on average in %d directories, an empty remote; from the start of the program, or from the command `gorsyncd sync` of a daemon that has read the source before, until the copy is equal. Round trips and rates are made by a proxy that has at most about 1 MiB of a connection and direction under way, like a TCP window of that size.\n", t.files, t.size, t.dirs)
+	racers := []*racer{bareND, ours, indexed, lsyncd}
+	chart := report.Chart{Title: "First full sync over the round trip, " + r.first().name, X: "ms round trip", Y: "seconds"}
+	for _, rc := range racers[:3] {
+		line := report.Series{Name: rc.name}
+		names := map[float64]string{0: "loopback, " + r.first().name}
+		for _, d := range r.delays() {
+			names[2*d.Seconds()*1000] = rtt(d)
+		}
+		for _, x := range slices.Sorted(maps.Keys(names)) {
+			if sec := g.of(names[x], rc).seconds(); sec > 0 {
+				line.X, line.Y = append(line.X, x), append(line.Y, sec)
+			}
+		}
+		chart.Series = append(chart.Series, line)
+	}
+	for _, t := range tasks {
+		s.printf("\n%s:\n", t.name)
+		s.table(g.times(racers, []string{t.name}, bareND))
+	}
+	s.plot("race-full.svg", "time of a full sync over the round trip", chart.SVG())
+	loopback := "loopback, " + r.first().name
+	s.goal("from the start of the daemon, to bare rsync", "", g.ratio(loopback, ours, bareND), 0.85)
+	s.goal("source indexed before, to bare rsync", "", g.ratio(loopback, indexed, bareND), 0.85)
+	s.goal("the same at "+rtt(r.delays()[0]), "", g.ratio(rtt(r.delays()[0]), indexed, bareND), 0.5)
+	return s
+}
+
+// fullRound fills an empty copy.
+func (r *rig) fullRound(p place, src string, l *link, rc *racer) (outcome, error) {
+	w, err := r.newWorld(p, setup{src: src, link: l, never: rc == indexed})
+	if err != nil {
+		return outcome{}, err
+	}
+	defer w.close()
+	e, err := expect(src)
+	if err != nil {
+		return outcome{}, err
+	}
+	if rc.start == nil && rc != indexed {
+		took, err := runBare(w, rc)
+		o := outcome{arrival: arrival{took: took, equal: true}}
+		if err == nil {
+			err = r.settle(w, rc, &o)
+		}
+		return o, err
+	}
+	o, run, err := r.fullBy(w, rc, e)
+	if run != nil {
+		defer run.stop()
+	}
+	if err != nil {
+		return o, err
+	}
+	return o, r.settle(w, rc, &o)
+}
+
+// fullBy has a racer fill the copy, and waits until it is and the racer ready.
+func (r *rig) fullBy(w *world, rc *racer, e *expectation) (outcome, *runner, error) {
+	if rc == indexed {
+		run, err := startGorsyncd(r, w, rc)
+		if err != nil {
+			return outcome{}, nil, err
+		}
+		begin := time.Now()
+		if out, code, err := run.g.Run("sync", "s/r0"); err != nil || code != 0 {
+			return outcome{}, run, fmt.Errorf("gorsyncd sync: exit status %d, %w: %s", code, err, out)
+		}
+		o := outcome{arrival: e.wait(w.dsts, begin, r.patienceFor(ours))}
+		return o, run, flush(run.g, r.patienceFor(rc).all)
+	}
+	arrived := make(chan arrival, 1)
+	begin := time.Now()
+	go func() { arrived <- e.wait(w.dsts, begin, r.patienceFor(rc)) }()
+	run, err := rc.start(r, w, rc)
+	if err != nil {
+		return outcome{}, nil, err // the observer ends at its limit, by itself
+	}
+	return outcome{arrival: <-arrived}, run, nil
+}
