@@ -39,9 +39,10 @@ const (
 	LaneRoot                      // the attributes of the root
 	LaneBig                       // one big file (with its hard links)
 	LaneReconcile                 // whole directories, one level each
+	LaneMove                      // what was moved with a directory; see move
 )
 
-var laneNames = [...]string{"", "list", "top", "root", "big", "reconcile"}
+var laneNames = [...]string{"", "list", "top", "root", "big", "reconcile", "move"}
 
 func (l Lane) String() string { return laneNames[l] }
 
@@ -69,6 +70,7 @@ type Batch struct {
 	bare      bare     // arguments that the remote has no use for
 	gone      []string // those of Paths that are to be removed
 	gentle    bool     // the receiver aborts runs with missing paths
+	move      *move    // of LaneMove
 
 	// Of comparisons, which are run as Verify only.
 	each   func(Change) // called with each change, in a goroutine of the run, instead of keeping it
@@ -77,7 +79,7 @@ type Batch struct {
 
 // Kind is the lane as shown to people: content comparison has its own name.
 func (b *Batch) Kind() string {
-	if b.Content && b.Lane != LaneReconcile {
+	if b.Content && b.Lane != LaneReconcile && b.Lane != LaneMove {
 		return "checksum"
 	}
 	return b.Lane.String()

@@ -67,7 +67,10 @@ func (t *rsyncTransport) Run(ctx context.Context, b *Batch, mode Mode) Result {
 	if err != nil {
 		return Result{Exit: -1, Outcome: sourceGone(err)}
 	}
-	defer root.Close()
+	defer func() { root.Close() }()
+	if root, err = b.enterMoved(root); err != nil {
+		return Result{Exit: -1, Outcome: Outcome{ID: idChanged, Class: ClassEntry, Message: err.Error()}}
+	}
 	if refused := t.checkPassword(); refused.ID != "" {
 		return Result{Exit: -1, Outcome: refused}
 	}
@@ -108,7 +111,7 @@ func (t *rsyncTransport) invoke(ctx context.Context, b *Batch, mode Mode, in inv
 		res.Changes = append(res.Changes, c)
 	}
 	p.stdout = &lines{fn: func(s string) {
-		if c, ok := parseChange(s); ok {
+		if c, ok := in.batch.change(s); ok {
 			res.RootDirty = res.RootDirty || c.dirtiesRoot()
 			if b.tidy && !(c.Delete && tempName.MatchString(c.Path[strings.LastIndexByte(c.Path, '/')+1:])) {
 				return

@@ -28,6 +28,9 @@ func (d *Dispatcher) settle(rep report, now time.Time) {
 	d.logBatch(rep)
 	d.phantoms(rep.unknown, now)
 	out := rep.res.Outcome
+	if d.movedFailed(rep, now) {
+		return
+	}
 	if rep.leadsNowhere() {
 		d.nowhere(rep, now)
 		return

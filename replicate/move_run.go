@@ -1,0 +1,131 @@
+package replicate
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// argvMove is the command line for a batch of LaneMove. Source and target are
+// the new directory, the names in the list are below it: rsync looks for the
+// same names below the old one.
+func (o *Options) argvMove(b *Batch, mode Mode, more []string) []string {
+	a := append(o.argvBegin(b, mode), more...)
+	a = append(a, "--ignore-missing-args")
+	if b.Content {
+		a = append(a, "--ignore-times")
+	} else {
+		a = append(a, "--checksum")
+	}
+	// The receiver of a local target finds nothing outside of the source then.
+	confined := o.Target.Kind == Local && slices.ContainsFunc(more, func(s string) bool { return strings.HasPrefix(s, "--confine-root=") })
+	if !confined {
+		a = append(a, o.linkArg()+o.Target.inside(b.move.from))
+	}
+	// Without --no-implied-dirs the directories above each name are stamped, up
+	// to the new one: all of them are locked.
+	return append(a, "--", ".", o.Target.address()+b.move.to+"/")
+}
+
+func (o *Options) linkArg() string {
+	if o.Delete == DeleteNone {
+		return "--copy-dest="
+	}
+	return "--link-dest="
+}
+
+// inside is the absolute path of a directory of the target as its receiver
+// knows it. Relative to another one, rsync before 3.3 does not find it in a
+// module without chroot; absolute paths begin at the module there, as they do
+// with one.
+func (t Target) inside(dir string) string {
+	return strings.TrimRight("/"+strings.Trim(t.Path, "/"), "/") + "/" + dir
+}
+
+// name is a path as the batch's list has it.
+func (b *Batch) name(path string) string {
+	if b.move == nil {
+		return path
+	}
+	return path[len(b.move.to)+1:]
+}
+
+// change reads an itemized line.
+func (b *Batch) change(line string) (Change, bool) {
+	c, ok := parseChange(line)
+	if !ok || b.move == nil {
+		return c, ok
+	}
+	if c.Path == "" {
+		c.Path = b.move.to
+	} else {
+		c.Path = join(b.move.to, c.Path)
+	}
+	return c, true
+}
+
+// errMovedOn says that the new directory is not where it was seen.
+var errMovedOn = errors.New("the directory was moved on")
+
+// enterMoved opens the directory that a run is about and closes the root, of
+// which it is below. No symbolic link is followed.
+func (b *Batch) enterMoved(root *os.File) (*os.File, error) {
+	if b.move == nil {
+		return root, nil
+	}
+	fd, err := unix.Openat(int(root.Fd()), ".", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	for name := range strings.SplitSeq(b.move.to, "/") {
+		if err != nil {
+			break
+		}
+		up := fd
+		fd, err = unix.Openat(up, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		_ = unix.Close(up)
+	}
+	if err != nil {
+		return root, fmt.Errorf("enter moved directory: %w", err)
+	}
+	dir := os.NewFile(uintptr(fd), join(root.Name(), b.move.to))
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || st.Ino != b.move.ino {
+		dir.Close()
+		return root, errors.Join(errMovedOn, err)
+	}
+	root.Close()
+	return dir, nil
+}
+
+// movedFailed files a run of a move that did not end well, and tells whether it
+// has. What it carried is sent by the other lanes, unless the remote cannot be
+// reached at all.
+func (d *Dispatcher) movedFailed(rep report, now time.Time) bool {
+	b, out := rep.batch, rep.res.Outcome
+	m := b.move
+	if m == nil {
+		return false
+	}
+	m.flying--
+	m.limit = now.Add(movePatience)
+	if out.Class == ClassOK || out.Class == ClassCanceled {
+		return false
+	}
+	if out.Class == ClassTransient && rep.res.Exit != 11 {
+		// Whether it was the remote or what the run asked of it shows next time.
+		if m.cut++; m.cut >= moveTries && rep.res.Exit != 10 {
+			m.broken = true
+		}
+		return false
+	}
+	m.broken = true
+	d.log.Info("a moved directory is sent instead of linked", "path", m.to, "from", m.from,
+		"error_id", out.ID, "message", out.Message)
+	d.cutOff(b, &rep.res)
+	d.giveBack(b)
+	d.again = true
+	return true
+}
