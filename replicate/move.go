@@ -192,7 +192,7 @@ func (d *Dispatcher) surveyMoves(ctx context.Context, l *look, now time.Time) {
 		}
 	}
 	s.surveyed = d.ledger.read
-	for _, m := range s.to {
+	for _, m := range s.from {
 		m.rest = 0
 	}
 	if len(s.to) > 0 {
@@ -206,7 +206,7 @@ func (d *Dispatcher) surveyMoves(ctx context.Context, l *look, now time.Time) {
 		if m.to != "" && m.commit == 0 {
 			d.keepMoved(m, now)
 		}
-		if m.asked != m.to {
+		if m.to != "" && m.asked != m.to {
 			d.fenceMove(ctx, m)
 		}
 		if d.passedMove(m, now) {
@@ -227,9 +227,11 @@ func (s *moves) spot(path string, seen func(dir string) Seen, now time.Time) {
 		if s.to[m.to] == m { // it has been moved on
 			delete(s.to, m.to)
 		}
-		m.to, m.fenced, m.fence = dir, false, 0
+		m.to, m.fenced, m.fence, m.asked = dir, false, 0, ""
 		m.gather, m.limit = now.Add(moveGather), now.Add(movePatience)
-		m.broken = m.broken || s.to[dir] != nil
+		if o := s.to[dir]; o != nil { // which was there before
+			o.to, o.until = "", now.Add(moveWait)
+		}
 		s.to[dir] = m
 	}
 }
