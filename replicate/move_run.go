@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"gorsyncd/journal/failpoint"
 )
 
 // argvMove is the command line for a batch of LaneMove. Source and target are
@@ -109,6 +111,7 @@ func (d *Dispatcher) movedFailed(rep report, now time.Time) bool {
 	if m == nil {
 		return false
 	}
+	failpoint.Hit("replicate.move")
 	m.flying--
 	m.limit = now.Add(movePatience)
 	if out.Class == ClassOK || out.Class == ClassCanceled {
