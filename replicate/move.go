@@ -87,6 +87,12 @@ type moves struct {
 	inodes   map[inode]*move
 	surveyed uint64 // items up to this seq were looked at
 
+	// shared are old paths whose removal waits as a record of the retry set, and
+	// true for those that came back before they were removed: the remote may
+	// have one file there and at a new path.
+	shared map[string]bool
+	loaded journal.Cursor // what was acknowledged before the start
+
 	begun time.Time
 	head  uint64 // of the journal then
 	ready uint64 // the first scan is journaled at or below it; 0 for not yet
@@ -104,8 +110,9 @@ var _ shadowed = (*journal.Source)(nil)
 // retry set without having failed may have been kept by a move.
 func (d *Dispatcher) beginMoves(now time.Time) {
 	_, can := d.o.Tree.(shadowed)
-	d.moves = moves{off: !can || !mayLink(d.o.Rsync.Args), begun: now, head: d.o.Feed.Head()}
+	d.moves = moves{off: !can || !mayLink(d.o.Rsync.Args), begun: now, head: d.o.Feed.Head(), shared: map[string]bool{}, loaded: d.o.Store.Cursor()}
 	for path, r := range d.retries.byPath {
+		d.moves.shared[path] = r.Op == journal.OpChange
 		if r.Op == journal.OpRemove && r.Attempts == 0 {
 			d.mayMove(path, r.Seq, now)
 		}
@@ -132,6 +139,23 @@ func (d *Dispatcher) tookMove(e journal.Entry, now time.Time) {
 	}
 	if e.Op == journal.OpRemove && e.Count > 1 {
 		d.mayMove(e.Path, e.Seq, now)
+	}
+}
+
+// maxShared is how many paths are remembered before nothing is linked any more.
+const maxShared = 10_000
+
+// cameBack notes that the removal of a path was not carried out.
+func (s *moves) cameBack(path string) {
+	if _, kept := s.shared[path]; kept {
+		s.shared[path] = true
+	}
+}
+
+// removed notes that the removal of a path was carried out.
+func (s *moves) removed(path string) {
+	if !s.shared[path] {
+		delete(s.shared, path)
 	}
 }
 
@@ -257,14 +281,17 @@ func (d *Dispatcher) keepMoved(m *move, now time.Time) {
 		return
 	}
 	m.commit = max(1, d.update.settled())
+	d.moves.shared[m.from] = false
+	d.moves.off = d.moves.off || len(d.moves.shared) > maxShared
 }
 
 // fenceMove finds out up to where the journal tells of the new path.
 func (d *Dispatcher) fenceMove(ctx context.Context, m *move) {
 	to := m.to
 	m.asked = to
-	m.broken = m.broken || !d.o.reaches(m)
-	d.log.Info("a directory was moved", "path", to, "from", m.from, "linked", !m.broken)
+	why := d.unlinkable(m)
+	m.broken = m.broken || why != ""
+	d.log.Info("a directory was moved", "path", to, "from", m.from, "linked", !m.broken, "reason", why)
 	answer := func(seq uint64) {
 		if m.to == to {
 			m.fence, m.fenced = seq, true
@@ -283,6 +310,52 @@ func (d *Dispatcher) fenceMove(ctx context.Context, m *move) {
 		}
 		_ = d.do(ctx, func() { answer(seq) }) // it fails when Run ends, and then nobody waits
 	}()
+}
+
+// unlinkable tells why what was moved is not to be linked, "" when it may be.
+func (d *Dispatcher) unlinkable(m *move) string {
+	switch {
+	case !d.o.reaches(m):
+		return "its name"
+	case d.mayLeadElsewhere(m.from):
+		return "the remote may have no directory at the old path"
+	case d.mayShare(m.to):
+		return "the remote may have files at the new path that were linked before"
+	}
+	return ""
+}
+
+// mayLeadElsewhere tells whether the remote may have a symbolic link at or above
+// a path where the index had a directory: what is linked from there could be
+// anybody's.
+func (d *Dispatcher) mayLeadElsewhere(path string) bool {
+	for dir, ok := path, true; ok && dir != ""; dir, ok = parentOf(dir) {
+		q, r := d.queue.get(dir), d.retries.get(dir)
+		if d.turning[dir] > 0 || q != nil && q.Flags&journal.FlagTurned != 0 || r != nil && r.item.Flags&journal.FlagTurned != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// mayShare tells whether the remote may have files below a new path that are
+// one with files elsewhere, linked by a run before: a run that finds the content
+// equal sets their attributes and leaves them one. The other lanes write such
+// files anew, since they have another inode here than what was recorded there.
+func (d *Dispatcher) mayShare(to string) bool {
+	for path, back := range d.moves.shared {
+		if back && (path == to || isBelow(path, to) || isBelow(to, path)) {
+			return true
+		}
+	}
+	t, ok := d.o.Tree.(indexed)
+	if !ok {
+		return true
+	}
+	// What was linked before the start is known by the records that wait; those
+	// of a directory that is acknowledged are gone.
+	r, live, err := t.Lookup(to)
+	return err != nil || !live || has(d.moves.loaded, r.Since)
 }
 
 // passedMove tells whether the removal need not wait any more.

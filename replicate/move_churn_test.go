@@ -55,7 +55,7 @@ func (m *mover) place() string {
 func (m *mover) step() {
 	m.n++
 	old := time.Unix(1700000000+int64(m.rng.IntN(3)), 0)
-	switch dir, file := m.pick(true), m.pick(false); m.rng.IntN(16) {
+	switch dir, file := m.pick(true), m.pick(false); m.rng.IntN(18) {
 	case 0, 1:
 		m.fill(m.place())
 	case 2, 3, 4, 5:
@@ -89,7 +89,9 @@ func (m *mover) step() {
 		_ = os.Link(file, m.place()+"-link")
 	case 14:
 		_ = os.RemoveAll([]string{dir, file}[m.rng.IntN(2)])
-	case 15:
+	case 15, 16: // the same content at another time
+		_ = os.Chtimes(file, old, old)
+	case 17:
 		_ = os.Rename(file, m.place()+"-file")
 		_ = os.Symlink("nowhere", m.place()+"-sym")
 	}
@@ -101,7 +103,7 @@ func (m *mover) fill(dir string) {
 	}
 	for i := range 1 + m.rng.IntN(4) {
 		name := fmt.Sprintf("%s/f%d", dir, i)
-		_ = os.WriteFile(name, []byte(fmt.Sprintf("%-64d", m.n*10+i)), 0o644)
+		_ = os.WriteFile(name, []byte(fmt.Sprintf("%-64d", m.rng.IntN(3))), 0o644)
 		if m.rng.IntN(2) == 0 {
 			old := time.Unix(1700000000, 0)
 			_ = os.Chtimes(name, old, old)

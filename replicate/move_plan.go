@@ -121,8 +121,10 @@ func (r *round) carry(it *Item) bool {
 		return true
 	case m == nil:
 		return false
-	case r.batch != nil && r.batch.move != m, r.batch != nil && r.led(it):
-		return true
+	case r.batch != nil && r.batch.move != m:
+		// A look at each would be too much.
+		r.looks++
+		return r.looks > r.limits.files || r.carries(it, r.look(it.Path))
 	}
 	seen := r.look(it.Path)
 	if !r.carries(it, seen) {
@@ -132,7 +134,7 @@ func (r *round) carry(it *Item) bool {
 	u := &unit{lane: LaneMove, content: seen.Presence == IsFile && (it.Flags&journal.FlagChecksum != 0 || seen.Size > r.limits.moved), paths: []string{it.Path}, bytes: seen.Size,
 		locks: []Lock{{ScopeTree, m.to}, {ScopeTree, m.from}}}
 	switch {
-	case r.led(it), r.batch != nil && r.batch.Content != u.content:
+	case r.batch != nil && r.batch.Content != u.content, r.led(it):
 	case r.conflicts(u):
 		r.reserved.AddAll(u.locks)
 	case r.batch != nil && (len(r.batch.Paths) >= moveFiles || r.batch.Bytes+u.bytes > r.limits.moved):

@@ -141,6 +141,13 @@ func (c *chain) start() *chain {
 // sync waits until everything has arrived and fails unless the trees are equal.
 func (c *chain) sync() {
 	c.tb.Helper()
+	c.fence()
+	testbed.WaitEqual(c.tb, c.src, c.dst, 5*time.Second)
+}
+
+// fence waits until everything has arrived.
+func (c *chain) fence() {
+	c.tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
 	seq, err := c.tree.Fence(ctx)
@@ -150,7 +157,17 @@ func (c *chain) sync() {
 	if err != nil {
 		c.tb.Fatalf("%v; status %+v", err, c.d.Status())
 	}
-	testbed.WaitEqual(c.tb, c.src, c.dst, 5*time.Second)
+}
+
+// until polls a condition: rsync's processes have no clock that a test could
+// turn.
+func (c *chain) until(what string, cond func() bool) {
+	c.tb.Helper()
+	for end := time.Now().Add(30 * time.Second); !cond(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			c.tb.Fatalf("not yet: %s; status %+v", what, c.d.Status())
+		}
+	}
 }
 
 // wire is what the dispatcher has sent and received since its start.

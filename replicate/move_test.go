@@ -2,8 +2,12 @@ package replicate_test
 
 import (
 	"os"
+	"os/exec"
 	"testing"
 	"time"
+
+	"gorsyncd/bench/testbed"
+	"gorsyncd/replicate"
 )
 
 // little is more than what a move of the tests' directories costs on the wire,
@@ -100,4 +104,106 @@ func TestMovedContentIsCompared(t *testing.T) {
 	c.rename("p", "q")
 	c.start()
 	c.sync()
+}
+
+// TestMovedDirectoryThatWasALink moves a directory that the remote never got: it
+// has a symbolic link in its place, behind which there are equal files of
+// another directory.
+func TestMovedDirectoryThatWasALink(t *testing.T) {
+	daemon := &testbed.Rsyncd{}
+	c := newChain(t, func(c *chain) {
+		daemon = testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: c.dst})
+		c.to(daemon.Target("m"))
+	})
+	c.fill("e", 1, 5, 1000)
+	if err := os.Symlink("e", c.src+"/p"); err != nil {
+		t.Fatal(err)
+	}
+	c.start()
+	c.sync()
+	daemon.Stop()
+	journaled := func() {
+		t.Helper()
+		if _, err := c.tree.Fence(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(c.src + "/p"); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("cp", "-a", c.src+"/e", c.src+"/p").CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	journaled()
+	c.rename("p", "q")
+	journaled()
+	if err := daemon.Start(); err != nil {
+		t.Fatal(err)
+	}
+	c.sync()
+}
+
+// TestMovedAndKept moves a directory on a remote that removes nothing: the old
+// path stays there, with files of its own.
+func TestMovedAndKept(t *testing.T) {
+	c := newChain(t, remotes["daemon"], func(c *chain) { c.o.Delete = replicate.DeleteNone })
+	c.fill("p", 2, 10, 20_000)
+	c.start()
+	c.sync()
+	before := c.wire()
+	c.rename("p", "q")
+	c.fence()
+	if sent := c.wire() - before; sent > little {
+		t.Errorf("%d bytes on the wire", sent)
+	}
+	if c.ino("p/d1/f1") == c.ino("q/d1/f1") {
+		t.Error("both paths of the remote are one file")
+	}
+	if diff, err := testbed.DiffTrees(c.src+"/q", c.dst+"/q", testbed.Options{}); err != nil || len(diff) > 0 {
+		t.Errorf("the new path differs: %v %q", err, diff)
+	}
+}
+
+// TestMovedWithoutTheOldPath moves what the remote has lost: it is sent.
+func TestMovedWithoutTheOldPath(t *testing.T) {
+	c := newChain(t, remotes["daemon"]).start()
+	c.fill("p", 2, 10, 1000)
+	c.sync()
+	if err := os.RemoveAll(c.dst + "/p"); err != nil {
+		t.Fatal(err)
+	}
+	c.rename("p", "q")
+	c.sync()
+}
+
+// TestMovedWhileUnreachable moves a directory twice, and others that hand their
+// names on, while the remote is away: it has the first path.
+func TestMovedWhileUnreachable(t *testing.T) {
+	daemon := &testbed.Rsyncd{}
+	c := newChain(t, func(c *chain) {
+		daemon = testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: c.dst})
+		c.to(daemon.Target("m"))
+	})
+	for _, dir := range []string{"a", "b", "p"} {
+		c.fill(dir, 2, 10, 2000)
+	}
+	c.start()
+	c.sync()
+	ino := c.ino("p/d1/f1")
+	daemon.Stop()
+	c.write("p/d0/f0", "an edit before the move")
+	for _, step := range [][2]string{{"b", "c"}, {"a", "b"}, {"p", "q"}, {"c", "d/e"}, {"q", "x/y"}} {
+		c.rename(step[0], step[1])
+		if _, err := c.tree.Fence(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.until("the remote failed", func() bool { return c.d.Status().Error != nil })
+	if err := daemon.Start(); err != nil {
+		t.Fatal(err)
+	}
+	c.sync()
+	if c.ino("x/y/d1/f1") != ino {
+		t.Error("the remote has another file")
+	}
 }

@@ -193,6 +193,9 @@ func (d *Dispatcher) ackItem(it *Item, retry bool, now time.Time) {
 		return
 	}
 	e := d.retries.get(it.Path)
+	if it.Op == journal.OpRemove {
+		d.moves.removed(it.Path)
+	}
 	switch {
 	case e == nil || e.item != it:
 	case e.again:
