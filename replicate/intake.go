@@ -53,9 +53,6 @@ func (d *Dispatcher) take(e journal.Entry, now time.Time) {
 	d.guardRemovals(e, now)
 	defer d.tookMove(e, now)
 	if r := d.retries.get(e.Path); r != nil {
-		if r.Op == journal.OpRemove && e.Op == journal.OpChange {
-			d.moves.cameBack(e.Path)
-		}
 		d.absorb(r, e)
 		return
 	}

@@ -17,6 +17,7 @@ type Item struct {
 	Time  time.Time // when that was journaled
 	Size  int64     // bytes of a regular file at the last look; 0 before
 	alone bool      // it has aborted a whole batch before
+	moved bool      // a run of LaneMove had it
 
 	link  *fullSync // whose last phase queued it, or nil
 	state itemState
@@ -39,7 +40,7 @@ const (
 	LaneRoot                      // the attributes of the root
 	LaneBig                       // one big file (with its hard links)
 	LaneReconcile                 // whole directories, one level each
-	LaneMove                      // what was moved with a directory; see move
+	LaneMove                      // links what was moved with a directory; see move
 )
 
 var laneNames = [...]string{"", "list", "top", "root", "big", "reconcile", "move"}

@@ -15,11 +15,17 @@ import (
 // one directory is seen by the inode, which the tombstone of the removed path
 // keeps.
 //
-// None of this is trusted. A run of LaneMove compares the content of each file
-// on both sides (--checksum), which takes reading and hardly any traffic: the
-// remote may have a file of that name, size and mtime with another content,
-// whose correction was given up with its path. A wrong pair, a path that the
-// remote does not have, and a run that fails cost bytes, as without it.
+// None of this is trusted. A run of LaneMove only makes what is missing on the
+// remote, and acknowledges nothing: the other lanes have everything after it,
+// and find it there. It compares the content of each file on both sides
+// (--checksum), which takes reading and hardly any traffic: below the old path
+// there may be a file of that name, size and mtime with another content, whose
+// correction was given up with its path. It leaves alone what is there
+// (--ignore-existing): found equal in content, its attributes would be set, and
+// it may be one file with another, by a link of the source that is no more, or
+// by a run of this kind for a directory that was here before. A wrong pair, a
+// path that the remote does not have, and a run that fails cost bytes, as
+// without it.
 //
 // As long as both paths are there they share their inodes on the remote. So
 // before the first run the removal becomes a record of the retry set: that is
@@ -87,12 +93,6 @@ type moves struct {
 	inodes   map[inode]*move
 	surveyed uint64 // items up to this seq were looked at
 
-	// shared are old paths whose removal waits as a record of the retry set, and
-	// true for those that came back before they were removed: the remote may
-	// have one file there and at a new path.
-	shared map[string]bool
-	loaded journal.Cursor // what was acknowledged before the start
-
 	begun time.Time
 	head  uint64 // of the journal then
 	ready uint64 // the first scan is journaled at or below it; 0 for not yet
@@ -110,9 +110,8 @@ var _ shadowed = (*journal.Source)(nil)
 // retry set without having failed may have been kept by a move.
 func (d *Dispatcher) beginMoves(now time.Time) {
 	_, can := d.o.Tree.(shadowed)
-	d.moves = moves{off: !can || !mayLink(d.o.Rsync.Args), begun: now, head: d.o.Feed.Head(), shared: map[string]bool{}, loaded: d.o.Store.Cursor()}
+	d.moves = moves{off: !can || !mayLink(d.o.Rsync.Args), begun: now, head: d.o.Feed.Head()}
 	for path, r := range d.retries.byPath {
-		d.moves.shared[path] = r.Op == journal.OpChange
 		if r.Op == journal.OpRemove && r.Attempts == 0 {
 			d.mayMove(path, r.Seq, now)
 		}
@@ -139,23 +138,6 @@ func (d *Dispatcher) tookMove(e journal.Entry, now time.Time) {
 	}
 	if e.Op == journal.OpRemove && e.Count > 1 {
 		d.mayMove(e.Path, e.Seq, now)
-	}
-}
-
-// maxShared is how many paths are remembered before nothing is linked any more.
-const maxShared = 10_000
-
-// cameBack notes that the removal of a path was not carried out.
-func (s *moves) cameBack(path string) {
-	if _, kept := s.shared[path]; kept {
-		s.shared[path] = true
-	}
-}
-
-// removed notes that the removal of a path was carried out.
-func (s *moves) removed(path string) {
-	if !s.shared[path] {
-		delete(s.shared, path)
 	}
 }
 
@@ -221,7 +203,7 @@ func (d *Dispatcher) surveyMoves(ctx context.Context, l *look, now time.Time) {
 	}
 	if len(s.to) > 0 {
 		for it := range d.queue.all() {
-			if m := s.above(it.Path); m != nil && (!m.fenced || it.Seq <= m.fence) {
+			if m := s.above(it.Path); m != nil && !it.moved && (!m.fenced || it.Seq <= m.fence) {
 				m.rest++
 			}
 		}
@@ -281,8 +263,6 @@ func (d *Dispatcher) keepMoved(m *move, now time.Time) {
 		return
 	}
 	m.commit = max(1, d.update.settled())
-	d.moves.shared[m.from] = false
-	d.moves.off = d.moves.off || len(d.moves.shared) > maxShared
 }
 
 // fenceMove finds out up to where the journal tells of the new path.
@@ -319,8 +299,6 @@ func (d *Dispatcher) unlinkable(m *move) string {
 		return "its name"
 	case d.mayLeadElsewhere(m.from):
 		return "the remote may have no directory at the old path"
-	case d.mayShare(m.to):
-		return "the remote may have files at the new path that were linked before"
 	}
 	return ""
 }
@@ -336,26 +314,6 @@ func (d *Dispatcher) mayLeadElsewhere(path string) bool {
 		}
 	}
 	return false
-}
-
-// mayShare tells whether the remote may have files below a new path that are
-// one with files elsewhere, linked by a run before: a run that finds the content
-// equal sets their attributes and leaves them one. The other lanes write such
-// files anew, since they have another inode here than what was recorded there.
-func (d *Dispatcher) mayShare(to string) bool {
-	for path, back := range d.moves.shared {
-		if back && (path == to || isBelow(path, to) || isBelow(to, path)) {
-			return true
-		}
-	}
-	t, ok := d.o.Tree.(indexed)
-	if !ok {
-		return true
-	}
-	// What was linked before the start is known by the records that wait; those
-	// of a directory that is acknowledged are gone.
-	r, live, err := t.Lookup(to)
-	return err != nil || !live || has(d.moves.loaded, r.Since)
 }
 
 // passedMove tells whether the removal need not wait any more.

@@ -22,8 +22,8 @@ func (d *Dispatcher) movedBy(now time.Time, retry bool) func(it *Item) (*move, b
 			return nil, false
 		}
 		m := d.moves.above(it.Path)
-		if m == nil {
-			return nil, fresh != nil && fresh(it.Path)
+		if m == nil || it.moved {
+			return nil, m == nil && fresh != nil && fresh(it.Path)
 		}
 		if _, asked := ready[m]; !asked {
 			ready[m] = d.readyMove(m, now)
@@ -131,7 +131,7 @@ func (r *round) carry(it *Item) bool {
 		return false
 	}
 	it.Size = seen.Size
-	u := &unit{lane: LaneMove, content: seen.Presence == IsFile && (it.Flags&journal.FlagChecksum != 0 || seen.Size > r.limits.moved), paths: []string{it.Path}, bytes: seen.Size,
+	u := &unit{lane: LaneMove, content: seen.Presence == IsFile && seen.Size > r.limits.moved, paths: []string{it.Path}, bytes: seen.Size,
 		locks: []Lock{{ScopeTree, m.to}, {ScopeTree, m.from}}}
 	switch {
 	case r.batch != nil && r.batch.Content != u.content, r.led(it):
@@ -147,10 +147,8 @@ func (r *round) carry(it *Item) bool {
 }
 
 // carries tells whether a run of LaneMove may have an item. What has no content
-// costs nothing to send, and linked it would share what is stored of it with
-// something that may come back; a file with several names is linked to them by
-// the other lanes. A file that is known to need its content sent is none that
-// was only moved.
+// costs nothing to send, and a file with several names is linked to them by the
+// other lanes.
 func (r *round) carries(it *Item, seen Seen) bool {
 	if it.alone || r.excluded != nil && r.excluded(it.Path, seen.Presence == IsDir) {
 		return false

@@ -30,8 +30,12 @@ func TestPlanMove(t *testing.T) {
 		{name: "what is not gathered waits", queue: items("w/f", "a/f"), lane: LaneList, paths: []string{"a/f"}},
 		{name: "what has no content or several names is sent", queue: items("q/sym", "q/l"), lane: LaneList, paths: []string{"q/sym", "q/l"}},
 		{name: "a removal below is one", queue: items("-q/gone", "q/f"), lane: LaneList, paths: []string{"q/gone"}},
-		{name: "known content apart", queue: items("q/f", "=q/s/g"), lane: LaneMove, paths: []string{"q/f"}},
-		{name: "it is taken from the old path, too", queue: items("=q/s/g", "q/f"), lane: LaneMove, paths: []string{"q/s/g"}, content: true},
+		{name: "what the journal wants compared", queue: items("q/f", "=q/s/g"), lane: LaneMove, paths: []string{"q/f", "q/s/g"}},
+		{name: "once is enough", queue: func() []*Item {
+			its := items("q/f", "q/s/g")
+			its[0].moved = true
+			return its
+		}(), lane: LaneList, paths: []string{"q/f"}},
 		{name: "too much to be read", queue: items("q/huge", "q/f"), lane: LaneMove, paths: []string{"q/huge"}, content: true},
 		{name: "as much as can be read", queue: items("q/x", "q/f", "q/y"), lane: LaneMove, paths: []string{"q/x", "q/f"}},
 		{name: "something is under way there", queue: items("q/f", "a/f"), held: []Lock{{ScopeTree, "q/s/other"}}, lane: LaneList, paths: []string{"a/f"}},
@@ -47,6 +51,8 @@ func TestPlanMove(t *testing.T) {
 				switch {
 				case it.Op == journal.OpRemove:
 					return nil, it.Path == q.from
+				case it.moved:
+					return nil, false
 				case isBelow(it.Path, q.to):
 					return q, false
 				case isBelow(it.Path, r.to):
@@ -94,7 +100,7 @@ func TestMoveArgs(t *testing.T) {
 		}
 		o.setDefaults()
 		a := o.argv(b, Send)
-		if !slices.Contains(a, want) || !slices.Contains(a, "--checksum") || a[len(a)-1] != o.Target.address()+"new/" {
+		if !slices.Contains(a, want) || !slices.Contains(a, "--checksum") || !slices.Contains(a, "--ignore-existing") || a[len(a)-1] != o.Target.address()+"new/" {
 			t.Errorf("%s: %q", target, a)
 		}
 		if target == "/t" && slices.Contains(o.argv(b, Send, "--confine-root=/x"), want) {

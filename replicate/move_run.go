@@ -18,7 +18,8 @@ import (
 // same names below the old one.
 func (o *Options) argvMove(b *Batch, mode Mode, more []string) []string {
 	a := append(o.argvBegin(b, mode), more...)
-	a = append(a, "--ignore-missing-args")
+	// What is there may be one file with another, whose attributes would be set.
+	a = append(a, "--ignore-missing-args", "--ignore-existing")
 	if b.Content {
 		a = append(a, "--ignore-times")
 	} else {
@@ -102,10 +103,9 @@ func (b *Batch) enterMoved(root *os.File) (*os.File, error) {
 	return dir, nil
 }
 
-// movedFailed files a run of a move that did not end well, and tells whether it
-// has. What it carried is sent by the other lanes, unless the remote cannot be
-// reached at all.
-func (d *Dispatcher) movedFailed(rep report, now time.Time) bool {
+// movedEnded files a run of a move and tells whether it has. What it had is left
+// to the other lanes, whether or not it is on the remote by now.
+func (d *Dispatcher) movedEnded(rep report, now time.Time) bool {
 	b, out := rep.batch, rep.res.Outcome
 	m := b.move
 	if m == nil {
@@ -114,20 +114,26 @@ func (d *Dispatcher) movedFailed(rep report, now time.Time) bool {
 	failpoint.Hit("replicate.move")
 	m.flying--
 	m.limit = now.Add(movePatience)
-	if out.Class == ClassOK || out.Class == ClassCanceled {
+	switch {
+	case out.Class == ClassCanceled:
 		return false
-	}
-	if out.Class == ClassTransient && rep.res.Exit != 11 {
+	case out.Class == ClassOK:
+		d.recovered(now)
+	case out.Class == ClassTransient && rep.res.Exit != 11:
 		// Whether it was the remote or what the run asked of it shows next time.
 		if m.cut++; m.cut >= moveTries && rep.res.Exit != 10 {
 			m.broken = true
 		}
 		return false
+	default:
+		m.broken = true
+		d.log.Info("a moved directory is sent instead of linked", "path", m.to, "from", m.from,
+			"error_id", out.ID, "message", out.Message)
+		d.cutOff(b, &rep.res)
 	}
-	m.broken = true
-	d.log.Info("a moved directory is sent instead of linked", "path", m.to, "from", m.from,
-		"error_id", out.ID, "message", out.Message)
-	d.cutOff(b, &rep.res)
+	for _, it := range b.Items {
+		it.moved = true
+	}
 	d.giveBack(b)
 	d.again = true
 	return true

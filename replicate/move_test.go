@@ -1,6 +1,7 @@
 package replicate_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"testing"
@@ -206,4 +207,52 @@ func TestMovedWhileUnreachable(t *testing.T) {
 	if c.ino("x/y/d1/f1") != ino {
 		t.Error("the remote has another file")
 	}
+}
+
+// TestMovedOverALinkedDirectory moves a directory to where another was that the
+// remote has linked to its new path and not yet removed. Their files have the
+// same content: what is done to the ones must not be done to the others.
+func TestMovedOverALinkedDirectory(t *testing.T) {
+	daemon := &testbed.Rsyncd{}
+	var open, shut testbed.Module
+	c := newChain(t, func(c *chain) {
+		open = testbed.Module{Name: "m", Path: c.dst}
+		shut = testbed.Module{Name: "m", Path: c.dst, Extra: []string{"refuse options = delete"}}
+		daemon = testbed.RunRsyncd(t, open)
+		c.to(daemon.Target("m"))
+	})
+	c.start()
+	c.sync()
+	c.fill("p", 1, 5, 1000)
+	c.sync()
+	if out, err := exec.Command("cp", "-r", c.src+"/p", c.src+"/x").CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	c.sync()
+	if err := daemon.SetModules(shut); err != nil {
+		t.Fatal(err)
+	}
+	c.rename("p", "q")
+	c.until("the removal is refused", func() bool { return c.d.Status().Error != nil })
+	if c.ino("p/d0/f1") != c.ino("q/d0/f1") {
+		t.Fatal("nothing is linked")
+	}
+	// The copies have to be younger than what is known of the others: the journal
+	// asks for a comparison of content otherwise, which writes them anew.
+	begin := time.Now()
+	c.until("time passed", func() bool { return time.Since(begin) > 100*time.Millisecond })
+	for k := range 5 {
+		if err := os.Chtimes(fmt.Sprintf("%s/x/d0/f%d", c.src, k), time.Time{}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.rename("x", "p")
+	if _, err := c.tree.Fence(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := daemon.SetModules(open); err != nil {
+		t.Fatal(err)
+	}
+	c.d.RetryNow(nil)
+	c.sync()
 }

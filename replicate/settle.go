@@ -28,7 +28,7 @@ func (d *Dispatcher) settle(rep report, now time.Time) {
 	d.logBatch(rep)
 	d.phantoms(rep.unknown, now)
 	out := rep.res.Outcome
-	if d.movedFailed(rep, now) {
+	if d.movedEnded(rep, now) {
 		return
 	}
 	if rep.leadsNowhere() {
@@ -193,9 +193,6 @@ func (d *Dispatcher) ackItem(it *Item, retry bool, now time.Time) {
 		return
 	}
 	e := d.retries.get(it.Path)
-	if it.Op == journal.OpRemove {
-		d.moves.removed(it.Path)
-	}
 	switch {
 	case e == nil || e.item != it:
 	case e.again:
