@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"context"
+	"path"
 	"strings"
 	"time"
 
@@ -35,6 +36,12 @@ import (
 // and has them written anew (journal.FlagChecksum). With DeleteNone, where the
 // old path stays, its files are copied instead (--copy-dest).
 //
+// A big file is a move of its own. Under another name in the same directory
+// nothing can be linked, but rsync finds a file of the same size and mtime there
+// (--fuzzy), of which it builds the new one: what goes over the wire are sums of
+// its blocks. (In the directories of --link-dest it finds none, whatever its
+// manual says of -yy: what has another name in another directory is sent.)
+//
 // A swap of two directories, and one that took the place of another that was
 // moved on, are sent: nothing keeps the inode of what a path was before.
 
@@ -55,7 +62,8 @@ const (
 	moveStart = 2 * time.Second
 	// moveTries is how many runs of a move may be cut off.
 	moveTries = 2
-	maxMoves  = 1000 // removals that may wait at a time
+	maxMoves  = 1000    // removals that may wait at a time
+	moveFile  = 1 << 20 // files from this size on are moves of their own
 	moveFiles = 20_000
 	// moveRate is how many bytes in a second of Timeout one run may have to
 	// compare: rsync may be silent as long as it reads.
@@ -65,8 +73,10 @@ const (
 // inode identifies a file as the journal does.
 type inode struct{ dev, ino uint64 }
 
-// move is a directory that went away and may have got another path only.
+// move is a directory or big file that went away and may have got another path
+// only.
 type move struct {
+	file bool
 	from string // the old path, whose removal waits
 	inode
 	to string // the new path; "" as long as it is not known
@@ -136,12 +146,12 @@ func (d *Dispatcher) tookMove(e journal.Entry, now time.Time) {
 	if m := d.moves.from[e.Path]; m != nil {
 		d.moves.drop(m) // it came back, or went once more
 	}
-	if e.Op == journal.OpRemove && e.Count > 1 {
+	if e.Op == journal.OpRemove {
 		d.mayMove(e.Path, e.Seq, now)
 	}
 }
 
-// mayMove has the removal of a directory wait.
+// mayMove has the removal of a directory or big file wait.
 func (d *Dispatcher) mayMove(path string, seq uint64, now time.Time) {
 	if d.moves.off || d.full != nil || len(d.moves.from) >= maxMoves {
 		return
@@ -155,8 +165,9 @@ func (d *Dispatcher) mayMove(path string, seq uint64, now time.Time) {
 	if err != nil || !known || r.Type != journal.Gone || r.LastSeq != seq || r.Ino == 0 {
 		return
 	}
-	if id := (inode{r.Dev, r.Ino}); d.moves.inodes[id] == nil { // else it was moved on, and the remote has it at the first path
-		d.moves.add(&move{from: path, inode: id, until: now.Add(moveWait)})
+	file := r.Size > 0                                                                           // a directory's is 0 in the index
+	if id := (inode{r.Dev, r.Ino}); d.moves.inodes[id] == nil && (!file || r.Size >= moveFile) { // else it was moved on, and the remote has it at the first path
+		d.moves.add(&move{file: file, from: path, inode: id, until: now.Add(moveWait)})
 	}
 }
 
@@ -227,7 +238,7 @@ func (s *moves) spot(path string, seen func(dir string) Seen, now time.Time) {
 	for dir, ok := path, true; ok && dir != ""; dir, ok = parentOf(dir) {
 		at := seen(dir)
 		m := s.inodes[inode{at.Dev, at.Ino}]
-		if at.Presence != IsDir || m == nil || m.from == dir || m.to == dir {
+		if m == nil || m.from == dir || m.to == dir || !(at.Presence == IsDir && !m.file || at.Presence == IsFile && m.file && dir == path) {
 			continue
 		}
 		if s.to[m.to] == m { // it has been moved on
@@ -242,15 +253,34 @@ func (s *moves) spot(path string, seen func(dir string) Seen, now time.Time) {
 	}
 }
 
-// above returns the move that a path was made with: that of the nearest
-// directory above it.
+// above returns the move that a path was made with: its own, if it is a file, or
+// that of the nearest directory above it.
 func (s *moves) above(path string) *move {
+	if m := s.to[path]; m != nil && m.file {
+		return m
+	}
 	for dir, ok := parentOf(path); ok; dir, ok = parentOf(dir) {
-		if m := s.to[dir]; m != nil {
+		if m := s.to[dir]; m != nil && !m.file {
 			return m
 		}
 	}
 	return nil
+}
+
+// dirs are the new and the old directory of a run.
+func (m *move) dirs() (to, from string) {
+	if !m.file {
+		return m.to, m.from
+	}
+	return dirOf(m.to), dirOf(m.from)
+}
+
+// renamed tells whether the last element of the path is another.
+func (m *move) renamed() bool { return path.Base(m.from) != path.Base(m.to) }
+
+func dirOf(path string) string {
+	dir, _ := parentOf(path)
+	return dir
 }
 
 // keepMoved makes the removal a record of the retry set.
@@ -271,7 +301,7 @@ func (d *Dispatcher) fenceMove(ctx context.Context, m *move) {
 	m.asked = to
 	why := d.unlinkable(m)
 	m.broken = m.broken || why != ""
-	d.log.Info("a directory was moved", "path", to, "from", m.from, "linked", !m.broken, "reason", why)
+	d.log.Info("a path was moved", "path", to, "from", m.from, "linked", !m.broken, "reason", why)
 	answer := func(seq uint64) {
 		if m.to == to {
 			m.fence, m.fenced = seq, true
@@ -295,6 +325,8 @@ func (d *Dispatcher) fenceMove(ctx context.Context, m *move) {
 // unlinkable tells why what was moved is not to be linked, "" when it may be.
 func (d *Dispatcher) unlinkable(m *move) string {
 	switch {
+	case m.file && m.renamed() && dirOf(m.to) != dirOf(m.from):
+		return "another name in another directory"
 	case !d.o.reaches(m):
 		return "its name"
 	case d.mayLeadElsewhere(m.from):

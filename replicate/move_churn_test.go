@@ -92,7 +92,11 @@ func (m *mover) step() {
 	case 15, 16: // the same content at another time
 		_ = os.Chtimes(file, old, old)
 	case 17:
-		_ = os.Rename(file, m.place()+"-file")
+		to := m.place() + "-file"
+		if m.rng.IntN(2) == 0 {
+			to = filepath.Join(filepath.Dir(to), filepath.Base(file))
+		}
+		_ = os.Rename(file, to)
 		_ = os.Symlink("nowhere", m.place()+"-sym")
 	}
 }
@@ -100,6 +104,9 @@ func (m *mover) step() {
 func (m *mover) fill(dir string) {
 	if os.Mkdir(dir, 0o755) != nil {
 		return
+	}
+	if m.rng.IntN(4) == 0 {
+		_ = os.WriteFile(dir+"/big", []byte(strings.Repeat(fmt.Sprintf("%-64d", m.rng.IntN(3)), 1<<14)), 0o644)
 	}
 	for i := range 1 + m.rng.IntN(4) {
 		name := fmt.Sprintf("%s/f%d", dir, i)

@@ -74,7 +74,8 @@ func (d *Dispatcher) readyMove(m *move, now time.Time) bool {
 	if !(m.fenced && d.ledger.read >= m.fence) && now.Before(m.gather) {
 		return false
 	}
-	for dir, ok := m.to, true; ok && dir != ""; dir, ok = parentOf(dir) {
+	to, _ := m.dirs()
+	for dir, ok := to, true; ok && dir != ""; dir, ok = parentOf(dir) {
 		if r := d.retries.get(dir); r != nil && r.failed() {
 			m.broken = true
 			return false
@@ -133,6 +134,9 @@ func (r *round) carry(it *Item) bool {
 	it.Size = seen.Size
 	u := &unit{lane: LaneMove, content: seen.Presence == IsFile && seen.Size > r.limits.moved, paths: []string{it.Path}, bytes: seen.Size,
 		locks: []Lock{{ScopeTree, m.to}, {ScopeTree, m.from}}}
+	if to, _ := m.dirs(); m.file { // it is stamped by the way
+		u.locks = append(u.locks, Lock{ScopeDir, to})
+	}
 	switch {
 	case r.batch != nil && r.batch.Content != u.content, r.led(it):
 	case r.conflicts(u):
@@ -159,7 +163,7 @@ func (r *round) carries(it *Item, seen Seen) bool {
 // reaches tells whether paths can be named as a run of a move has to: in
 // rsync's arguments, where the receiver expands wildcards.
 func (o *Options) reaches(m *move) bool {
-	if o.Excluded != nil && o.Excluded(m.to, true) || m.to == "" || m.from == "" {
+	if o.Excluded != nil && o.Excluded(m.to, !m.file) || m.to == "" || m.from == "" {
 		return false
 	}
 	for _, path := range []string{m.from, m.to} {

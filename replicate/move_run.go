@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -27,12 +28,16 @@ func (o *Options) argvMove(b *Batch, mode Mode, more []string) []string {
 	}
 	// The receiver of a local target finds nothing outside of the source then.
 	confined := o.Target.Kind == Local && slices.ContainsFunc(more, func(s string) bool { return strings.HasPrefix(s, "--confine-root=") })
-	if !confined {
-		a = append(a, o.linkArg()+o.Target.inside(b.move.from))
+	to, from := b.move.dirs()
+	if b.move.file && b.move.renamed() {
+		a = append(a, "--fuzzy")
+	}
+	if !confined && to != from {
+		a = append(a, o.linkArg()+o.Target.inside(from))
 	}
 	// Without --no-implied-dirs the directories above each name are stamped, up
 	// to the new one: all of them are locked.
-	return append(a, "--", ".", o.Target.address()+b.move.to+"/")
+	return append(a, "--", ".", o.Target.address()+slashed(to))
 }
 
 func (o *Options) linkArg() string {
@@ -47,15 +52,16 @@ func (o *Options) linkArg() string {
 // module without chroot; absolute paths begin at the module there, as they do
 // with one.
 func (t Target) inside(dir string) string {
-	return strings.TrimRight("/"+strings.Trim(t.Path, "/"), "/") + "/" + dir
+	return path.Join("/", t.Path, dir)
 }
 
-// name is a path as the batch's list has it.
-func (b *Batch) name(path string) string {
+// name is a path p as the batch's list has it.
+func (b *Batch) name(p string) string {
 	if b.move == nil {
-		return path
+		return p
 	}
-	return path[len(b.move.to)+1:]
+	to, _ := b.move.dirs()
+	return strings.TrimPrefix(p, slashed(to))
 }
 
 // change reads an itemized line.
@@ -64,10 +70,11 @@ func (b *Batch) change(line string) (Change, bool) {
 	if !ok || b.move == nil {
 		return c, ok
 	}
+	to, _ := b.move.dirs()
 	if c.Path == "" {
-		c.Path = b.move.to
+		c.Path = to
 	} else {
-		c.Path = join(b.move.to, c.Path)
+		c.Path = join(to, c.Path)
 	}
 	return c, true
 }
@@ -81,8 +88,12 @@ func (b *Batch) enterMoved(root *os.File) (*os.File, error) {
 	if b.move == nil {
 		return root, nil
 	}
+	to, _ := b.move.dirs()
+	if to == "" {
+		return root, nil
+	}
 	fd, err := unix.Openat(int(root.Fd()), ".", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	for name := range strings.SplitSeq(b.move.to, "/") {
+	for name := range strings.SplitSeq(to, "/") {
 		if err != nil {
 			break
 		}
@@ -93,9 +104,9 @@ func (b *Batch) enterMoved(root *os.File) (*os.File, error) {
 	if err != nil {
 		return root, fmt.Errorf("enter moved directory: %w", err)
 	}
-	dir := os.NewFile(uintptr(fd), join(root.Name(), b.move.to))
+	dir := os.NewFile(uintptr(fd), join(root.Name(), to))
 	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil || st.Ino != b.move.ino {
+	if err := unix.Fstat(fd, &st); err != nil || st.Ino != b.move.ino && !b.move.file {
 		dir.Close()
 		return root, errors.Join(errMovedOn, err)
 	}

@@ -2,6 +2,7 @@ package replicate_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"testing"
@@ -255,4 +256,39 @@ func TestMovedOverALinkedDirectory(t *testing.T) {
 	}
 	c.d.RetryNow(nil)
 	c.sync()
+}
+
+// TestMovedFile renames a big file: within its directory, and to another with the
+// same name. With another it is sent.
+func TestMovedFile(t *testing.T) {
+	for _, name := range []string{"daemon", "daemon without chroot", "old daemon without chroot", "ssh", "local"} {
+		t.Run(name, func(t *testing.T) {
+			c := newChain(t, remotes[name])
+			c.write("a/big", noise(4<<20))
+			c.write("b/x", "x")
+			c.start()
+			c.sync()
+			at := "a/big"
+			for _, to := range []string{"a/other", "b/other", "b/back", "back", "c/new/back", "c/last"} {
+				before := c.wire()
+				c.rename(at, to)
+				at = to
+				c.sync()
+				// A local run copies the whole of what has another name.
+				if sent := c.wire() - before; sent > little && name != "local" && to != "c/last" {
+					t.Errorf("%s: %d bytes on the wire", to, sent)
+				}
+			}
+		})
+	}
+}
+
+// noise is text that is nowhere like itself.
+func noise(size int) string {
+	rng := rand.New(rand.NewPCG(1, 2))
+	b := make([]byte, size)
+	for i := range b {
+		b[i] = byte(rng.Uint32())
+	}
+	return string(b)
 }
