@@ -196,6 +196,22 @@ func (s *Source) known(txn *badger.Txn, path string, above map[string]standing) 
 	return st.trusts(r), nil
 }
 
+// Stored returns what the index keeps of a path, whether or not it counts: a
+// tombstone, or a record that a directory above has shadowed. false means that
+// the path was never recorded, or was swept.
+func (s *Source) Stored(path string) (Record, bool, error) {
+	var r Record
+	var ok bool
+	err := s.j.view(func(txn *badger.Txn) (err error) {
+		r, ok, err = lookup(s.j, txn, indexKey(s.name, path), decodeRecord)
+		return err
+	})
+	if err != nil {
+		return Record{}, false, fmt.Errorf("look up %.200q in source %s: %w", path, s.name, err)
+	}
+	return r, ok, nil
+}
+
 // Latest returns the newest entry of a path that is still present. It is
 // quick for a path in the index; the entry of one removed long ago is searched
 // for among those that all remotes have.

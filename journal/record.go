@@ -233,7 +233,11 @@ func (c *chunk) remove(o Observation, old *Record) (Result, error) {
 		rec = *old
 	}
 	rec.Type, rec.Since, rec.baseline, rec.below, rec.ObservedAt = Gone, 0, false, lost, o.At
-	rec.LastSeq = c.append(Entry{Op: OpRemove, Path: o.Path, Count: lost + 1}, last, found)
+	var flags Flag
+	if found && last.Op == OpChange && last.Seq > c.acked {
+		flags = last.Flags & FlagTurned // what goes may never have been there
+	}
+	rec.LastSeq = c.append(Entry{Op: OpRemove, Flags: flags, Path: o.Path, Count: lost + 1}, last, found)
 	if old != nil && old.Type == Dir {
 		clear(c.above)
 	}

@@ -457,4 +457,10 @@ func TestTurnedDirectory(t *testing.T) {
 	equal(t, "back", flags(later(func(s *State) { s.Ino = 4 })), FlagTurned)
 	equal(t, "away meanwhile", flags(with(later(func(*State) {}), func(o *Observation) { o.Renewed = true })), FlagTurned)
 	equal(t, "a new one", flags(dir("e", 9)), 0)
+	if _, err := s.Remote("r"); err != nil { // which has not read what follows
+		t.Fatal(err)
+	}
+	equal(t, "turned once more", flags(with(later(func(s *State) { s.Ino = 5 }), func(o *Observation) { o.Renewed = true })), FlagTurned)
+	equal(t, "and gone", flags(gone("d")), FlagTurned)
+	equal(t, "as is what was no other", flags(gone("e")), 0)
 }

@@ -18,7 +18,8 @@ type Flag uint8
 const FlagChecksum Flag = 1
 
 // FlagTurned marks a directory where the remotes may have something else: until
-// it is sent, a path below it could lead elsewhere there, by a symbolic link.
+// it is sent, a path below it could lead elsewhere there, by a symbolic link. A
+// removal has it when the directory went before all remotes were sent it.
 const FlagTurned Flag = 2
 
 // Entry is one difference between the tree and what the remotes were told.

@@ -14,6 +14,7 @@ type limits struct {
 	covered int
 	bytes   int64
 	big     int64 // regular files above this size travel alone
+	moved   int64 // bytes of a batch of LaneMove, which is read on both sides
 }
 
 // planner forms batches. It is pure: what the tree, the filter and the index
@@ -29,6 +30,9 @@ type planner struct {
 	// above yields the directories above a path that must be sent before it,
 	// with what they have failed of; see turning. nil: there are none.
 	above func(path string) iter.Seq2[string, Outcome]
+	// moved tells which move can carry an item, and whether the item waits for
+	// one; nil: there are none.
+	moved func(it *Item) (m *move, waits bool)
 }
 
 // plan is what one round of planning decided.
@@ -98,6 +102,9 @@ type round struct {
 }
 
 func (r *round) consider(it *Item) {
+	if r.carry(it) {
+		return
+	}
 	parent, _ := parentOf(it.Path)
 	if it.Path != "" && r.blocked[parent] || !r.mayJoin(laneOf(it.Path), it.Flags&journal.FlagChecksum != 0) {
 		return

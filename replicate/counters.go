@@ -33,7 +33,7 @@ func (c *counters) add(rep report, now time.Time) {
 		c.transfers++
 		wire += rep.verify.Sent + rep.verify.Received
 	}
-	if rep.res.Outcome.Class == ClassOK {
+	if rep.res.Outcome.Class == ClassOK && rep.batch.move == nil {
 		c.bytes += rep.batch.Bytes
 	}
 	c.wire += wire

@@ -24,6 +24,7 @@ func (d *Dispatcher) dispatch(ctx context.Context, now time.Time) error {
 				d.sourceLost(err, now)
 				return nil
 			}
+			d.surveyMoves(ctx, look, now)
 		}
 		b, err := d.nextBatch(look, now)
 		if err != nil {
@@ -123,8 +124,10 @@ func (d *Dispatcher) retryFlights() int {
 // plan runs one planning round and files what needs no sending.
 func (d *Dispatcher) plan(l *look, items iter.Seq[*Item], files int, now time.Time, retry bool) *Batch {
 	p := planner{
-		limits:   limits{files: files, covered: d.maxCovered, bytes: d.o.BatchBytes, big: d.o.BigFile},
+		limits: limits{files: files, covered: d.maxCovered, bytes: d.o.BatchBytes, big: d.o.BigFile,
+			moved: moveRate * max(1, int64(d.o.Rsync.Timeout/time.Second))},
 		noDelete: d.o.Delete == DeleteNone, look: l.at, siblings: d.o.Tree.Siblings, excluded: d.o.Excluded, above: d.above,
+		moved: d.movedBy(now, retry),
 	}
 	if t, ok := d.o.Tree.(indexed); ok {
 		p.live = func(path string) bool {
@@ -174,6 +177,9 @@ func (d *Dispatcher) start(ctx context.Context, b *Batch, now time.Time) {
 	d.tidy.started(b)
 	d.flights[b.ID] = b
 	d.turning.started(b)
+	if b.move != nil {
+		b.move.flying++
+	}
 	if d.lookout != nil {
 		d.lookout.batch(b)
 	}
@@ -190,6 +196,9 @@ func (d *Dispatcher) work(ctx context.Context, b *Batch) report {
 		return d.reconcile(ctx, b)
 	}
 	rep := report{batch: b, res: d.tr.Run(ctx, b, Send)}
+	if b.move != nil {
+		return rep // what it leaves is for the other lanes
+	}
 	// Code 24 comes, among others, from a removal whose parent is gone, too.
 	unsure := rep.res.Exit == 24 && b.Removes
 	if unsure || rep.res.Outcome.unsure() && !rep.leadsNowhere() {

@@ -68,6 +68,7 @@ type Dispatcher struct {
 	maxCovered int
 	tidy       leftBehind
 	unstamped  unstamped
+	moves      moves
 	maxFiles   int  // shrinks when batches run out of space, grows with success
 	maxRetry   int  // the same for the retry set, when nothing tells which path fails
 	liveRuns   int  // live batches started since the last chunk
@@ -154,6 +155,7 @@ func (d *Dispatcher) load() error {
 		d.tidy.uncleanStart(d.o.Feed.Head(), recs)
 		d.restamp("", time.Now())
 	}
+	d.beginMoves(time.Now())
 	d.loadProbe(os.Geteuid() == 0, time.Now())
 	return nil
 }
@@ -271,6 +273,7 @@ func (d *Dispatcher) untilNext(now time.Time) time.Duration {
 			wait = left
 		}
 	}
+	d.moves.next(sooner)
 	if d.breaker.open() {
 		sooner(d.breaker.until)
 	}

@@ -60,6 +60,10 @@
 //     remote is looked for and removed when the remote works again. What was cut
 //     off is remembered in memory; after a crash it is what the cursor has not
 //     passed. With DeleteNone it stays.
+//   - What was moved with a directory is linked on the remote before its old path
+//     is removed, in runs that only make what is missing and acknowledge nothing:
+//     see move. The removal waits for them, and for a moment in any case, as it
+//     may turn out to be a move; after a start it waits for the first scan.
 //   - A failing path backs off by itself; a failing remote backs off as a whole
 //     and touches no path. Neither delays another remote.
 //   - A path that changes while it is failing is absorbed into its retry record.

@@ -51,6 +51,7 @@ func (d *Dispatcher) take(e journal.Entry, now time.Time) {
 		d.supersedeBelow(e.Path)
 	}
 	d.guardRemovals(e, now)
+	defer d.tookMove(e, now)
 	if r := d.retries.get(e.Path); r != nil {
 		d.absorb(r, e)
 		return

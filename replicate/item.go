@@ -17,6 +17,7 @@ type Item struct {
 	Time  time.Time // when that was journaled
 	Size  int64     // bytes of a regular file at the last look; 0 before
 	alone bool      // it has aborted a whole batch before
+	moved bool      // a run of LaneMove had it
 
 	link  *fullSync // whose last phase queued it, or nil
 	state itemState
@@ -39,9 +40,10 @@ const (
 	LaneRoot                      // the attributes of the root
 	LaneBig                       // one big file (with its hard links)
 	LaneReconcile                 // whole directories, one level each
+	LaneMove                      // links what was moved with a directory; see move
 )
 
-var laneNames = [...]string{"", "list", "top", "root", "big", "reconcile"}
+var laneNames = [...]string{"", "list", "top", "root", "big", "reconcile", "move"}
 
 func (l Lane) String() string { return laneNames[l] }
 
@@ -69,6 +71,7 @@ type Batch struct {
 	bare      bare     // arguments that the remote has no use for
 	gone      []string // those of Paths that are to be removed
 	gentle    bool     // the receiver aborts runs with missing paths
+	move      *move    // of LaneMove
 
 	// Of comparisons, which are run as Verify only.
 	each   func(Change) // called with each change, in a goroutine of the run, instead of keeping it
@@ -77,7 +80,7 @@ type Batch struct {
 
 // Kind is the lane as shown to people: content comparison has its own name.
 func (b *Batch) Kind() string {
-	if b.Content && b.Lane != LaneReconcile {
+	if b.Content && b.Lane != LaneReconcile && b.Lane != LaneMove {
 		return "checksum"
 	}
 	return b.Lane.String()

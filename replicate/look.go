@@ -35,7 +35,7 @@ type Seen struct {
 type look struct {
 	root    string
 	rootDev uint64
-	dirs    map[string]Presence
+	dirs    map[string]Seen
 }
 
 // newLook opens the root as a run of rsync does: one that is not the directory
@@ -50,7 +50,7 @@ func newLook(o *Options) (*look, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &look{root: o.Root, rootDev: fi.Sys().(*syscall.Stat_t).Dev, dirs: map[string]Presence{"": IsDir}}, nil
+	return &look{root: o.Root, rootDev: fi.Sys().(*syscall.Stat_t).Dev, dirs: map[string]Seen{"": {Presence: IsDir}}}, nil
 }
 
 // rootEmpty tells whether nothing at all is in the root.
@@ -78,13 +78,15 @@ func (l *look) at(path string) Seen {
 }
 
 // dir says what is at an ancestor, having looked at all above it first.
-func (l *look) dir(path string) Presence {
-	if p, ok := l.dirs[path]; ok {
-		return p
+func (l *look) dir(path string) Presence { return l.dirSeen(path).Presence }
+
+func (l *look) dirSeen(path string) Seen {
+	if s, ok := l.dirs[path]; ok {
+		return s
 	}
-	p := l.at(path).Presence
-	l.dirs[path] = p
-	return p
+	s := l.at(path)
+	l.dirs[path] = s
+	return s
 }
 
 func (l *look) lstat(path string) Seen {

@@ -21,6 +21,9 @@ const partialDir = ".gorsyncd-partial"
 // argv is the command line for a batch, program first, with further options of
 // ours. No shell reads it. The list of paths goes to stdin.
 func (o *Options) argv(b *Batch, mode Mode, more ...string) []string {
+	if b.Lane == LaneMove {
+		return o.argvMove(b, mode, more)
+	}
 	return o.argvEnd(append(append(append(o.argvBegin(b, mode), fromStdin...), more...), o.laneArgs(b, mode)...))
 }
 
@@ -181,7 +184,7 @@ func (b *Batch) list() []byte {
 		if b.Lane == LaneReconcile {
 			add(p, "/")
 		} else {
-			add(p, "")
+			add(b.name(p), "")
 		}
 	}
 	for _, p := range b.Parents {

@@ -105,6 +105,10 @@ func (t *rsyncTransport) enter(ctx context.Context, b *Batch, p *process) (place
 	if err != nil {
 		return "", nil, sourceGone(err)
 	}
+	if root, err = b.enterMoved(root); err != nil {
+		root.Close()
+		return "", nil, Outcome{ID: idChanged, Class: ClassEntry, Message: err.Error()}
+	}
 	if refused = t.checkPassword(); refused.ID == "" {
 		p.dest, place, refused = t.enterLocal(b.place)
 	}
@@ -169,7 +173,7 @@ func (t *rsyncTransport) attempt(ctx context.Context, b *Batch, mode Mode, in in
 		res.Changes = append(res.Changes, c)
 	}
 	p.stdout = &lines{fn: func(s string) {
-		if c, ok := parseChange(s); ok {
+		if c, ok := in.batch.change(s); ok {
 			res.RootDirty = res.RootDirty || c.dirtiesRoot()
 			if b.tidy && !(c.Delete && tempName.MatchString(c.Path[strings.LastIndexByte(c.Path, '/')+1:])) {
 				return

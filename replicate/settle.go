@@ -31,6 +31,9 @@ func (d *Dispatcher) settle(rep report, now time.Time) {
 	}
 	d.phantoms(rep.unknown, now)
 	out := rep.res.Outcome
+	if d.movedEnded(rep, now) {
+		return
+	}
 	if rep.leadsNowhere() {
 		d.nowhere(rep, now)
 		return

@@ -22,6 +22,9 @@
 //   - The goroutine that reads the kernel's queue only appends to memory, and all
 //     memory is bounded: too many paths become a scan of their directory, too
 //     many directories a scan of the tree.
+//   - Before a directory is scanned where it is new, the path is looked at where
+//     it was before: that it is gone there is recorded first, so that readers can
+//     tell a move.
 //   - A path is recorded as gone only if lstat said ENOENT in an open directory
 //     that is known, by inode, to be the one of the tree, reached without
 //     symbolic links. Other errors are counted, logged and tried again. A file

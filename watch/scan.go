@@ -89,6 +89,9 @@ func (t *Tree) scanNext(ctx context.Context) (bool, error) {
 	if !ok {
 		return false, nil
 	}
+	if err := t.lookWhereItWas(ctx, sc); err != nil {
+		return false, err
+	}
 	if err := t.scanDir(ctx, sc); err != nil {
 		return false, err
 	}

@@ -16,6 +16,7 @@ func treeRows() []*row {
 	return []*row{
 		{name: "rename-storm", what: "files and directories are renamed as fast as the kernel can", inject: renameStorm},
 		{name: "swap", what: "two directories swap their names over and over, in three steps and with RENAME_EXCHANGE", inject: swapStorm},
+		{name: "moves", what: "SIGKILL where renamed directories are linked on the remotes: chains, over others, back, with edits, while it runs and while it is down", inject: movedDirs},
 		{name: "symlink-loop", what: "symlinks to themselves, to their parents and to the root; a directory becomes a symlink and back", inject: symlinkLoops},
 		{name: "hardlinks", what: "hard links across directories, made, broken, moved and written through", inject: hardLinks},
 		{name: "mmap", what: "files written through memory maps, then touched", inject: mmapWriters},

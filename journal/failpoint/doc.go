@@ -39,6 +39,7 @@ var Names = []string{
 	"replicate.batch",            // a batch is formed, rsync not started
 	"replicate.rsync.started",    // rsync runs
 	"replicate.rsync.exited",     // it has ended, nothing is known of it
+	"replicate.move",             // a moved directory is linked, and not settled
 	"replicate.verify",           // before a verify pass
 	"replicate.reconcile",        // before a directory of a full sync is sent
 	"replicate.full.begun",       // a full sync was asked for, not committed
