@@ -55,6 +55,10 @@ func (t *Tree) readMounts() error {
 	if err != nil {
 		return fmt.Errorf("read mount table: %w", err)
 	}
+	if t.fan != nil && len(came)+len(went) > 0 {
+		t.fan.mountsChanged(slices.Concat(came, went))
+		t.publishFallbacks()
+	}
 	for _, p := range went {
 		if _, ok := t.approved[p]; !ok && !t.o.Filter.Match(p, true).Excluded {
 			t.holdBelow(p, p)
@@ -63,7 +67,7 @@ func (t *Tree) readMounts() error {
 	for _, p := range came {
 		t.unhold(p)
 		if n := t.w.find(p); n != nil {
-			n.stale = true
+			n.staleBelow() // their watches, or their mark, may have gone with the file system
 		}
 		t.co.addNow(p, hintName, t.now(), 0)
 	}
