@@ -36,7 +36,7 @@ func testStaleNameIsNoName(t *testing.T) {
 		t.Fatalf("the index has %q", paths)
 	}
 	clear(r.tree.links)
-	if err := r.tree.siblings(journal.Observation{Path: "new/l", State: s}, 0); err != nil {
+	if err := r.tree.siblings(journal.Observation{Path: "new/l", State: s}, 0, 0); err != nil {
 		t.Fatal(err)
 	}
 	if r.tree.links[fileKey{s.Dev, s.Ino}] != 2 {

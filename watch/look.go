@@ -291,7 +291,7 @@ func (b *batch) record(ctx context.Context) error {
 		l := &b.list[b.of[i]]
 		delete(t.approved, l.path)
 		if r.Seq != 0 {
-			if err := t.siblings(*o, l.hints); err != nil {
+			if err := t.siblings(*o, l.hints, l.wall); err != nil {
 				return err
 			}
 		}

@@ -156,7 +156,7 @@ func (t *Tree) passFound(ctx context.Context, f *found) error {
 		if (r.Seq != 0 || o.Baseline) && isLinked(o.State) {
 			if from.sc.group == t.scans.full { // whose links are looked at when it is complete
 				t.late.add(*o, from.heard)
-			} else if err := t.siblings(*o, from.heard); err != nil {
+			} else if err := t.siblings(*o, from.heard, from.sc.events); err != nil {
 				return err
 			}
 		}

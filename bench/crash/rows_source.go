@@ -37,7 +37,7 @@ func overflow(w *world) error {
 	err = w.start()
 	for i := 0; err == nil && i < 100; i++ { // it answers before it has a queue
 		var doc statusDoc
-		if doc, err = w.status(); err == nil && doc.Sources[0].Watches > 0 {
+		if doc, err = w.status(); err == nil && doc.Sources[0].Dirs > 0 {
 			break
 		}
 		time.Sleep(20 * time.Millisecond)

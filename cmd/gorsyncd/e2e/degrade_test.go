@@ -29,7 +29,7 @@ func sysctl(t *testing.T, name, value string) {
 func TestQueueOverflow(t *testing.T) {
 	sysctl(t, "fs/inotify/max_queued_events", "8")
 	src, dst := trees(t)
-	_, r := serve(t, src, dst, "defaults: {guard: {max_delete: 0}}")
+	_, r := serve(t, src, dst, "defaults: {guard: {max_delete: 0}, watch: {backend: inotify}}")
 	r.start()
 	churn := testbed.NewChurn(src, seed(t))
 	r.waitFor("an overflow", 30*time.Second, func() bool {
@@ -47,7 +47,7 @@ func TestWatchesExhausted(t *testing.T) {
 	for i := range 60 {
 		write(t, filepath.Join(src, fmt.Sprintf("d%02d", i), "f"), "x")
 	}
-	_, r := serve(t, src, dst, "")
+	_, r := serve(t, src, dst, "defaults: {watch: {backend: inotify}}")
 	sysctl(t, "fs/inotify/max_user_watches", "20")
 	r.start()
 	r.flush(60 * time.Second)
