@@ -41,7 +41,7 @@ func (h hint) then(later hint) hint {
 		}
 		return all
 	}
-	if h&later&hintMade != 0 || all.has(hintMade|hintGone) {
+	if h&later&hintMade != 0 || later&(hintMade|hintGone) != 0 && all.has(hintMade|hintGone) {
 		all |= hintTwice
 	}
 	if all.has(hintTwice|hintWrite) && later&(hintMade|hintGone|hintWrite) != 0 {
