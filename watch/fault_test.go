@@ -247,9 +247,7 @@ func again(t *testing.T, env string, attr *syscall.SysProcAttr) bool {
 	if os.Getenv(env) != "" {
 		return true
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), env+"=1", "TMPDIR=/tmp")
-	cmd.Dir = "/"
+	cmd := execAgain(t, os.Args[0], env)
 	attr.Pdeathsig = syscall.SIGKILL
 	cmd.SysProcAttr = attr
 	out, err := cmd.CombinedOutput()
@@ -258,6 +256,13 @@ func again(t *testing.T, env string, attr *syscall.SysProcAttr) bool {
 		t.Fatal(err)
 	}
 	return false
+}
+
+func execAgain(t *testing.T, binary, env string) *exec.Cmd {
+	cmd := exec.Command(binary, "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env = append(os.Environ(), env+"=1", "TMPDIR=/tmp")
+	cmd.Dir = "/"
+	return cmd
 }
 
 // TestUnreadableIsNotRemoved runs as a user whom permissions stop.
