@@ -81,10 +81,11 @@ func (q *events) push(ev fsnotify.Event) {
 	q.signal()
 }
 
-// pushBatch appends what one read of a fanotify group returned.
-func (q *events) pushBatch(b *fanBatch) {
+// pushBatch appends what one read of a fanotify group returned, and says whether
+// any of it was wanted.
+func (q *events) pushBatch(b *fanBatch) bool {
 	if len(b.list) == 0 && !b.lost && !b.nameless {
-		return
+		return false
 	}
 	q.mu.Lock()
 	now := time.Now()
@@ -97,6 +98,7 @@ func (q *events) pushBatch(b *fanBatch) {
 	q.nameless = q.nameless || b.nameless
 	q.mu.Unlock()
 	q.signal()
+	return true
 }
 
 // append is called with the lock, and now was read with it: before a take that

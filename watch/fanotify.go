@@ -1,9 +1,9 @@
 package watch
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -70,7 +70,7 @@ import (
 // told apart. Directories on these have watches of inotify.
 type fanotify struct {
 	fd      int
-	file    *os.File // the same, read by the runtime's poller
+	stopper int // readable after stop
 	handles *handles
 	fence   fileKey // the directory of the cookies
 
@@ -108,19 +108,31 @@ func openFanotify(fenceDir string, h *handles) (*fanotify, error) {
 	case err != nil:
 		return nil, fmt.Errorf("open fanotify: %w", err)
 	}
-	f := &fanotify{fd: fd, handles: h, marks: map[uint64]*fsMark{}}
+	stopper, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("open eventfd: %w", err)
+	}
+	f := &fanotify{fd: fd, stopper: stopper, handles: h, marks: map[uint64]*fsMark{}}
 	if fenceDir != "" {
 		if err := f.markFence(fenceDir); err != nil {
-			unix.Close(fd)
+			f.close()
 			return nil, fmt.Errorf("mark fence directory: %w", err)
 		}
 	}
-	f.file = os.NewFile(uintptr(fd), "fanotify")
 	return f, nil
 }
 
-// close ends run.
-func (f *fanotify) close() { f.file.Close() }
+// stop ends run. It is called once.
+func (f *fanotify) stop() {
+	one := binary.NativeEndian.AppendUint64(nil, 1)
+	_, _ = unix.Write(f.stopper, one) // it cannot fail before it was added up 2^64 times
+}
+
+func (f *fanotify) close() {
+	unix.Close(f.fd)
+	unix.Close(f.stopper)
+}
 
 // markFence asks for the events of one directory, whatever file system it is on.
 func (f *fanotify) markFence(dir string) error {

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,30 +13,63 @@ import (
 // fanBuffer holds what is read at once, some thousand events.
 const fanBuffer = 256 << 10
 
-var errFormat = errors.New("events of an unknown format")
+// After fanCalm reads in a row without an event that is wanted the reader pauses
+// for fanPause before each: it takes longer to be woken than to read an event,
+// and where much happens elsewhere on the file system the kernel may collect it.
+const (
+	fanCalm  = 16
+	fanPause = time.Millisecond
+)
 
-// run reads until the group is closed. Like the reader of fsnotify it waits for
-// nobody.
+var (
+	errFormat  = errors.New("events of an unknown format")
+	errStopped = errors.New("stopped")
+)
+
+// run reads until stop, and closes the group then. Like the reader of fsnotify it
+// waits for nobody. It does not use the poller of the runtime, which is woken for
+// each event even while nobody reads.
 func (f *fanotify) run(q *events) {
+	defer f.close()
 	buf := make([]byte, fanBuffer)
 	var batch fanBatch
-	for {
-		n, err := f.file.Read(buf)
-		if errors.Is(err, os.ErrClosed) {
+	for idle := 0; ; {
+		if idle > fanCalm {
+			time.Sleep(fanPause)
+		}
+		n, err := f.read(buf)
+		if err == errStopped {
 			return
+		}
+		batch.reset()
+		if err == nil {
+			err = batch.parse(buf[:n], f.handles)
 		}
 		if err != nil {
 			q.pushError(fmt.Errorf("read fanotify: %w", err))
-			q.pushBatch(&fanBatch{lost: true}) // what the read had taken from the queue
-			time.Sleep(tickEvery)              // while this lasts the tree is scanned again and again
-			continue
+			batch.lost = true     // what the read had taken from the queue
+			time.Sleep(tickEvery) // while this lasts the tree is scanned again and again
 		}
-		batch.reset()
-		if err := batch.parse(buf[:n], f.handles); err != nil {
-			q.pushError(err)
-			batch.lost = true
+		if idle++; q.pushBatch(&batch) {
+			idle = 0
 		}
-		q.pushBatch(&batch)
+	}
+}
+
+// read waits for events, or for stop, which is errStopped.
+func (f *fanotify) read(buf []byte) (int, error) {
+	for {
+		fds := []unix.PollFd{{Fd: int32(f.fd), Events: unix.POLLIN}, {Fd: int32(f.stopper), Events: unix.POLLIN}}
+		if _, err := unix.Poll(fds, -1); err != nil && err != unix.EINTR {
+			return 0, err
+		}
+		if fds[1].Revents != 0 {
+			return 0, errStopped
+		}
+		n, err := unix.Read(f.fd, buf)
+		if err != unix.EAGAIN && err != unix.EINTR {
+			return n, err
+		}
 	}
 }
 

@@ -238,7 +238,7 @@ func (t *Tree) Run(ctx context.Context) error {
 	defer watcher.Close()
 	if t.fan = t.openFan(); t.fan != nil {
 		readers.Go(func() { t.fan.run(t.events) })
-		defer t.fan.close()
+		defer t.fan.stop()
 	}
 
 	t.mounts, err = openMounts(t.abs)
