@@ -205,3 +205,56 @@ func testDeepRename(t *testing.T) {
 	}
 	r.watched(t)
 }
+
+// TestQuickRemount: a file system is mounted anew before anybody looks at the
+// mount table, under the same number, and the same directories are there.
+func TestQuickRemount(t *testing.T) { onBoth(t, testQuickRemount) }
+
+func testQuickRemount(t *testing.T) {
+	for _, at := range []string{".", "m"} {
+		t.Run(at, func(t *testing.T) {
+			r := newRig(t)
+			file := image(t, "ext4", r.path(at))
+			r.sh(`mkdir -p "$1"/a/b; echo 1 > "$1"/a/b/f`, at)
+			r.start()
+			r.waitReady()
+			r.settled()
+			for i := range 3 {
+				unmount(t, r.path(at))
+				mountImage(t, file, r.path(at))
+				r.settled()
+				r.waitState(StateWatching)
+				r.settled()
+				scans := r.tree.Status().Scans
+				r.sh(`echo $2 >> "$1"/a/b/f; mkdir "$1"/a/b/$2; echo 1 > "$1"/a/b/$2/f`, at, fmt.Sprint(i))
+				r.settled()
+				if s := r.tree.Status(); s.Scans > scans || s.Watches+s.Marked != s.Dirs {
+					t.Errorf("round %d: %+v", i, s)
+				}
+			}
+		})
+	}
+}
+
+// TestUnmountedRootIsMarkedAnew: a mark goes with the file system at the root.
+func TestUnmountedRootIsMarkedAnew(t *testing.T) { onBoth(t, testUnmountedRootIsMarkedAnew) }
+
+func testUnmountedRootIsMarkedAnew(t *testing.T) {
+	r := newRig(t)
+	file := image(t, "ext4", r.root)
+	r.sh(`mkdir -p a/b; echo 1 > a/b/f`)
+	r.start()
+	r.waitReady()
+	r.settled()
+	unmount(t, r.root)
+	r.waitHeld("empty")
+	mountImage(t, file, r.root)
+	r.waitState(StateWatching)
+	r.settled()
+	scans := r.tree.Status().Scans
+	r.sh(`echo 2 >> a/b/f; mkdir a/b/n; echo 1 > a/b/n/f`)
+	r.settled()
+	if s := r.tree.Status(); s.Scans > scans {
+		t.Errorf("found by a scan only: %+v", s)
+	}
+}

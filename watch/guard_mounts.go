@@ -33,10 +33,20 @@ func (t *Tree) holdBelow(path, mount string) {
 	t.dropped(path)
 }
 
-// checkMounts acts on changes of the mount table.
-func (t *Tree) checkMounts() error {
+// checkMounts acts on changes of the mount table. The file system at the root may
+// have been mounted anew between two looks at it: the directory is the same, and
+// what reported on it is gone.
+func (t *Tree) checkMounts(ctx context.Context) error {
 	if t.mounts.below != nil && !t.mounts.changed() {
 		return nil
+	}
+	if h, err := t.openAccepted(); err == nil {
+		id := mountID(h.fd)
+		h.close()
+		if id != t.mountID {
+			t.rootOK = false
+			return t.checkRoot(ctx)
+		}
 	}
 	return t.readMounts()
 }

@@ -59,7 +59,7 @@ func (t *Tree) overflow(n uint64) {
 		f.unseen = 0 // its cookie's event may be among the lost
 	}
 	t.mu.Unlock()
-	t.log.Warn("events were lost, scanning the whole tree", "source", t.abs, "hint", hintQueue)
+	t.log.Warn("events were lost, scanning the whole tree", "source", t.abs, "backend", t.inUse())
 	t.confirms.reset()
 	if t.heldRoot != "" {
 		return

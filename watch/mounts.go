@@ -51,6 +51,9 @@ func (m *mounts) refresh() (came, went []string, err error) {
 		return nil, nil, err
 	}
 	now := mountsBelow(text, m.real)
+	for p := range now {
+		now[p] += uniqueMount(m.real + "/" + p)
+	}
 	for p, id := range now {
 		if m.below[p] != id {
 			came = append(came, p)
@@ -63,6 +66,17 @@ func (m *mounts) refresh() (came, went []string, err error) {
 	}
 	m.below = now
 	return came, went, nil
+}
+
+// uniqueMount is the id of a mounting that is never used again, unlike the one in
+// the table; "" before Linux 6.8.
+func uniqueMount(abs string) string {
+	var st unix.Statx_t
+	flags := unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT | unix.AT_STATX_DONT_SYNC
+	if unix.Statx(unix.AT_FDCWD, abs, flags, unix.STATX_MNT_ID_UNIQUE, &st) != nil || st.Mask&unix.STATX_MNT_ID_UNIQUE == 0 {
+		return ""
+	}
+	return " " + strconv.FormatUint(st.Mnt_id, 16)
 }
 
 // under returns the mount points at rel or below it.

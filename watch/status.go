@@ -102,7 +102,7 @@ func (t *Tree) hints(s *Status) []string {
 		want := max(2*(s.WatchLimit+s.Unwatched), 524288)
 		list = append(list, fmt.Sprintf("raise the limit of watches: sysctl -w fs.inotify.max_user_watches=%d", want))
 	}
-	if s.Overflows > 0 {
+	if s.Overflows > 0 && s.Backend != string(BackendFanotify) { // that one has no limit but memory
 		list = append(list, hintQueue)
 	}
 	if len(t.polled) > 0 {
