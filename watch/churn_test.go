@@ -66,6 +66,7 @@ func runChurn(t *testing.T, around func(start func())) {
 		t.Errorf("directories without a watch: %+v", st)
 	}
 	r.watched(t)
+	r.remembersOwn()
 }
 
 // watched asserts that each directory has a live watch under its present name.

@@ -3,6 +3,7 @@ package watch
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,19 +11,33 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// image makes a file system in a file and mounts it at dir, through a loop device
-// that goes with the mount.
-func image(t *testing.T, fs, dir string) (file string) {
+// image makes a file system in a file and mounts it at dir. It returns the loop
+// device, which stays until the end of the test: mounted again the file system has
+// the same number.
+func image(t *testing.T, fs, dir string) (device string) {
 	t.Helper()
-	file = filepath.Join(t.TempDir(), fs+".img")
-	runIn(t, filepath.Dir(file), `truncate -s 512M "$1"; mkfs.$2 -q "$1" 2>&1`, file, fs)
-	mountImage(t, file, dir)
-	return file
+	file := filepath.Join(t.TempDir(), fs+".img")
+	runIn(t, "/", `truncate -s 512M "$1"; mkfs.$2 -q "$1" 2>&1`, file, fs)
+	device = attach(t, file)
+	mountImage(t, device, dir)
+	return device
 }
 
-func mountImage(t *testing.T, file, dir string) {
+// attach puts a loop device over a file.
+func attach(t *testing.T, file string) (device string) {
 	t.Helper()
-	runIn(t, "/", `mkdir -p "$2"; mount -o loop "$1" "$2"`, file, dir)
+	out, err := exec.Command("losetup", "--find", "--show", file).Output()
+	if err != nil {
+		t.Fatalf("losetup %s: %v", file, err)
+	}
+	device = strings.TrimSpace(string(out))
+	t.Cleanup(func() { runIn(t, "/", `losetup -d "$1"`, device) })
+	return device
+}
+
+func mountImage(t *testing.T, device, dir string) {
+	t.Helper()
+	runIn(t, "/", `mkdir -p "$2"; mount "$1" "$2"`, device, dir)
 	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 }
 
@@ -66,9 +81,9 @@ func TestFileSystems(t *testing.T) {
 			t.Cleanup(func() { _ = unix.Unmount(r.path("m"), unix.MNT_DETACH) })
 		}},
 		{"twins", "mixed", "same id", func(t *testing.T, r *rig) {
-			file := image(t, "ext4", r.path("m"))
-			r.sh(`mkdir m/d; sync -f m; cp --sparse=always "$1" "$1.copy"`, file)
-			mountImage(t, file+".copy", r.path("twin"))
+			device := image(t, "ext4", r.path("m"))
+			r.sh(`mkdir m/d; sync -f m; cp --sparse=always "$1" ../copy`, device)
+			mountImage(t, attach(t, r.path("../copy")), r.path("twin"))
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -99,7 +114,7 @@ func TestFileSystems(t *testing.T) {
 func TestRemountIsMarkedAnew(t *testing.T) {
 	r := newRig(t)
 	r.o.Backend = BackendFanotify
-	file := image(t, "ext4", r.path("m"))
+	device := image(t, "ext4", r.path("m"))
 	r.sh(`mkdir -p m/a/b; echo 1 > m/a/b/f`)
 	r.start()
 	r.waitReady()
@@ -107,7 +122,7 @@ func TestRemountIsMarkedAnew(t *testing.T) {
 	for i := range 2 {
 		unmount(t, r.path("m"))
 		r.waitHeld("m")
-		mountImage(t, file, r.path("m"))
+		mountImage(t, device, r.path("m"))
 		r.waitState(StateWatching)
 		r.settled()
 		scans := r.tree.Status().Scans
@@ -125,14 +140,14 @@ func TestRemountIsMarkedAnew(t *testing.T) {
 func TestWriteThroughAHandle(t *testing.T) {
 	r := newRig(t)
 	r.o.Backend = BackendFanotify
-	file := image(t, "ext4", r.path("m"))
+	device := image(t, "ext4", r.path("m"))
 	r.sh(`mkdir -p m/d; echo 1 > m/d/f; touch -d '1 hour ago' m/d/f`)
 	h, _, err := unix.NameToHandleAt(unix.AT_FDCWD, r.path("m/d/f"), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	unmount(t, r.path("m")) // with all that it knows of names
-	mountImage(t, file, r.path("m"))
+	mountImage(t, device, r.path("m"))
 	m, err := os.Open(r.path("m"))
 	if err != nil {
 		t.Fatal(err)
@@ -179,6 +194,7 @@ func testInodesAreReused(t *testing.T) {
 		}
 	}
 	r.settled()
+	r.remembersOwn()
 	if reused == 0 {
 		t.Error("no inode number was used again: this tests nothing")
 	}
@@ -214,14 +230,14 @@ func testQuickRemount(t *testing.T) {
 	for _, at := range []string{".", "m"} {
 		t.Run(at, func(t *testing.T) {
 			r := newRig(t)
-			file := image(t, "ext4", r.path(at))
+			device := image(t, "ext4", r.path(at))
 			r.sh(`mkdir -p "$1"/a/b; echo 1 > "$1"/a/b/f`, at)
 			r.start()
 			r.waitReady()
 			r.settled()
 			for i := range 3 {
 				unmount(t, r.path(at))
-				mountImage(t, file, r.path(at))
+				mountImage(t, device, r.path(at))
 				r.settled()
 				r.waitState(StateWatching)
 				r.settled()
@@ -241,14 +257,14 @@ func TestUnmountedRootIsMarkedAnew(t *testing.T) { onBoth(t, testUnmountedRootIs
 
 func testUnmountedRootIsMarkedAnew(t *testing.T) {
 	r := newRig(t)
-	file := image(t, "ext4", r.root)
+	device := image(t, "ext4", r.root)
 	r.sh(`mkdir -p a/b; echo 1 > a/b/f`)
 	r.start()
 	r.waitReady()
 	r.settled()
 	unmount(t, r.root)
 	r.waitHeld("empty")
-	mountImage(t, file, r.root)
+	mountImage(t, device, r.root)
 	r.waitState(StateWatching)
 	r.settled()
 	scans := r.tree.Status().Scans
