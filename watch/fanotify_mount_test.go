@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -272,5 +273,31 @@ func testUnmountedRootIsMarkedAnew(t *testing.T) {
 	r.settled()
 	if s := r.tree.Status(); s.Scans > scans {
 		t.Errorf("found by a scan only: %+v", s)
+	}
+}
+
+// TestQuietWriteElsewhere: between two mountings a file is written under another
+// path, and its mtime put back. No event of a write came, and none could.
+func TestQuietWriteElsewhere(t *testing.T) { onBoth(t, testQuietWriteElsewhere) }
+
+func testQuietWriteElsewhere(t *testing.T) {
+	r := newRig(t)
+	device := image(t, "ext4", r.path("m"))
+	r.sh(`mkdir -p m/a/b; echo 1 > m/a/b/f; touch -d '1 hour ago' m/a/b/f`)
+	time.Sleep(2 * confirmAfter)
+	r.start()
+	r.waitReady()
+	r.settled()
+	compared := r.compares(func() {
+		unmount(t, r.path("m"))
+		mountImage(t, device, r.path("../else"))
+		runIn(t, r.path("../else"), quietWrite+`w a/b/f; chmod 600 a/b/f`)
+		unmount(t, r.path("../else"))
+		mountImage(t, device, r.path("m"))
+		r.waitState(StateWatching)
+		r.settled()
+	})
+	if !compared["m/a/b/f"] {
+		t.Errorf("compared by content: %v", compared)
 	}
 }
