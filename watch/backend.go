@@ -1,5 +1,7 @@
 package watch
 
+import "fmt"
+
 // Backend is the interface of the kernel that tells of changes.
 type Backend string
 
@@ -39,7 +41,7 @@ func (t *Tree) openFan() *fanotify {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.status.Fallbacks = []string{err.Error()}
+	t.status.Fallbacks = []string{fmt.Sprintf("inotify is used: %v", err)}
 	return nil
 }
 

@@ -76,7 +76,7 @@ type item struct {
 	at          time.Duration // when it is due, or forgotten when not pending
 	looks       int
 	level       int
-	open        bool // the last event but attributes and names said so, see hint.isOpen
+	open        bool // the last event but attributes said so, see hint.isOpen
 	openLook    bool // likewise, when it was last looked at
 	touched     map[uint64]hint
 	anyTouched  bool
@@ -160,7 +160,7 @@ func (c *coalescer) touch(key itemKey, h hint, now time.Duration, wall int64) *i
 	}
 	it.said = it.said.then(h)
 	it.hints = it.hints.then(h) | it.said&hintOver
-	if h&hintWrite != 0 {
+	if h&(hintWrite|hintName) != 0 { // what has the name now need not be what was open
 		it.open = h.isOpen()
 	}
 	it.last = now

@@ -154,6 +154,7 @@ func TestOpenFiles(t *testing.T) {
 		"never closed":              {[]step{{0, store}}, []time.Duration{500 * ms}},
 		"closed after a look":       {[]step{{0, store}, {700 * ms, shut}}, []time.Duration{500 * ms, 702 * ms}},
 		"attributes while open":     {[]step{{0, store}, {100 * ms, fanHints(unix.FAN_ATTRIB)}}, []time.Duration{600 * ms}},
+		"moved away while open":     {[]step{{0, store}, {100 * ms, fanHints(unix.FAN_MOVED_FROM)}}, []time.Duration{102 * ms}},
 		"attributes":                {[]step{{0, fanHints(unix.FAN_ATTRIB)}}, []time.Duration{2 * ms}},
 		"from where none is closed": {[]step{{0, hintWrite}}, []time.Duration{2 * ms}},
 	} {

@@ -64,6 +64,24 @@ func TestWatchesExhausted(t *testing.T) {
 	r.waitFor("the watches to be complete", 90*time.Second, func() bool { return r.status().Sources[0].Unwatched == 0 })
 }
 
+// TestBackend: what the configuration asks for is used, and a reload changes it.
+func TestBackend(t *testing.T) {
+	src, dst := trees(t)
+	write(t, filepath.Join(src, "d", "f"), "x")
+	d, r := serve(t, src, dst, "defaults: {watch: {backend: inotify}}")
+	r.start()
+	r.flush(60 * time.Second)
+	for i, want := range []string{"inotify", "fanotify", "inotify"} {
+		r.setConfig(oneRemote(src, d.Target("m"), "defaults: {watch: {backend: "+want+"}}"))
+		r.mustCLI("reload")
+		r.waitFor("the backend "+want, 30*time.Second, func() bool { return r.status().Sources[0].Backend == want })
+		write(t, filepath.Join(src, "d", "f"), strconv.Itoa(i))
+		r.flush(60 * time.Second)
+		testbed.WaitEqual(t, src, dst, time.Second)
+		contains(t, r.mustCLI("status"), "watched ("+want)
+	}
+}
+
 // TestDeadRemote: one remote is gone the whole time; the others do not notice,
 // and the journal grows with the paths, not with the changes.
 func TestDeadRemote(t *testing.T) {
