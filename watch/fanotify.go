@@ -210,7 +210,7 @@ func (f *fanotify) allow(m *fsMark, dev uint64, magic int64) error {
 		return errNoFSID
 	}
 	for d, o := range f.marks {
-		if d != dev && o.refuse == nil && !o.ask && o.id == m.id {
+		if d != dev && o.refuse == nil && o.id == m.id {
 			return errTwins
 		}
 	}
@@ -219,12 +219,12 @@ func (f *fanotify) allow(m *fsMark, dev uint64, magic int64) error {
 
 // mountsChanged says that the next directory of each device may be on another
 // file system than those before: a mark goes with its file system, silently.
-// gone are mount points that are none any more.
-func (f *fanotify) mountsChanged(gone []string) {
+// mounted are the devices that are left; what is gone may come back as another.
+func (f *fanotify) mountsChanged(mounted map[uint64]struct{}) {
 	for dev, m := range f.marks {
 		m.ask = true
-		if slices.Contains(gone, m.on) {
-			delete(f.marks, dev)
+		if _, ok := mounted[dev]; !ok {
+			delete(f.marks, dev) // also a volume of btrfs, whose directories have a device of their own
 		}
 	}
 }

@@ -301,3 +301,36 @@ func testQuietWriteElsewhere(t *testing.T) {
 		t.Errorf("compared by content: %v", compared)
 	}
 }
+
+// TestTwinComesLater: a copy of a file system with the same id is mounted while
+// its original is; and an original comes back as another device.
+func TestTwinComesLater(t *testing.T) {
+	r := newRig(t)
+	r.o.Backend, r.fallsBack = BackendFanotify, true
+	device := image(t, "ext4", r.path("m"))
+	r.sh(`mkdir -p m/d/e; echo 1 > m/d/e/f; sync -f m; cp --sparse=always "$1" ../copy`, device)
+	r.start()
+	r.waitReady()
+	r.settled()
+	twin := attach(t, r.path("../copy"))
+	mountImage(t, twin, r.path("twin"))
+	r.settled()
+	if s := r.tree.Status(); s.Backend != "mixed" || len(s.Fallbacks) != 1 || !strings.Contains(s.Fallbacks[0], "same id") {
+		t.Errorf("beside its original: %+v", s)
+	}
+	for _, d := range []string{"m/d/e", "twin/d/e"} {
+		r.changes(d)
+	}
+	for _, d := range []string{"twin", "m"} {
+		unmount(t, r.path(d))
+		r.waitHeld(d)
+	}
+	r.tree.Approve()
+	r.waitState(StateWatching)
+	mountImage(t, twin, r.path("m"))
+	r.settled()
+	r.changes("m/d")
+	if s := r.tree.Status(); s.Marked != s.Dirs || len(s.Fallbacks) > 0 {
+		t.Errorf("in place of its original: %+v", s)
+	}
+}

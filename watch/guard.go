@@ -193,9 +193,6 @@ func (t *Tree) accept(ctx context.Context, h *handle) error {
 	}
 	t.w.forget("")
 	t.w.takeOrphans()
-	if t.fan != nil {
-		t.fan.mountsChanged(nil)
-	}
 	clear(t.polled)
 	clear(t.fsPolled)
 	t.forgetPending()

@@ -65,8 +65,8 @@ func (t *Tree) readMounts() error {
 	if err != nil {
 		return fmt.Errorf("read mount table: %w", err)
 	}
-	if t.fan != nil && len(came)+len(went) > 0 {
-		t.fan.mountsChanged(slices.Concat(came, went))
+	if t.fan != nil { // with the root, too, nobody looked for a while
+		t.fan.mountsChanged(t.mounts.devices)
 		t.publishFallbacks()
 	}
 	for _, p := range went {

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -20,6 +21,8 @@ type mounts struct {
 	// below holds the mount points below the root, relative to it, with an
 	// identity that changes when another file system is mounted there.
 	below map[string]string
+	// devices are all that are mounted anywhere.
+	devices map[uint64]struct{}
 }
 
 func openMounts(root string) (*mounts, error) {
@@ -64,7 +67,7 @@ func (m *mounts) refresh() (came, went []string, err error) {
 			went = append(went, p)
 		}
 	}
-	m.below = now
+	m.below, m.devices = now, mountedDevices(text)
 	return came, went, nil
 }
 
@@ -113,6 +116,18 @@ func mountsBelow(text []byte, root string) map[string]string {
 		}
 	}
 	return below
+}
+
+// mountedDevices are the third column of the table.
+func mountedDevices(text []byte) map[uint64]struct{} {
+	devices := map[uint64]struct{}{}
+	for line := range bytes.Lines(text) {
+		var id, parent, major, minor uint32
+		if n, _ := fmt.Sscanf(string(line), "%d %d %d:%d", &id, &parent, &major, &minor); n == 4 {
+			devices[unix.Mkdev(major, minor)] = struct{}{}
+		}
+	}
+	return devices
 }
 
 // unescapeMount undoes the \ooo of space, tab, newline and backslash.
