@@ -215,7 +215,11 @@ func (t *Tree) mountGone(path string) bool {
 	if t.scans.full == nil {
 		return false // any mount was seen
 	}
-	mount, found := t.indexedMount(path)
+	parent, ok, err := t.o.Index.Lookup(dirOf(path))
+	if err != nil || !ok {
+		return false // an error of the index comes back from Record
+	}
+	mount, found := t.indexedMount(path, parent.Dev)
 	if found {
 		t.holdBelow(path, mount)
 	}
@@ -223,13 +227,14 @@ func (t *Tree) mountGone(path string) bool {
 }
 
 // indexedMount searches the index at and below a path that went away while
-// nobody looked for a directory of another file system than the root's.
-func (t *Tree) indexedMount(path string) (mount string, found bool) {
+// nobody looked for a directory of another file system than the one above it,
+// which is on dev.
+func (t *Tree) indexedMount(path string, dev uint64) (mount string, found bool) {
 	r, ok, err := t.o.Index.Lookup(path)
 	if err != nil || !ok || r.Type != journal.Dir {
 		return "", false
 	}
-	if r.Dev != 0 {
+	if r.Dev != dev {
 		return path, true
 	}
 	var dirs []string
@@ -243,7 +248,7 @@ func (t *Tree) indexedMount(path string) (mount string, found bool) {
 		return "", false
 	}
 	for _, d := range dirs {
-		if mount, found = t.indexedMount(d); found {
+		if mount, found = t.indexedMount(d, dev); found {
 			return mount, true
 		}
 	}

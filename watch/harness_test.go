@@ -30,6 +30,13 @@ func onBoth(t *testing.T, test func(t *testing.T)) {
 	}
 }
 
+// inTurn is onBoth for tests that measure time.
+func inTurn(t *testing.T, test func(t *testing.T)) {
+	for _, b := range []Backend{BackendInotify, BackendFanotify} {
+		t.Run(string(b), test)
+	}
+}
+
 // backendOf is the one that onBoth asks of a test, inotify for others.
 func backendOf(t testing.TB) Backend {
 	if slices.Contains(strings.Split(t.Name(), "/"), string(BackendFanotify)) {

@@ -78,6 +78,28 @@ func testMountBelow(t *testing.T) {
 	}
 }
 
+// TestRemovedBelowAMount: what is removed on a file system that is mounted below
+// the root, while the whole tree is scanned, is removed.
+func TestRemovedBelowAMount(t *testing.T) { onBoth(t, testRemovedBelowAMount) }
+
+func testRemovedBelowAMount(t *testing.T) {
+	r := newRig(t)
+	r.sh(`mkdir m`)
+	mount(t, "tmpfs", r.path("m"), "tmpfs", 0)
+	r.sh(`mkdir -p m/a/b m/c; echo 1 > m/a/b/f`)
+	r.start()
+	r.waitReady()
+	r.settled()
+	r.stop()
+	r.sh(`rm -r m/a`)
+	r.start()
+	r.waitReady()
+	r.settled()
+	if s := r.tree.Status(); s.State != StateWatching {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestMountGoneWhileDown(t *testing.T) { onBoth(t, testMountGoneWhileDown) }
 
 func testMountGoneWhileDown(t *testing.T) {

@@ -127,7 +127,7 @@ func testScanFindsWhatChangedWhileDown(t *testing.T) {
 	}
 }
 
-func TestLatency(t *testing.T) { onBoth(t, testLatency) }
+func TestLatency(t *testing.T) { inTurn(t, testLatency) }
 
 func testLatency(t *testing.T) {
 	r := startTree(t)
