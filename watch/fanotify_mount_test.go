@@ -88,6 +88,7 @@ func TestFileSystems(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t)
 			r.o.Backend, r.fallsBack = BackendFanotify, c.fallback != ""
 			c.prepare(t, r)

@@ -20,6 +20,7 @@ func testRootGuards(t *testing.T) {
 	} {
 		for _, when := range []string{"running", "down"} {
 			t.Run(c.name+" while "+when, func(t *testing.T) {
+				t.Parallel()
 				r := startTree(t, func(r *rig) { r.sh(`echo 1 > f; mkdir d; echo 1 > d/g`) })
 				r.settled()
 				before := r.idx.Head()

@@ -105,6 +105,7 @@ func TestMountGoneWhileDown(t *testing.T) { onBoth(t, testMountGoneWhileDown) }
 func testMountGoneWhileDown(t *testing.T) {
 	for _, gone := range []string{"empty mount point", "no mount point", "no parent", "of a bind mount"} {
 		t.Run(gone, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t)
 			r.sh(`mkdir -p d/e/m; echo 1 > f`)
 			if gone == "of a bind mount" { // its directories are on the root's own file system
