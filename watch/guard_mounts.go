@@ -69,6 +69,9 @@ func (t *Tree) readMounts() error {
 		t.fan.mountsChanged(t.mounts.devices)
 		t.publishFallbacks()
 	}
+	if len(came)+len(went) > 0 {
+		clear(t.fsPolled) // a number may stand for another file system now
+	}
 	for _, p := range went {
 		if _, ok := t.approved[p]; !ok && !t.o.Filter.Match(p, true).Excluded {
 			t.holdBelow(p, p)
