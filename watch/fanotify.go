@@ -62,6 +62,11 @@ import (
 // hintLoose. No event is read later than in its turn, so that one whose name is
 // unique, a fence's cookie, proves that all before it were read.
 //
+// The queue has no limit, and the kernel does not fail to add to it: its memory is
+// charged to the control group of the process. The reader keeps it short as long
+// as the process runs; one that was stopped for long on a busy file system may be
+// killed for it, which loses nothing. FAN_Q_OVERFLOW is heeded all the same.
+//
 // # What cannot be marked
 //
 // A mark needs CAP_SYS_ADMIN and a file system that has an id and handles: no
