@@ -41,7 +41,8 @@ import (
 //   - it has the inode number of one that was removed, and the node of that one is
 //     still there with another handle. The events of the removal and of what came
 //     mark the node stale, and a stale node gets its handle again before the
-//     scan that they cause.
+//     scan that they cause; also where they come while it is scanned, see
+//     watchDir.
 //
 // An event that is kept may be looked at long after it was read. The directory
 // may be elsewhere by then: its node has gone with it or is about to, because the

@@ -198,6 +198,38 @@ func TestDirectoryChangedBeforeItIsMarked(t *testing.T) {
 	}
 }
 
+// TestReplacedWhileItIsMarked: a directory is opened to be scanned, and another one
+// stands in its place, with the same inode number, before its handle is known.
+func TestReplacedWhileItIsMarked(t *testing.T) {
+	r := startFan(t, func(r *rig) { r.sh(`mkdir d`) })
+	r.settled()
+	r.stop()
+	tr := r.tree
+	root, err := tr.openAccepted()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.close()
+	begun := tr.now()
+	dir, err := root.open("d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.close()
+	r.sh(`rmdir d; mkdir d`)
+	ev := event{dir: tr.rootKey, name: "d", hints: fanHints(unix.FAN_DELETE | unix.FAN_CREATE), mono: tr.now(), wall: time.Now().UnixNano()}
+	id, err := handleOf(dir.fd, fsid{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !tr.watchDir(root, scan{rel: "d", key: keyOf(&dir.st)}, id, begun) {
+		t.Fatal("moved")
+	}
+	if tr.ingest(&ev); !tr.w.find("d").stale {
+		t.Error("the handle of the old directory is taken for that of the new")
+	}
+}
+
 // TestWithoutCapability runs as a user who may not mark file systems.
 func TestWithoutCapability(t *testing.T) {
 	const env = "WATCH_NOCAP_CHILD"

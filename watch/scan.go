@@ -162,6 +162,7 @@ func (t *Tree) scanDir(ctx context.Context, sc scan) error {
 		return t.rootTrouble(ctx)
 	}
 	defer root.close()
+	begun := t.now()
 	dir, err := root.open(sc.rel)
 	if err != nil {
 		t.notThere(sc.rel, "open directory", err)
@@ -181,7 +182,7 @@ func (t *Tree) scanDir(ctx context.Context, sc scan) error {
 	}
 	id := t.enter(dir, sc)
 	late := id != (handleID{}) && (n == nil || n.id != id)
-	if !t.watchDir(root, sc, id) {
+	if !t.watchDir(root, sc, id, begun) {
 		return nil
 	}
 	sc.at = time.Now().UnixNano()
@@ -232,8 +233,13 @@ func (t *Tree) flapped(rel string) {
 }
 
 // watchDir puts a watch on a directory, or lets the events of its mark in. false
-// means that it moved meanwhile.
-func (t *Tree) watchDir(root *handle, sc scan, id handleID) bool {
+// means that it moved meanwhile. A watch is compared with the path once it is
+// there, a handle is that of the directory that was opened after begun: an event
+// of the path that came since may be of another one.
+func (t *Tree) watchDir(root *handle, sc scan, id handleID, begun time.Duration) bool {
+	if id == (handleID{}) {
+		begun = t.now()
+	}
 	same := func(rel string, key fileKey) bool {
 		var st unix.Stat_t
 		if unix.Stat(t.abs, &st) != nil || keyOf(&st) != t.rootKey {
@@ -246,7 +252,7 @@ func (t *Tree) watchDir(root *handle, sc scan, id handleID) bool {
 		defer h.close()
 		return keyOf(&h.st) == key
 	}
-	n, err := t.w.ensure(sc.rel, sc.key, id, int64(t.now()), same)
+	n, err := t.w.ensure(sc.rel, sc.key, id, int64(begun), same)
 	t.lookAtOrphans()
 	if err == errMoved {
 		t.flapped(sc.rel)
