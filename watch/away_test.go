@@ -34,7 +34,9 @@ const thereAndBack = `mv a tmp; mv b a; mv a b; mv tmp a`
 
 // TestAwayWhileScanned: a directory goes and comes back, and is watched anew by
 // a scan that only compares, or its node is dropped, before the event is seen.
-func TestAwayWhileScanned(t *testing.T) {
+func TestAwayWhileScanned(t *testing.T) { onBoth(t, testAwayWhileScanned) }
+
+func testAwayWhileScanned(t *testing.T) {
 	r := startTree(t, twoDirs)
 	r.settled()
 	r.stop()
@@ -48,7 +50,7 @@ func TestAwayWhileScanned(t *testing.T) {
 	} {
 		mono := tr.now()
 		c.between()
-		tr.ingest(&event{name: r.path("a"), op: fsnotify.Create, mono: mono, wall: time.Now().UnixNano()})
+		tr.ingest(&event{name: r.path("a"), hints: hintOf(fsnotify.Create), mono: mono, wall: time.Now().UnixNano()})
 		if !tr.away.take("a") {
 			t.Errorf("%s: forgotten", c.name)
 		}
@@ -56,13 +58,15 @@ func TestAwayWhileScanned(t *testing.T) {
 	n := tr.w.find("b")
 	mono := tr.now()
 	n.told = int64(mono)
-	if tr.ingest(&event{name: r.path("b"), op: fsnotify.Create, mono: mono, wall: time.Now().UnixNano()}); tr.away.has("b") {
+	if tr.ingest(&event{name: r.path("b"), hints: hintOf(fsnotify.Create), mono: mono, wall: time.Now().UnixNano()}); tr.away.has("b") {
 		t.Error("all of b was observed anew since that event")
 	}
 }
 
 // TestAwayWithoutEvents: nobody was there to receive events.
-func TestAwayWithoutEvents(t *testing.T) {
+func TestAwayWithoutEvents(t *testing.T) { onBoth(t, testAwayWithoutEvents) }
+
+func testAwayWithoutEvents(t *testing.T) {
 	r := startTree(t, twoDirs)
 	r.settled()
 	r.stop()
@@ -74,7 +78,9 @@ func TestAwayWithoutEvents(t *testing.T) {
 }
 
 // TestAwayLive: and with events.
-func TestAwayLive(t *testing.T) {
+func TestAwayLive(t *testing.T) { onBoth(t, testAwayLive) }
+
+func testAwayLive(t *testing.T) {
 	r := startTree(t, twoDirs)
 	for range 20 {
 		r.settled()
@@ -84,7 +90,9 @@ func TestAwayLive(t *testing.T) {
 
 // TestNewIsToldOnce: the event of a directory that a scan has found already
 // says nothing new.
-func TestNewIsToldOnce(t *testing.T) {
+func TestNewIsToldOnce(t *testing.T) { onBoth(t, testNewIsToldOnce) }
+
+func testNewIsToldOnce(t *testing.T) {
 	r := startTree(t, twoDirs)
 	r.settled()
 	for range 30 {

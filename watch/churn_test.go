@@ -14,7 +14,9 @@ import (
 
 // TestChurn changes a tree at random, restarts now and then, and compares the
 // index with a fresh walk after each fence.
-func TestChurn(t *testing.T) { runChurn(t, func(start func()) { start() }) }
+func TestChurn(t *testing.T) { onBoth(t, testChurn) }
+
+func testChurn(t *testing.T) { runChurn(t, func(start func()) { start() }) }
 
 // TestChurnWithSmallQueue does the same while events are lost all the time.
 func TestChurnWithSmallQueue(t *testing.T) {
@@ -60,10 +62,11 @@ func runChurn(t *testing.T, around func(start func())) {
 			t.Logf("round %d: %d paths, %+v", i, len(r.idx.live()), r.tree.Status())
 		}
 	}
-	if st := r.tree.Status(); st.Watches != st.Dirs || st.Unwatched != 0 {
+	if st := r.tree.Status(); st.Watches+st.Marked != st.Dirs || st.Unwatched != 0 {
 		t.Errorf("directories without a watch: %+v", st)
 	}
 	r.watched(t)
+	r.remembersOwn()
 }
 
 // watched asserts that each directory has a live watch under its present name.

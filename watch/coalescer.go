@@ -7,19 +7,6 @@ import (
 	"time"
 )
 
-// hint is what events said of a path. It is never trusted to be complete.
-type hint uint8
-
-const (
-	hintAttr  hint = 1 << iota // attributes changed
-	hintWrite                  // content changed
-	hintName                   // the name appeared, went away or was moved
-	hintEvent                  // with hintName: an event said so, nobody only suspects it
-	hintMade                   // with hintName: the name appeared
-	hintGone                   // with hintName: what had the name was removed, not moved away
-	hintOver                   // the name appeared, was written to and then went away or appeared again
-)
-
 // Limits of the coalescer.
 const (
 	maxPerDir  = 512                   // more pending paths in one directory become one scan of it
@@ -54,7 +41,9 @@ func nameHash(name string) uint64 { return maphash.String(nameSeed, name) }
 // coalescer turns events into due looks. A path is due settle after its last
 // event, at the latest settleMax after its first. A path that stays hot is
 // looked at after 1 s, 2 s, 4 s … 30 s, and once more when it has been quiet
-// for half a second. Its memory is bounded: where it has too many paths it
+// for half a second. A file that is known to be open for writing must be quiet
+// for as long from the start, and is due settle after it was closed, unless it is
+// opened again and again. Its memory is bounded: where it has too many paths it
 // remembers directories to scan. It has no clock and no lock: times are passed
 // in, as durations since any fixed moment.
 type coalescer struct {
@@ -87,6 +76,8 @@ type item struct {
 	at          time.Duration // when it is due, or forgotten when not pending
 	looks       int
 	level       int
+	open        bool // the last event but attributes said so, see hint.isOpen
+	openLook    bool // likewise, when it was last looked at
 	touched     map[uint64]hint
 	anyTouched  bool
 	hides       bool
@@ -169,6 +160,9 @@ func (c *coalescer) touch(key itemKey, h hint, now time.Duration, wall int64) *i
 	}
 	it.said = it.said.then(h)
 	it.hints = it.hints.then(h) | it.said&hintOver
+	if h&(hintWrite|hintName) != 0 { // what has the name now need not be what was open
+		it.open = h.isOpen()
+	}
 	it.last = now
 	it.wall = max(it.wall, wall)
 	if !it.scan && it.hints.hides() {
@@ -183,16 +177,6 @@ func (c *coalescer) hide(it *item) {
 		c.hiding++
 	}
 }
-
-// then adds what a later event said.
-func (h hint) then(later hint) hint {
-	if h.has(hintMade|hintWrite) && later&(hintMade|hintGone) != 0 {
-		h |= hintOver
-	}
-	return h | later
-}
-
-func (h hint) has(all hint) bool { return h&all == all }
 
 func (c *coalescer) count(it *item, n int) {
 	c.pending += n
@@ -216,7 +200,9 @@ func (c *coalescer) schedule(it *item) {
 	switch {
 	case it.urgent:
 		it.at = 0
-	case it.level == 0:
+	case it.level == 0 && it.open && !it.scan:
+		it.at = max(1, min(it.last+max(hotQuiet, c.settle), it.first+c.settleMax))
+	case it.level == 0 || it.closed():
 		it.at = max(1, min(it.last+c.settle, it.first+c.settleMax))
 	default:
 		// A path that has paused for longer than its back-off settles again, too.
@@ -224,6 +210,9 @@ func (c *coalescer) schedule(it *item) {
 	}
 	heap.Fix(&c.queue, it.index)
 }
+
+// closed says that a file that was still being written at its last look is ready.
+func (it *item) closed() bool { return it.openLook && !it.open && it.hints&hintClose != 0 }
 
 func backoff(level int) time.Duration { return min(hotBase<<(level-1), hotMax) }
 
@@ -333,13 +322,16 @@ func (c *coalescer) done(it *item, now time.Duration) {
 	it.pending, it.urgent = false, false
 	it.looks++
 	quiet := now >= it.last+c.settle
+	if it.closed() {
+		it.level, it.looks = 0, 0
+	}
 	if it.level > 0 {
 		quiet = now >= it.last+max(hotQuiet, c.settle)
 	}
 	if (!quiet || it.level == 0 && it.looks > hotLooks) && it.level < hotLevels {
 		it.level++
 	}
-	it.looked = now
+	it.looked, it.openLook = now, it.open
 	it.at = now + max(hotBase, 2*backoff(max(it.level, 1)))
 	if it.level == 0 {
 		it.at = now + hotBase

@@ -12,6 +12,10 @@
 //
 // # Properties
 //
+//   - Events come by fanotify where it can be had, with one mark for each file
+//     system, and by inotify elsewhere, with one watch for each directory; see
+//     Options.Backend and fanotify.go. Nothing below depends on which, unless it
+//     says so.
 //   - Events are hints to look at a path; what lstat says is passed on. An event
 //     that is lost, late, doubled or wrongly named costs a look, not a change.
 //   - Watch first, then scan: at the start, for each new directory, and after
@@ -45,9 +49,12 @@
 //
 // # What events do not tell
 //
-// A write through a memory mapping, a write through a hard link outside the
-// tree, and a change made by another host on a network file system cause no
-// event. Scans find them: Rescan, the start, and for network file systems a
+// A write through a hard link outside the tree, and a change made by another host
+// on a network file system cause no event, and with inotify a write through a
+// memory mapping does not, nor one by a file handle whose directory the kernel
+// does not know; fanotify tells of the mapping when the file is closed, see
+// stores.go, and of the handle without a name, which raises a doubt. Scans find
+// them: Rescan, the start, and for network file systems a
 // round every 10 s, which also covers directories above the limit of watches.
 // A hard link that was made, and removed, replaced or moved away before it was
 // looked at, leaves another ctime on the remaining name; there is nothing to
@@ -60,8 +67,13 @@
 // mode, owner or link count explains that only where events say that there was
 // none: see unwritten.go and journal.Observation.Unwritten.
 //
+// fanotify also tells when a file that was written to is closed: it is looked at
+// then, and not while it is written, unless it pauses. What it tells of one file
+// and name comes as one event, without an order: see hintLoose.
+//
 // A content that was changed with all time stamps kept is found by none; only
-// the clock of the file system being set back can do that.
+// the clock of the file system being set back can do that, and a store to a
+// mapping whose page was written to shortly before, until it is closed.
 //
 // # Duties of the caller
 //

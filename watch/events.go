@@ -12,34 +12,41 @@ import (
 // comes in while one batch is journaled; beyond it the tree is scanned.
 const maxEvents = 1 << 18
 
-// event is one kernel event as received.
+// event is one kernel event as received: of a name in a directory, or with ""
+// of the directory itself.
 type event struct {
-	name string
-	op   fsnotify.Op
-	mono time.Duration // since the Tree was made
-	wall int64         // ns since 1970
+	dir   fileKey // from fanotify; zero from inotify, then name is an absolute path
+	name  string
+	hints hint
+	mono  time.Duration // since the Tree was made
+	wall  int64         // ns since 1970
 }
 
-// events collects what fsnotify sends. One goroutine reads both channels and
-// does nothing but append: it never calls Add or Remove, because fsnotify can
-// block on Errors while it holds the lock that these need, and it never waits
-// for the journal, because the kernel's queue holds 16,384 events. Reading both
-// in one place keeps an overflow in order with the events around it.
+// same tells whether two events say the same.
+func (e *event) same(o *event) bool {
+	return e.dir == o.dir && e.name == o.name && e.hints == o.hints
+}
+
+// events collects what fsnotify sends, and a fanotify group. One goroutine reads
+// both channels of fsnotify and does nothing but append: it never calls Add or
+// Remove, because fsnotify can block on Errors while it holds the lock that these
+// need, and it never waits for the journal, because the kernel's queue holds
+// 16,384 events. Reading both in one place keeps an overflow in order with the
+// events around it.
 type events struct {
 	base time.Time
 	wake chan struct{} // capacity 1
 
-	mu        sync.Mutex // guards the following
-	list      []event
-	overflows uint64
-	errs      []error // others than overflow; at most a few
+	mu    sync.Mutex // guards the following
+	taken            // since the last take
 }
 
 // taken is what came in since the last take.
 type taken struct {
 	list      []event
 	overflows uint64
-	errs      []error
+	errs      []error // others than overflow; at most a few
+	nameless  bool    // a file was written that has no name here
 }
 
 func newEvents(base time.Time) *events {
@@ -69,19 +76,44 @@ func (q *events) run(w *fsnotify.Watcher) {
 
 func (q *events) push(ev fsnotify.Event) {
 	q.mu.Lock()
-	now := time.Now() // with the lock: before a take that does not return it, it cannot have been received
-	e := event{ev.Name, ev.Op, now.Sub(q.base), now.UnixNano()}
+	q.append(event{name: ev.Name, hints: hintOf(ev.Op)}, time.Now())
+	q.mu.Unlock()
+	q.signal()
+}
+
+// pushBatch appends what one read of a fanotify group returned, and says whether
+// any of it was wanted.
+func (q *events) pushBatch(b *fanBatch) bool {
+	if len(b.list) == 0 && !b.lost && !b.nameless {
+		return false
+	}
+	q.mu.Lock()
+	now := time.Now()
+	for _, e := range b.list {
+		q.append(e, now)
+	}
+	if b.lost {
+		q.overflows++
+	}
+	q.nameless = q.nameless || b.nameless
+	q.mu.Unlock()
+	q.signal()
+	return true
+}
+
+// append is called with the lock, and now was read with it: before a take that
+// does not return it, an event cannot have been received.
+func (q *events) append(e event, now time.Time) {
+	e.mono, e.wall = now.Sub(q.base), now.UnixNano()
 	switch n := len(q.list); {
-	case n > 0 && q.list[n-1].name == e.name && q.list[n-1].op == e.op:
-		q.list[n-1] = e // fsnotify passes on every write of a file being written
+	case n > 0 && q.list[n-1].same(&e):
+		q.list[n-1] = e // every write of a file being written is passed on
 	case n >= maxEvents:
 		q.list = q.list[:0]
 		q.overflows++
 	default:
 		q.list = append(q.list, e)
 	}
-	q.mu.Unlock()
-	q.signal()
 }
 
 func (q *events) pushError(err error) {
@@ -107,7 +139,7 @@ func (q *events) signal() {
 func (q *events) take(spare []event) taken {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	t := taken{q.list, q.overflows, q.errs}
-	q.list, q.overflows, q.errs = spare[:0], 0, nil
+	t := q.taken
+	q.taken = taken{list: spare[:0]}
 	return t
 }

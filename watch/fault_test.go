@@ -15,7 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestMkdirStorm(t *testing.T) {
+func TestMkdirStorm(t *testing.T) { onBoth(t, testMkdirStorm) }
+
+func testMkdirStorm(t *testing.T) {
 	r := startTree(t)
 	r.sh(`for i in $(seq 30); do mkdir -p s$i/a/b/c/d/e/f/g/h/i/j & done; wait
 		for i in $(seq 30); do echo x > s$i/a/b/c/d/e/f/g/h/i/j/f; done`)
@@ -27,6 +29,10 @@ func TestMkdirStorm(t *testing.T) {
 // TestRenamedDirectoriesAreWatchedUnderTheirNewNames: fsnotify keeps the old
 // names of all that lies in a directory that moved (fsnotify#694).
 func TestRenamedDirectoriesAreWatchedUnderTheirNewNames(t *testing.T) {
+	onBoth(t, testRenamedDirectoriesAreWatchedUnderTheirNewNames)
+}
+
+func testRenamedDirectoriesAreWatchedUnderTheirNewNames(t *testing.T) {
 	r := startTree(t, func(r *rig) { r.sh(`mkdir -p a/x/sub/deep; echo 1 > a/x/sub/deep/f`) })
 	r.sh(`mv a/x a/y`)
 	r.settled()
@@ -45,14 +51,16 @@ func TestRenamedDirectoriesAreWatchedUnderTheirNewNames(t *testing.T) {
 	if got := r.idx.below("b/z"); len(got) > 0 {
 		t.Errorf("moved out, still in the index: %q", got)
 	}
-	if s := r.tree.Status(); s.Watches != s.Dirs || s.Unwatched != 0 {
+	if s := r.tree.Status(); s.Watches+s.Marked != s.Dirs || s.Unwatched != 0 {
 		t.Errorf("%+v", s)
 	}
 }
 
 // TestDirectoryThatWasAway: a remote may act on a moment in which a directory
 // was elsewhere, and nothing in it looks changed afterwards.
-func TestDirectoryThatWasAway(t *testing.T) {
+func TestDirectoryThatWasAway(t *testing.T) { onBoth(t, testDirectoryThatWasAway) }
+
+func testDirectoryThatWasAway(t *testing.T) {
 	r := startTree(t, func(r *rig) { r.sh(`mkdir -p a/sub; echo 1 > a/sub/f; mkdir b; touch -d 2001-01-01 a/sub/f a/sub a b`) })
 	r.settled()
 	before := r.idx.Head()
@@ -102,7 +110,9 @@ func TestMoveAndRemove(t *testing.T) {
 	}
 }
 
-func TestManyPathsInOneDirectory(t *testing.T) {
+func TestManyPathsInOneDirectory(t *testing.T) { onBoth(t, testManyPathsInOneDirectory) }
+
+func testManyPathsInOneDirectory(t *testing.T) {
 	r := startTree(t)
 	r.sh(`mkdir d sub; for i in $(seq 5000); do echo $i > d/$i; done`)
 	r.settled()
@@ -199,6 +209,10 @@ func TestWatchLimit(t *testing.T) {
 }
 
 func TestExcludedIsNeitherWatchedNorRemoved(t *testing.T) {
+	onBoth(t, testExcludedIsNeitherWatchedNorRemoved)
+}
+
+func testExcludedIsNeitherWatchedNorRemoved(t *testing.T) {
 	r := startTree(t, func(r *rig) {
 		r.sh(`mkdir -p keep cache/deep .gorsyncd-partial; echo 1 > cache/deep/f; echo 1 > keep/f; echo 1 > .gorsyncd-partial/x`)
 	})
@@ -211,7 +225,7 @@ func TestExcludedIsNeitherWatchedNorRemoved(t *testing.T) {
 	r.o.Filter = mustFilter(t, "/cache/", "*.tmp")
 	r.start()
 	r.waitReady()
-	if s := r.tree.Status(); s.Dirs != 2 || s.Watches != 2 {
+	if s := r.tree.Status(); s.Dirs != 2 || s.Watches+s.Marked != 2 {
 		t.Errorf("watched: %+v", s)
 	}
 	r.sh(`echo 2 >> cache/deep/f; echo 1 > keep/a.tmp; mv keep/a.tmp keep/b.tmp; rm -r cache`)
@@ -233,9 +247,7 @@ func again(t *testing.T, env string, attr *syscall.SysProcAttr) bool {
 	if os.Getenv(env) != "" {
 		return true
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), env+"=1", "TMPDIR=/tmp")
-	cmd.Dir = "/"
+	cmd := execAgain(t, os.Args[0], env)
 	attr.Pdeathsig = syscall.SIGKILL
 	cmd.SysProcAttr = attr
 	out, err := cmd.CombinedOutput()
@@ -244,6 +256,13 @@ func again(t *testing.T, env string, attr *syscall.SysProcAttr) bool {
 		t.Fatal(err)
 	}
 	return false
+}
+
+func execAgain(t *testing.T, binary, env string) *exec.Cmd {
+	cmd := exec.Command(binary, "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env = append(os.Environ(), env+"=1", "TMPDIR=/tmp")
+	cmd.Dir = "/"
+	return cmd
 }
 
 // TestUnreadableIsNotRemoved runs as a user whom permissions stop.
@@ -294,7 +313,9 @@ func TestOnlyMissingIsGone(t *testing.T) {
 }
 
 // TestSilentChanges have no event: only a scan finds them.
-func TestSilentChanges(t *testing.T) {
+func TestSilentChanges(t *testing.T) { onBoth(t, testSilentChanges) }
+
+func testSilentChanges(t *testing.T) {
 	r := startTree(t, func(r *rig) { r.sh(`echo 1 > f; head -c 4096 /dev/zero > map; ln f ../outside`) })
 	r.settled()
 	time.Sleep(2 * confirmAfter)
@@ -343,7 +364,9 @@ func TestPolledFileSystem(t *testing.T) {
 
 // TestLinkOutside: a file with another name outside of the tree is searched for
 // once, not with each of its changes.
-func TestLinkOutside(t *testing.T) {
+func TestLinkOutside(t *testing.T) { onBoth(t, testLinkOutside) }
+
+func testLinkOutside(t *testing.T) {
 	r := startTree(t, func(r *rig) {
 		r.sh(`mkdir -p d; for i in $(seq 50); do mkdir d/$i; done; echo 1 > d/f; ln d/f ../outside`)
 		r.passingLinks = true

@@ -18,8 +18,12 @@ var fenceCount atomic.Uint64
 // has come, so everything that was changed before is pending; all pending looks
 // are done; all scans that were pending then are done. An overflow may swallow
 // the event: then the scan of the whole tree that follows stands for it.
+//
+// Where some directories are watched and others marked, there are two queues
+// without an order between them, and the cookie must come out of both: its
+// directory has a watch, and a mark of its own.
 type fence struct {
-	seen    bool // guarded by Tree.mu; so is membership of Tree.fences
+	unseen  eventSource // guarded by Tree.mu; so is membership of Tree.fences
 	done    chan error
 	looked  bool     // the loop's: stage two is over
 	groups  []*group // the loop's: scans to wait for
@@ -27,6 +31,14 @@ type fence struct {
 	linked  bool     // the loop's: names of linked files were searched for
 	doubted bool     // the loop's: a doubt was answered
 }
+
+// eventSource is a set of kernel queues.
+type eventSource uint8
+
+const (
+	fromInotify eventSource = 1 << iota
+	fromFanotify
+)
 
 // Fence returns when every change that was made in the tree before the call is
 // journaled, with the seq of the newest entry then: all of them are at or below
@@ -41,6 +53,7 @@ func (t *Tree) Fence(ctx context.Context) (seq uint64, err error) {
 	path := filepath.Join(t.o.FenceDir, name)
 	f := &fence{done: make(chan error, 1)}
 	t.mu.Lock()
+	f.unseen = t.sources
 	t.fences[path] = f
 	t.mu.Unlock()
 	defer func() {
@@ -67,11 +80,11 @@ func (t *Tree) Fence(ctx context.Context) (seq uint64, err error) {
 }
 
 // cookie notes the event of a cookie.
-func (t *Tree) cookie(path string) {
+func (t *Tree) cookie(path string, from eventSource) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if f := t.fences[path]; f != nil {
-		f.seen = true
+		f.unseen &^= from
 	}
 }
 
@@ -80,11 +93,11 @@ func (t *Tree) settleFences() {
 	t.mu.Lock()
 	var list []*fence
 	for _, f := range t.fences {
-		if !f.seen && t.noCookies {
-			f.seen = true
+		if f.unseen != 0 && t.noCookies {
+			f.unseen = 0
 			t.fullScan(suspects{})
 		}
-		if f.seen {
+		if f.unseen == 0 {
 			list = append(list, f)
 		}
 	}

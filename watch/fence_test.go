@@ -13,7 +13,9 @@ import (
 // TestFenceWhereLinksNeverEnd: files with a name outside of the tree appear all
 // the time, each of which is searched for. A fence waits for those that were
 // there before it.
-func TestFenceWhereLinksNeverEnd(t *testing.T) {
+func TestFenceWhereLinksNeverEnd(t *testing.T) { onBoth(t, testFenceWhereLinksNeverEnd) }
+
+func testFenceWhereLinksNeverEnd(t *testing.T) {
 	r := newRig(t)
 	outside := t.TempDir()
 	for i := range 300 {

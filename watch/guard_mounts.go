@@ -33,10 +33,20 @@ func (t *Tree) holdBelow(path, mount string) {
 	t.dropped(path)
 }
 
-// checkMounts acts on changes of the mount table.
-func (t *Tree) checkMounts() error {
+// checkMounts acts on changes of the mount table. The file system at the root may
+// have been mounted anew between two looks at it: the directory is the same, and
+// what reported on it is gone.
+func (t *Tree) checkMounts(ctx context.Context) error {
 	if t.mounts.below != nil && !t.mounts.changed() {
 		return nil
+	}
+	if h, err := t.openAccepted(); err == nil {
+		id := mountID(h.fd)
+		h.close()
+		if id != t.mountID {
+			t.rootOK = false
+			return t.checkRoot(ctx)
+		}
 	}
 	return t.readMounts()
 }
@@ -55,6 +65,13 @@ func (t *Tree) readMounts() error {
 	if err != nil {
 		return fmt.Errorf("read mount table: %w", err)
 	}
+	if t.fan != nil { // with the root, too, nobody looked for a while
+		t.fan.mountsChanged(t.mounts.devices)
+		t.publishFallbacks()
+	}
+	if len(came)+len(went) > 0 {
+		clear(t.fsPolled) // a number may stand for another file system now
+	}
 	for _, p := range went {
 		if _, ok := t.approved[p]; !ok && !t.o.Filter.Match(p, true).Excluded {
 			t.holdBelow(p, p)
@@ -63,7 +80,7 @@ func (t *Tree) readMounts() error {
 	for _, p := range came {
 		t.unhold(p)
 		if n := t.w.find(p); n != nil {
-			n.stale = true
+			n.staleBelow() // their watches, or their mark, may have gone with the file system
 		}
 		t.co.addNow(p, hintName, t.now(), 0)
 	}
@@ -201,7 +218,11 @@ func (t *Tree) mountGone(path string) bool {
 	if t.scans.full == nil {
 		return false // any mount was seen
 	}
-	mount, found := t.indexedMount(path)
+	parent, ok, err := t.o.Index.Lookup(dirOf(path))
+	if err != nil || !ok {
+		return false // an error of the index comes back from Record
+	}
+	mount, found := t.indexedMount(path, parent.Dev)
 	if found {
 		t.holdBelow(path, mount)
 	}
@@ -209,13 +230,14 @@ func (t *Tree) mountGone(path string) bool {
 }
 
 // indexedMount searches the index at and below a path that went away while
-// nobody looked for a directory of another file system than the root's.
-func (t *Tree) indexedMount(path string) (mount string, found bool) {
+// nobody looked for a directory of another file system than the one above it,
+// which is on dev.
+func (t *Tree) indexedMount(path string, dev uint64) (mount string, found bool) {
 	r, ok, err := t.o.Index.Lookup(path)
 	if err != nil || !ok || r.Type != journal.Dir {
 		return "", false
 	}
-	if r.Dev != 0 {
+	if r.Dev != dev {
 		return path, true
 	}
 	var dirs []string
@@ -229,7 +251,7 @@ func (t *Tree) indexedMount(path string) (mount string, found bool) {
 		return "", false
 	}
 	for _, d := range dirs {
-		if mount, found = t.indexedMount(d); found {
+		if mount, found = t.indexedMount(d, dev); found {
 			return mount, true
 		}
 	}

@@ -8,7 +8,9 @@ import (
 )
 
 // TestRootGuards hurts the root of a watched tree and puts it right again.
-func TestRootGuards(t *testing.T) {
+func TestRootGuards(t *testing.T) { onBoth(t, testRootGuards) }
+
+func testRootGuards(t *testing.T) {
 	for _, c := range []struct{ name, hurt, held, heal string }{
 		{"removed", `mv root away`, "missing", `mv away root`},
 		{"replaced by a file", `mv root away; echo 1 > root`, "not a directory", `rm root; mv away root`},
@@ -18,6 +20,7 @@ func TestRootGuards(t *testing.T) {
 	} {
 		for _, when := range []string{"running", "down"} {
 			t.Run(c.name+" while "+when, func(t *testing.T) {
+				t.Parallel()
 				r := startTree(t, func(r *rig) { r.sh(`echo 1 > f; mkdir d; echo 1 > d/g`) })
 				r.settled()
 				before := r.idx.Head()
@@ -42,7 +45,9 @@ func TestRootGuards(t *testing.T) {
 	}
 }
 
-func TestApproveRoot(t *testing.T) {
+func TestApproveRoot(t *testing.T) { onBoth(t, testApproveRoot) }
+
+func testApproveRoot(t *testing.T) {
 	r := startTree(t, func(r *rig) { r.sh(`echo 1 > f; mkdir d; echo 1 > d/g`) })
 	r.sh(`rm -r f d`)
 	r.waitHeld("empty")
@@ -63,7 +68,9 @@ func TestApproveRoot(t *testing.T) {
 	r.settled()
 }
 
-func TestRootMissingAtStart(t *testing.T) {
+func TestRootMissingAtStart(t *testing.T) { onBoth(t, testRootMissingAtStart) }
+
+func testRootMissingAtStart(t *testing.T) {
 	r := newRig(t)
 	if err := os.Remove(r.root); err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,32 @@ import (
 
 const patience = 20 * time.Second
 
+// onBoth runs a test once for each backend, side by side. None is left out where
+// it cannot be had: its test fails.
+func onBoth(t *testing.T, test func(t *testing.T)) {
+	for _, b := range []Backend{BackendInotify, BackendFanotify} {
+		t.Run(string(b), func(t *testing.T) {
+			t.Parallel()
+			test(t)
+		})
+	}
+}
+
+// inTurn is onBoth for tests that measure time.
+func inTurn(t *testing.T, test func(t *testing.T)) {
+	for _, b := range []Backend{BackendInotify, BackendFanotify} {
+		t.Run(string(b), test)
+	}
+}
+
+// backendOf is the one that onBoth asks of a test, inotify for others.
+func backendOf(t testing.TB) Backend {
+	if slices.Contains(strings.Split(t.Name(), "/"), string(BackendFanotify)) {
+		return BackendFanotify
+	}
+	return BackendInotify
+}
+
 // rig is a tree that runs over a temporary directory.
 type rig struct {
 	t    testing.TB
@@ -26,6 +53,8 @@ type rig struct {
 	o    Options
 	tree *Tree
 	stop func() error
+
+	fallsBack bool // the backend asked for cannot be had everywhere, and that is expected
 
 	// passingLinks says that links are made, and removed or moved out of the
 	// tree before they are looked at: that changes ctime and link count of the
@@ -43,6 +72,7 @@ func newRig(t testing.TB) *rig {
 		Index:    r.idx,
 		Roots:    r.idx,
 		FenceDir: filepath.Join(dir, "fence"),
+		Backend:  backendOf(t),
 		Guard:    GuardOptions{EmptySource: true, SameFilesystem: true},
 	}
 	if testing.Verbose() {
@@ -105,6 +135,9 @@ func (r *rig) waitReady() {
 	case <-r.tree.Ready():
 	case <-time.After(patience):
 		r.t.Fatalf("not ready: %+v", r.tree.Status())
+	}
+	if s := r.tree.Status(); len(s.Fallbacks) > 0 && !r.fallsBack {
+		r.t.Fatalf("not on the backend of this test: %q", s.Fallbacks)
 	}
 }
 

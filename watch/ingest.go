@@ -33,7 +33,7 @@ func (t *Tree) takeEvents() error {
 			t.goneWatches++
 			continue
 		}
-		t.troubled("", "inotify", err)
+		t.troubled("", "receive events", err)
 	}
 	for i := range in.list {
 		t.ingest(&in.list[i])
@@ -43,6 +43,7 @@ func (t *Tree) takeEvents() error {
 		t.status.Events += uint64(n)
 		t.mu.Unlock()
 	}
+	t.doubt.raised = t.doubt.raised || in.nameless
 	if in.overflows > 0 {
 		t.overflow(in.overflows)
 	}
@@ -55,10 +56,10 @@ func (t *Tree) overflow(n uint64) {
 	t.mu.Lock()
 	t.status.Overflows += n
 	for _, f := range t.fences {
-		f.seen = true // its cookie's event may be among the lost
+		f.unseen = 0 // its cookie's event may be among the lost
 	}
 	t.mu.Unlock()
-	t.log.Warn("events were lost, scanning the whole tree", "source", t.abs, "hint", hintQueue)
+	t.log.Warn("events were lost, scanning the whole tree", "source", t.abs, "backend", t.inUse())
 	t.confirms.reset()
 	if t.heldRoot != "" {
 		return
@@ -67,23 +68,43 @@ func (t *Tree) overflow(n uint64) {
 	t.co.hurry()
 }
 
-// ingest turns one event into a path to look at.
+// ingest turns one event into paths to look at.
 func (t *Tree) ingest(ev *event) {
+	if ev.dir != (fileKey{}) {
+		t.ingestInode(ev)
+		return
+	}
 	if t.o.FenceDir != "" && filepath.Dir(ev.name) == t.o.FenceDir {
-		t.cookie(ev.name)
+		t.cookie(ev.name, fromInotify)
 		return
 	}
 	rel, ok := t.relPath(ev.name)
 	if !ok || t.heldRoot != "" {
 		return
 	}
-	h := hintOf(ev.op)
-	t.hint(rel, h, ev)
+	t.hint(rel, ev)
 	if rel == "" {
 		return
 	}
 	for _, dir := range t.w.aliases(dirOf(rel)) {
-		t.hint(join(dir, baseOf(rel)), h, ev)
+		t.hint(join(dir, baseOf(rel)), ev)
+	}
+}
+
+// ingestInode is for an event of fanotify, which names no path.
+func (t *Tree) ingestInode(ev *event) {
+	if t.fan != nil && ev.dir == t.fan.fence {
+		t.cookie(filepath.Join(t.o.FenceDir, ev.name), fromFanotify)
+		return
+	}
+	if t.heldRoot != "" {
+		return
+	}
+	for _, rel := range t.w.paths(ev.dir) {
+		if ev.name != "" {
+			rel = join(rel, ev.name)
+		}
+		t.hint(rel, ev)
 	}
 }
 
@@ -107,14 +128,16 @@ func hintOf(op fsnotify.Op) hint {
 	return h
 }
 
-func (t *Tree) hint(rel string, h hint, ev *event) {
+func (t *Tree) hint(rel string, ev *event) {
+	h := ev.hints
 	t.confirms.forget(rel)
 	if h&hintName != 0 {
 		if rel != "" {
 			t.confirms.forget(dirOf(rel))
 		}
 		// fsnotify has dropped the watch of a directory that was moved, even if
-		// it was moved back. What was watched after this event was received is
+		// it was moved back, and another directory may have the same inode number
+		// and another handle. What was watched after this event was received is
 		// watched for good.
 		if n := t.w.find(rel); n != nil && n.added <= int64(ev.mono) {
 			n.stale = true

@@ -27,10 +27,11 @@ func isLinked(s journal.State) bool { return s.Nlink > 1 && s.Type != journal.Di
 // for in the same directory and, if that was not enough, in the next round, or
 // by the next fence, with a scan of the whole tree.
 //
-// heard is what events said of the name. A write through it is one to all of
-// them, and where the name is new nothing else tells that the content of the
-// file is another.
-func (t *Tree) siblings(o journal.Observation, heard hint) error {
+// heard is what events said of the name, the last of them at wall. A write through
+// it is one to all of them, and where the name is new nothing else tells that the
+// content of the file is another; nor where another name was looked at ahead of
+// the event, for its link count, and has the new ctime for that reason.
+func (t *Tree) siblings(o journal.Observation, heard hint, wall int64) error {
 	linker, ok := t.o.Index.(Linker)
 	if !ok || !isLinked(o.State) {
 		return nil
@@ -54,6 +55,8 @@ func (t *Tree) siblings(o journal.Observation, heard hint) error {
 			t.co.addNow(p, heard&hintWrite, t.now(), 0)
 		case ok && heard.has(hintMade|hintWrite):
 			t.co.addNow(p, hintWrite, t.now(), time.Now().UnixNano())
+		case ok && heard&hintWrite != 0 && r.ObservedAt < wall:
+			t.co.addNow(p, hintWrite, t.now(), wall)
 		}
 	}
 	key := fileKey{s.Dev, s.Ino}
@@ -113,7 +116,7 @@ func (t *Tree) lookAtLate() error {
 	late := t.late
 	t.late = lateLinks{}
 	for _, o := range late.seen {
-		if err := t.siblings(o.Observation, o.heard); err != nil {
+		if err := t.siblings(o.Observation, o.heard, 0); err != nil {
 			return err
 		}
 	}

@@ -12,7 +12,9 @@ import (
 // index knows its new place before it knows that the old one is gone. The file
 // has two names and the index has two paths of it, but the second name is
 // another one and must be searched for.
-func TestStaleNameIsNoName(t *testing.T) {
+func TestStaleNameIsNoName(t *testing.T) { onBoth(t, testStaleNameIsNoName) }
+
+func testStaleNameIsNoName(t *testing.T) {
 	r := startTree(t, func(r *rig) { r.sh(`mkdir d new; echo 1 > d/f; ln d/f new/l; ln -s new old`) })
 	r.settled()
 	r.stop()
@@ -34,7 +36,7 @@ func TestStaleNameIsNoName(t *testing.T) {
 		t.Fatalf("the index has %q", paths)
 	}
 	clear(r.tree.links)
-	if err := r.tree.siblings(journal.Observation{Path: "new/l", State: s}, 0); err != nil {
+	if err := r.tree.siblings(journal.Observation{Path: "new/l", State: s}, 0, 0); err != nil {
 		t.Fatal(err)
 	}
 	if r.tree.links[fileKey{s.Dev, s.Ino}] != 2 {
@@ -44,7 +46,9 @@ func TestStaleNameIsNoName(t *testing.T) {
 
 // TestLinkBehindAScan: a scan of the whole tree has passed the place of a file
 // when a second name of it is made, and comes to that name later.
-func TestLinkBehindAScan(t *testing.T) {
+func TestLinkBehindAScan(t *testing.T) { onBoth(t, testLinkBehindAScan) }
+
+func testLinkBehindAScan(t *testing.T) {
 	r := startTree(t, func(r *rig) { r.sh(`mkdir d e; echo 1 > d/f`) })
 	r.settled()
 	r.stop()
@@ -71,7 +75,9 @@ func TestLinkBehindAScan(t *testing.T) {
 
 // TestLinkSeenWithoutAHint: a look that nobody but another name asked for finds
 // a file that has become a link; its event comes later and says nothing new.
-func TestLinkSeenWithoutAHint(t *testing.T) {
+func TestLinkSeenWithoutAHint(t *testing.T) { onBoth(t, testLinkSeenWithoutAHint) }
+
+func testLinkSeenWithoutAHint(t *testing.T) {
 	r := startTree(t, func(r *rig) { r.sh(`mkdir d e; echo 1 > d/f; echo 2 > e/l`) })
 	r.settled()
 	r.stop()
@@ -87,7 +93,9 @@ func TestLinkSeenWithoutAHint(t *testing.T) {
 
 // TestLinkedBetweenListingAndLook: a suspect file gets a second name, which is
 // no event for the first, after it was listed as unchanged.
-func TestLinkedBetweenListingAndLook(t *testing.T) {
+func TestLinkedBetweenListingAndLook(t *testing.T) { onBoth(t, testLinkedBetweenListingAndLook) }
+
+func testLinkedBetweenListingAndLook(t *testing.T) {
 	r := startTree(t, func(r *rig) { r.sh(`mkdir d e; echo 1 > d/f`) })
 	r.settled()
 	r.stop()
@@ -122,7 +130,9 @@ func TestLinkedBetweenListingAndLook(t *testing.T) {
 
 // TestLinkInAFirstScan: what the first scan finds has no seq; a link that it
 // finds in a directory that a look has led to has another name all the same.
-func TestLinkInAFirstScan(t *testing.T) {
+func TestLinkInAFirstScan(t *testing.T) { onBoth(t, testLinkInAFirstScan) }
+
+func testLinkInAFirstScan(t *testing.T) {
 	r := startTree(t, func(r *rig) { r.sh(`mkdir d e; echo 1 > d/f`) })
 	r.settled()
 	r.stop()

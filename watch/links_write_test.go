@@ -7,7 +7,9 @@ import (
 
 // TestWriteThroughANameThatGoes: a file is written through one name, which is
 // removed before anything was looked at. No event names the other one.
-func TestWriteThroughANameThatGoes(t *testing.T) {
+func TestWriteThroughANameThatGoes(t *testing.T) { onBoth(t, testWriteThroughANameThatGoes) }
+
+func testWriteThroughANameThatGoes(t *testing.T) {
 	for _, c := range []string{
 		`echo more >> l; rm l`,
 		`echo more >> l; mv l x; rm x`,

@@ -227,6 +227,9 @@ func (b *batch) observe(i int) {
 	}
 	if err == nil {
 		o.State = stateOf(&st, t.rootKey.dev)
+		if l.hints.onlyClosed() && t.storesShow(&st, l.wall) {
+			o.Suspect = 0
+		}
 		was := t.away.take(l.path)
 		o.Renewed = l.dir && (was || t.movedSilently(o))
 		t.promise(&o, l.hints|t.unheard(l.path))
@@ -288,7 +291,7 @@ func (b *batch) record(ctx context.Context) error {
 		l := &b.list[b.of[i]]
 		delete(t.approved, l.path)
 		if r.Seq != 0 {
-			if err := t.siblings(*o, l.hints); err != nil {
+			if err := t.siblings(*o, l.hints, l.wall); err != nil {
 				return err
 			}
 		}
@@ -305,7 +308,7 @@ func (b *batch) record(ctx context.Context) error {
 		if g == nil {
 			g = t.scans.group(nil, t.now())
 		}
-		t.scans.push(scan{rel: l.path, key: l.key, deep: true, group: g, seen: o.State})
+		t.scans.push(scan{rel: l.path, key: l.key, deep: true, group: g, seen: o.State, seenAt: o.At})
 	}
 	if g != nil {
 		g.close(t.now())

@@ -150,7 +150,7 @@ func (t *Tree) tick(ctx context.Context) error {
 	if err := t.checkRoot(ctx); err != nil || t.heldRoot != "" {
 		return err
 	}
-	if err := t.checkMounts(); err != nil {
+	if err := t.checkMounts(ctx); err != nil || t.heldRoot != "" {
 		return err
 	}
 	if err := t.rememberMounts(ctx); err != nil {

@@ -31,7 +31,9 @@ func unmount(t *testing.T, target string) {
 	}
 }
 
-func TestMountBelow(t *testing.T) {
+func TestMountBelow(t *testing.T) { onBoth(t, testMountBelow) }
+
+func testMountBelow(t *testing.T) {
 	r := startTree(t, func(r *rig) { r.sh(`mkdir -p d/m; echo 1 > d/f`) })
 	mount(t, "tmpfs", r.path("d/m"), "tmpfs", 0)
 	r.sh(`mkdir -p d/m/x/y; echo 1 > d/m/x/y/f`)
@@ -76,9 +78,34 @@ func TestMountBelow(t *testing.T) {
 	}
 }
 
-func TestMountGoneWhileDown(t *testing.T) {
+// TestRemovedBelowAMount: what is removed on a file system that is mounted below
+// the root, while the whole tree is scanned, is removed.
+func TestRemovedBelowAMount(t *testing.T) { onBoth(t, testRemovedBelowAMount) }
+
+func testRemovedBelowAMount(t *testing.T) {
+	r := newRig(t)
+	r.sh(`mkdir m`)
+	mount(t, "tmpfs", r.path("m"), "tmpfs", 0)
+	r.sh(`mkdir -p m/a/b m/c; echo 1 > m/a/b/f`)
+	r.start()
+	r.waitReady()
+	r.settled()
+	r.stop()
+	r.sh(`rm -r m/a`)
+	r.start()
+	r.waitReady()
+	r.settled()
+	if s := r.tree.Status(); s.State != StateWatching {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestMountGoneWhileDown(t *testing.T) { onBoth(t, testMountGoneWhileDown) }
+
+func testMountGoneWhileDown(t *testing.T) {
 	for _, gone := range []string{"empty mount point", "no mount point", "no parent", "of a bind mount"} {
 		t.Run(gone, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t)
 			r.sh(`mkdir -p d/e/m; echo 1 > f`)
 			if gone == "of a bind mount" { // its directories are on the root's own file system
@@ -116,7 +143,9 @@ func TestMountGoneWhileDown(t *testing.T) {
 	}
 }
 
-func TestBindMount(t *testing.T) {
+func TestBindMount(t *testing.T) { onBoth(t, testBindMount) }
+
+func testBindMount(t *testing.T) {
 	r := startTree(t, func(r *rig) { r.sh(`mkdir -p a/sub b; echo 1 > a/sub/f`) })
 	mount(t, r.path("a"), r.path("b"), "", unix.MS_BIND)
 	r.eventually("the mount is seen", func() bool { return len(r.idx.below("b/sub/f")) == 1 })
@@ -133,7 +162,9 @@ func TestBindMount(t *testing.T) {
 	}
 }
 
-func TestUnmountedRoot(t *testing.T) {
+func TestUnmountedRoot(t *testing.T) { onBoth(t, testUnmountedRoot) }
+
+func testUnmountedRoot(t *testing.T) {
 	r := newRig(t)
 	mount(t, "tmpfs", r.root, "tmpfs", 0)
 	r.sh(`mkdir -p a/b; echo 1 > a/b/f`)

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -20,6 +21,8 @@ type mounts struct {
 	// below holds the mount points below the root, relative to it, with an
 	// identity that changes when another file system is mounted there.
 	below map[string]string
+	// devices are all that are mounted anywhere.
+	devices map[uint64]struct{}
 }
 
 func openMounts(root string) (*mounts, error) {
@@ -51,6 +54,9 @@ func (m *mounts) refresh() (came, went []string, err error) {
 		return nil, nil, err
 	}
 	now := mountsBelow(text, m.real)
+	for p := range now {
+		now[p] += uniqueMount(m.real + "/" + p)
+	}
 	for p, id := range now {
 		if m.below[p] != id {
 			came = append(came, p)
@@ -61,8 +67,19 @@ func (m *mounts) refresh() (came, went []string, err error) {
 			went = append(went, p)
 		}
 	}
-	m.below = now
+	m.below, m.devices = now, mountedDevices(text)
 	return came, went, nil
+}
+
+// uniqueMount is the id of a mounting that is never used again, unlike the one in
+// the table; "" before Linux 6.8.
+func uniqueMount(abs string) string {
+	var st unix.Statx_t
+	flags := unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT | unix.AT_STATX_DONT_SYNC
+	if unix.Statx(unix.AT_FDCWD, abs, flags, unix.STATX_MNT_ID_UNIQUE, &st) != nil || st.Mask&unix.STATX_MNT_ID_UNIQUE == 0 {
+		return ""
+	}
+	return " " + strconv.FormatUint(st.Mnt_id, 16)
 }
 
 // under returns the mount points at rel or below it.
@@ -99,6 +116,18 @@ func mountsBelow(text []byte, root string) map[string]string {
 		}
 	}
 	return below
+}
+
+// mountedDevices are the third column of the table.
+func mountedDevices(text []byte) map[uint64]struct{} {
+	devices := map[uint64]struct{}{}
+	for line := range bytes.Lines(text) {
+		var id, parent, major, minor uint32
+		if n, _ := fmt.Sscanf(string(line), "%d %d %d:%d", &id, &parent, &major, &minor); n == 4 {
+			devices[unix.Mkdev(major, minor)] = struct{}{}
+		}
+	}
+	return devices
 }
 
 // unescapeMount undoes the \ooo of space, tab, newline and backslash.

@@ -8,7 +8,9 @@ import (
 // TestMountedAnew: after a power cut a file can have the observed size and
 // times and another content. What was new then is told again, what was not is
 // not, and only until a complete scan has followed the new mounting.
-func TestMountedAnew(t *testing.T) {
+func TestMountedAnew(t *testing.T) { onBoth(t, testMountedAnew) }
+
+func testMountedAnew(t *testing.T) {
 	r := startTree(t, func(r *rig) { r.sh(`mkdir d; echo 1 > d/new; echo 1 > d/old; touch -d 2001-01-01 d/old`) })
 	r.settled()
 	time.Sleep(100 * time.Millisecond) // until no record is racy

@@ -140,6 +140,7 @@ type lister struct {
 	sc   scan
 	root *handle
 	dir  *handle
+	late bool // its mark told nothing of the directory itself before
 	todo []todo
 }
 
@@ -164,6 +165,7 @@ func (t *Tree) scanDir(ctx context.Context, sc scan) error {
 		return t.rootTrouble(ctx)
 	}
 	defer root.close()
+	begun := t.now()
 	dir, err := root.open(sc.rel)
 	if err != nil {
 		t.notThere(sc.rel, "open directory", err)
@@ -181,7 +183,9 @@ func (t *Tree) scanDir(ctx context.Context, sc scan) error {
 	if n != nil && n.stale {
 		sc.deep = true // what happened below while it was elsewhere was misread
 	}
-	if !t.watchDir(root, sc) {
+	id := t.enter(dir, sc)
+	late := id != (handleID{}) && (n == nil || n.id != id)
+	if !t.watchDir(root, sc, id, begun) {
 		return nil
 	}
 	sc.at = time.Now().UnixNano()
@@ -197,7 +201,7 @@ func (t *Tree) scanDir(ctx context.Context, sc scan) error {
 	failpoint.Hit("watch.scan.dir")
 	t.scans.dirs++
 	slices.Sort(names)
-	l := &lister{t: t, sc: sc, root: root, dir: dir}
+	l := &lister{t: t, sc: sc, root: root, dir: dir, late: late}
 	if err := l.own(); err != nil {
 		return err
 	}
@@ -231,8 +235,14 @@ func (t *Tree) flapped(rel string) {
 	t.co.addNow(rel, hintName, t.now(), 0)
 }
 
-// watchDir puts a watch on a directory. false means that it moved meanwhile.
-func (t *Tree) watchDir(root *handle, sc scan) bool {
+// watchDir puts a watch on a directory, or lets the events of its mark in. false
+// means that it moved meanwhile. A watch is compared with the path once it is
+// there, a handle is that of the directory that was opened after begun: an event
+// of the path that came since may be of another one.
+func (t *Tree) watchDir(root *handle, sc scan, id handleID, begun time.Duration) bool {
+	if id == (handleID{}) {
+		begun = t.now()
+	}
 	same := func(rel string, key fileKey) bool {
 		var st unix.Stat_t
 		if unix.Stat(t.abs, &st) != nil || keyOf(&st) != t.rootKey {
@@ -245,7 +255,7 @@ func (t *Tree) watchDir(root *handle, sc scan) bool {
 		defer h.close()
 		return keyOf(&h.st) == key
 	}
-	n, err := t.w.ensure(sc.rel, sc.key, int64(t.now()), same)
+	n, err := t.w.ensure(sc.rel, sc.key, id, int64(begun), same)
 	t.lookAtOrphans()
 	if err == errMoved {
 		t.flapped(sc.rel)
@@ -261,24 +271,36 @@ func (t *Tree) watchDir(root *handle, sc scan) bool {
 	return true
 }
 
-// markPolled finds out whether other hosts can change the directory unseen.
-func (t *Tree) markPolled(n *node, sc scan) {
+// isPolled finds out whether other hosts can change the directory unseen.
+func (t *Tree) isPolled(sc scan) bool {
 	polled, known := t.fsPolled[sc.key.dev]
 	if !known {
 		polled = remoteFS(t.magic(t.absPath(sc.rel)))
 		t.fsPolled[sc.key.dev] = polled
 	}
-	n.polled = polled
-	if polled && (n.parent == nil || !n.parent.polled) {
+	return polled
+}
+
+func (t *Tree) markPolled(n *node, sc scan) {
+	n.polled = t.isPolled(sc)
+	if n.polled && (n.parent == nil || !n.parent.polled) {
 		t.polled[sc.rel] = struct{}{}
 	}
 }
 
 // own observes the directory itself, unless that was done just before.
+//
+// A directory that is marked was deaf to changes of itself until now: what was
+// changed right after it was seen, within one tick of the clock of its ctime, has
+// left no other trace.
 func (l *lister) own() error {
 	t := l.t
 	o := journal.Observation{Path: l.sc.rel, State: stateOf(&l.dir.st, t.rootKey.dev), At: l.sc.at}
-	if o.State == l.sc.seen {
+	if l.late {
+		t.confirms.forget(o.Path)
+	}
+	racy := journal.Record{State: l.sc.seen, ObservedAt: l.sc.seenAt}.Racy()
+	if o.State == l.sc.seen && !(l.late && racy) {
 		return nil
 	}
 	r, ok, err := t.o.Index.Lookup(o.Path)
@@ -345,7 +367,7 @@ func (l *lister) known(name string, r journal.Record, trusted bool) {
 		})
 	case r.Type == journal.Dir:
 		if l.sc.deep || t.needsScan(path, keyOf(&st)) {
-			t.descend(l.sc, path, keyOf(&st), o.State, false)
+			t.descend(l.sc, path, keyOf(&st), o, false)
 		}
 	case l.sc.suspect(name, r):
 		l.todo = append(l.todo, todo{name: name, force: true, was: r.State})
@@ -359,7 +381,7 @@ func (t *Tree) needsScan(path string, key fileKey) bool {
 }
 
 // descend asks for the scan of a directory found by another scan.
-func (t *Tree) descend(from scan, path string, key fileKey, seen journal.State, fresh bool) {
+func (t *Tree) descend(from scan, path string, key fileKey, seen journal.Observation, fresh bool) {
 	if t.o.Filter.excludes(path, true) {
 		t.dropped(path)
 		return
@@ -371,7 +393,7 @@ func (t *Tree) descend(from scan, path string, key fileKey, seen journal.State, 
 	if s.events > 0 {
 		s = suspects{} // they are names of one directory
 	}
-	t.scans.push(scan{rel: path, key: key, deep: true, group: from.group, suspects: s, seen: seen, fresh: fresh})
+	t.scans.push(scan{rel: path, key: key, deep: true, group: from.group, suspects: s, seen: seen.State, seenAt: seen.At, fresh: fresh})
 }
 
 // suspect says whether a file may have changed although it has the recorded

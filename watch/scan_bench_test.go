@@ -41,3 +41,23 @@ func BenchmarkScan(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkStart is the first start over many directories: what watching them
+// costs beside their scan.
+func BenchmarkStart(b *testing.B) {
+	const dirs = 20_000
+	for _, backend := range []Backend{BackendInotify, BackendFanotify} {
+		b.Run(string(backend), func(b *testing.B) {
+			r := newRig(b)
+			r.sh(`for i in {1..200}; do mkdir $i; (cd $i; mkdir {1..99}); done`)
+			for b.Loop() {
+				r.idx = newFakeIndex(b)
+				r.o.Index, r.o.Roots = r.idx, r.idx
+				r.start()
+				r.waitReady()
+				r.stop()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*dirs), "ns/dir")
+		})
+	}
+}

@@ -111,7 +111,7 @@ func (l *lister) observe(n todo) {
 	deep := dir && (l.sc.deep || n.other)
 	t.found.add(o, foundFrom{sc: l.sc, key: keyOf(&st), descended: !dir || deep, heard: heard})
 	if deep {
-		t.descend(l.sc, path, keyOf(&st), o.State, n.other || o.Renewed)
+		t.descend(l.sc, path, keyOf(&st), o, n.other || o.Renewed)
 	}
 }
 
@@ -150,13 +150,13 @@ func (t *Tree) passFound(ctx context.Context, f *found) error {
 		}
 		from := &f.from[i]
 		if !from.descended && (r.Descend || t.needsScan(o.Path, from.key)) {
-			t.descend(from.sc, o.Path, from.key, o.State, r.Descend)
+			t.descend(from.sc, o.Path, from.key, *o, r.Descend)
 		}
 		// Of the first scan only what differs from it has a seq.
 		if (r.Seq != 0 || o.Baseline) && isLinked(o.State) {
 			if from.sc.group == t.scans.full { // whose links are looked at when it is complete
 				t.late.add(*o, from.heard)
-			} else if err := t.siblings(*o, from.heard); err != nil {
+			} else if err := t.siblings(*o, from.heard, from.sc.events); err != nil {
 				return err
 			}
 		}

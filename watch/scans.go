@@ -16,6 +16,7 @@ type scan struct {
 
 	at       int64         // when the directory itself was observed
 	seen     journal.State // what was passed to the index already; zero if nothing
+	seenAt   int64         // when that was observed
 	followed bool          // a watch was there before the scan, and nothing was missed
 	fresh    bool          // the index has another inode or nothing there: what it has below does not count
 }

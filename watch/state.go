@@ -3,6 +3,7 @@ package watch
 import (
 	"errors"
 	"io/fs"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -107,14 +108,24 @@ func newHandle(fd int, err error) (*handle, error) {
 	return h, nil
 }
 
-// open opens a directory below, element by element so that no symbolic link
-// is followed: rel must name a directory of the tree itself. (openat2 would do
-// it in one call but is missing from kernels older than 5.6.)
+// open opens a directory below so that no symbolic link is followed: rel must name
+// a directory of the tree itself.
 func (h *handle) open(rel string) (*handle, error) {
-	fd := h.fd
 	if rel == "" {
-		return newHandle(unix.Openat(fd, ".", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))
+		return newHandle(unix.Openat(h.fd, ".", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))
 	}
+	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS}
+	fd, err := unix.Openat2(h.fd, rel, &how)
+	switch err {
+	case unix.ENOSYS, unix.EPERM, unix.ENAMETOOLONG: // not before Linux 5.6, nor in some sandboxes, nor beyond PATH_MAX
+		return h.walk(rel)
+	}
+	return newHandle(fd, err)
+}
+
+// walk is open element by element.
+func (h *handle) walk(rel string) (*handle, error) {
+	fd := h.fd
 	for start := 0; start < len(rel); {
 		end := start
 		for end < len(rel) && rel[end] != '/' {
@@ -133,6 +144,9 @@ func (h *handle) open(rel string) (*handle, error) {
 	return newHandle(fd, nil)
 }
 
+// direntBufs are for reading directories; several trees may be at it.
+var direntBufs = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+
 // names lists the directory, unsorted.
 func (h *handle) names() ([]string, error) {
 	fd, err := unix.Openat(h.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -141,9 +155,10 @@ func (h *handle) names() ([]string, error) {
 	}
 	defer unix.Close(fd)
 	var list []string
-	buf := make([]byte, 64<<10)
+	buf := direntBufs.Get().(*[64 << 10]byte)
+	defer direntBufs.Put(buf)
 	for {
-		n, err := unix.ReadDirent(fd, buf)
+		n, err := unix.ReadDirent(fd, buf[:])
 		if err == unix.EINTR {
 			continue
 		}

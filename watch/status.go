@@ -31,11 +31,14 @@ const (
 type Status struct {
 	Root            string    `json:"root"`
 	State           string    `json:"state"`
-	Held            string    `json:"held,omitempty"` // the reason
-	Dirs            int       `json:"dirs"`           // known directories that are not excluded
-	Watches         int       `json:"watches"`
-	WatchLimit      int       `json:"watch_limit"` // of all processes of the user; 0: unknown
-	Unwatched       int       `json:"unwatched"`   // directories without a watch, scanned from time to time
+	Held            string    `json:"held,omitempty"`      // the reason
+	Dirs            int       `json:"dirs"`                // known directories that are not excluded
+	Backend         string    `json:"backend"`             // inotify, fanotify, or mixed
+	Fallbacks       []string  `json:"fallbacks,omitempty"` // why inotify is used, where it was not asked for
+	Marked          int       `json:"marked"`              // directories whose events come by a mark of their file system
+	Watches         int       `json:"watches"`             // by a watch of their own
+	WatchLimit      int       `json:"watch_limit"`         // of all processes of the user; 0: unknown
+	Unwatched       int       `json:"unwatched"`           // directories without a watch, scanned from time to time
 	UnwatchedSample []string  `json:"unwatched_sample,omitempty"`
 	Overflows       uint64    `json:"overflows"`    // times that events were lost and the tree was scanned
 	WatchErrors     uint64    `json:"watch_errors"` // paths that could not be looked at or watched
@@ -53,6 +56,7 @@ func (t *Tree) Status() Status {
 	defer t.mu.Unlock()
 	s := t.status
 	s.UnwatchedSample = slices.Clone(s.UnwatchedSample)
+	s.Fallbacks = slices.Clone(s.Fallbacks)
 	s.Hints = slices.Clone(s.Hints)
 	return s
 }
@@ -63,7 +67,8 @@ func (t *Tree) publish() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := &t.status
-	s.Dirs, s.Watches = c[unwatched]+c[watched]+c[aliased], c[watched]
+	s.Dirs, s.Watches, s.Marked = c[unwatched]+c[watched]+c[aliased]+c[marked], c[watched], c[marked]
+	s.Backend = t.inUse()
 	if s.Unwatched != c[unwatched] || s.WatchLimit == 0 {
 		s.Unwatched = c[unwatched]
 		s.UnwatchedSample = t.w.unwatchedPaths(sampleSize)
@@ -97,7 +102,7 @@ func (t *Tree) hints(s *Status) []string {
 		want := max(2*(s.WatchLimit+s.Unwatched), 524288)
 		list = append(list, fmt.Sprintf("raise the limit of watches: sysctl -w fs.inotify.max_user_watches=%d", want))
 	}
-	if s.Overflows > 0 {
+	if s.Overflows > 0 && s.Backend != string(BackendFanotify) { // that one has no limit but memory
 		list = append(list, hintQueue)
 	}
 	if len(t.polled) > 0 {

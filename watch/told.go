@@ -25,9 +25,9 @@ func (it *item) lately(now time.Duration) bool {
 // before is what events said of a name in a directory before its scan.
 func (t *told) before(name uint64) hint {
 	if t.any {
-		return hintMade | hintWrite
+		return hintMade | hintWrite | hintTwice
 	}
-	return t.of[name] &^ hintOver
+	return t.of[name].heeded()
 }
 
 // recall begins what is said of an item with what was said lately, of its path
@@ -39,7 +39,7 @@ func (c *coalescer) recall(it *item, now time.Duration) {
 	if d := c.items[itemKey{dirOf(it.path), true}]; !it.scan && it.path != "" && d != nil && d.lately(now) {
 		it.said |= d.before(nameHash(baseOf(it.path)))
 	}
-	it.said &^= hintOver
+	it.said = it.said.heeded()
 }
 
 // remember keeps what was said of the names in a directory that is scanned now.

@@ -56,6 +56,8 @@ type Options struct {
 	// cookies of Fence. Without one Fence returns an error.
 	FenceDir string
 
+	Backend Backend // default BackendAuto
+
 	Guard  GuardOptions
 	Logger *slog.Logger // nil: silent
 }
@@ -91,6 +93,7 @@ type Tree struct {
 	// The rest up to mu belongs to the goroutine of Run.
 	co        *coalescer
 	w         *watches
+	fan       *fanotify // nil: all is left to inotify
 	mounts    *mounts
 	scans     scans
 	found     found
@@ -129,6 +132,7 @@ type Tree struct {
 	mu       sync.Mutex // guards the following
 	requests requests
 	fences   map[string]*fence
+	sources  eventSource // the queues that a cookie must come out of
 	status   Status
 }
 
@@ -141,6 +145,8 @@ func New(o Options) (*Tree, error) {
 		return nil, errors.New("a watched tree needs an index")
 	case o.FenceDir != "" && !filepath.IsAbs(o.FenceDir):
 		return nil, fmt.Errorf("fence directory %q is not an absolute path", o.FenceDir)
+	case !o.Backend.valid():
+		return nil, fmt.Errorf("watch backend %q is unknown", o.Backend)
 	}
 	if o.Settle <= 0 {
 		o.Settle = DefaultSettle
@@ -164,6 +170,8 @@ func New(o Options) (*Tree, error) {
 		hidAt:  -hidFor,
 		magic:  fsMagic,
 		fences: map[string]*fence{},
+
+		sources: fromInotify,
 	}
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
@@ -224,10 +232,14 @@ func (t *Tree) Run(ctx context.Context) error {
 		return err
 	}
 	defer watcher.Close()
-	var reader sync.WaitGroup
-	reader.Go(func() { t.events.run(watcher) })
-	defer reader.Wait()
+	var readers sync.WaitGroup
+	readers.Go(func() { t.events.run(watcher) })
+	defer readers.Wait()
 	defer watcher.Close()
+	if t.fan = t.openFan(); t.fan != nil {
+		readers.Go(func() { t.fan.run(t.events) })
+		defer t.fan.stop()
+	}
 
 	t.mounts, err = openMounts(t.abs)
 	if err != nil {
@@ -277,6 +289,9 @@ func (t *Tree) startFences(w notifier) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.fan != nil {
+		t.sources |= fromFanotify
+	}
 	stale, _ := filepath.Glob(filepath.Join(t.o.FenceDir, cookiePrefix+"*"))
 	for _, p := range stale {
 		if _, live := t.fences[p]; !live {
@@ -284,6 +299,6 @@ func (t *Tree) startFences(w notifier) {
 		}
 	}
 	for _, f := range t.fences {
-		f.seen = true
+		f.unseen = 0
 	}
 }

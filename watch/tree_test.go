@@ -9,12 +9,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fsnotify/fsnotify"
-
 	"gorsyncd/journal"
 )
 
-func TestEveryKindOfChange(t *testing.T) {
+func TestEveryKindOfChange(t *testing.T) { onBoth(t, testEveryKindOfChange) }
+
+func testEveryKindOfChange(t *testing.T) {
 	r := startTree(t)
 	for _, c := range []struct{ name, script string }{
 		{"create", `echo a > f`},
@@ -65,7 +65,9 @@ func TestEveryKindOfChange(t *testing.T) {
 	}
 }
 
-func TestOddNames(t *testing.T) {
+func TestOddNames(t *testing.T) { onBoth(t, testOddNames) }
+
+func testOddNames(t *testing.T) {
 	r := startTree(t)
 	names := []string{"a\nb", "\xff\xfe", "-rf", "#x", ";y", "*", "[a", `q"'\`, "$(id)", "`id`", " ", "\x1b[31m", "...", "~"}
 	long := make([]byte, 255)
@@ -85,7 +87,9 @@ func TestOddNames(t *testing.T) {
 	r.settled()
 }
 
-func TestScanFindsWhatChangedWhileDown(t *testing.T) {
+func TestScanFindsWhatChangedWhileDown(t *testing.T) { onBoth(t, testScanFindsWhatChangedWhileDown) }
+
+func testScanFindsWhatChangedWhileDown(t *testing.T) {
 	r := startTree(t, func(r *rig) {
 		r.sh(`mkdir -p a/b c; for i in 1 2 3; do echo $i > a/$i; echo $i > a/b/$i; echo $i > c/$i; done`)
 	})
@@ -123,7 +127,9 @@ func TestScanFindsWhatChangedWhileDown(t *testing.T) {
 	}
 }
 
-func TestLatency(t *testing.T) {
+func TestLatency(t *testing.T) { inTurn(t, testLatency) }
+
+func testLatency(t *testing.T) {
 	r := startTree(t)
 	r.sh(`mkdir d; echo 1 > d/f`)
 	r.settled()
@@ -150,7 +156,9 @@ func TestLatency(t *testing.T) {
 }
 
 // TestRacyRecordsAreConfirmed shows that a quiet path is not journaled again.
-func TestRacyRecordsAreConfirmed(t *testing.T) {
+func TestRacyRecordsAreConfirmed(t *testing.T) { onBoth(t, testRacyRecordsAreConfirmed) }
+
+func testRacyRecordsAreConfirmed(t *testing.T) {
 	r := startTree(t)
 	r.sh(`mkdir d; for i in 1 2 3; do echo $i > d/$i; done`)
 	r.settled()
@@ -170,7 +178,9 @@ func TestRacyRecordsAreConfirmed(t *testing.T) {
 	}
 }
 
-func TestFenceConcurrent(t *testing.T) {
+func TestFenceConcurrent(t *testing.T) { onBoth(t, testFenceConcurrent) }
+
+func testFenceConcurrent(t *testing.T) {
 	r := startTree(t)
 	var wg sync.WaitGroup
 	for i := range 8 {
@@ -191,7 +201,9 @@ func TestFenceConcurrent(t *testing.T) {
 	wg.Wait()
 }
 
-func TestFenceEnds(t *testing.T) {
+func TestFenceEnds(t *testing.T) { onBoth(t, testFenceEnds) }
+
+func testFenceEnds(t *testing.T) {
 	r := startTree(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -208,7 +220,9 @@ func TestFenceEnds(t *testing.T) {
 	}
 }
 
-func TestIndexFailureEndsRun(t *testing.T) {
+func TestIndexFailureEndsRun(t *testing.T) { onBoth(t, testIndexFailureEndsRun) }
+
+func testIndexFailureEndsRun(t *testing.T) {
 	r := startTree(t)
 	broken := errors.New("broken")
 	r.idx.mu.Lock()
@@ -221,7 +235,9 @@ func TestIndexFailureEndsRun(t *testing.T) {
 	}
 }
 
-func TestExplain(t *testing.T) {
+func TestExplain(t *testing.T) { onBoth(t, testExplain) }
+
+func testExplain(t *testing.T) {
 	r := startTree(t, func(r *rig) {
 		r.o.Filter = mustFilter(t, "/cache/", "*.swp")
 		r.sh(`mkdir -p cache/x d; echo 123 > d/f; echo 1 > d/f.swp`)
@@ -240,7 +256,9 @@ func TestExplain(t *testing.T) {
 
 // TestForcedChange is a write(2) that ends long after it set the time stamps:
 // the record made in between already has the final fingerprint.
-func TestForcedChange(t *testing.T) {
+func TestForcedChange(t *testing.T) { onBoth(t, testForcedChange) }
+
+func testForcedChange(t *testing.T) {
 	r := startTree(t, func(r *rig) { r.sh(`echo 1 > f; touch -d '2001-01-01' f`) })
 	r.settled()
 	time.Sleep(2 * confirmAfter)
@@ -252,7 +270,7 @@ func TestForcedChange(t *testing.T) {
 	}
 	// The event says that the content changed after the record was made, and
 	// lstat says nothing.
-	ev := event{name: r.path("f"), op: fsnotify.Write, wall: rec.ObservedAt + 1, mono: r.tree.now()}
+	ev := event{name: r.path("f"), hints: hintWrite, wall: rec.ObservedAt + 1, mono: r.tree.now()}
 	r.tree.events.mu.Lock()
 	r.tree.events.list = append(r.tree.events.list, ev)
 	r.tree.events.mu.Unlock()

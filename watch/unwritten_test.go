@@ -15,7 +15,9 @@ const quietWrite = `w() { t=$(stat -c %y "$1"); echo 9 > "$1"; touch -d "$t" "$1
 
 // TestQuietWrite: a write whose mtime is put back is found behind a chmod and
 // behind another link count, and those alone cause no comparison of content.
-func TestQuietWrite(t *testing.T) {
+func TestQuietWrite(t *testing.T) { onBoth(t, testQuietWrite) }
+
+func testQuietWrite(t *testing.T) {
 	for _, c := range []struct {
 		script string // parts are separated by a fence
 		names  string // of which one is compared by content; "" for none at all
@@ -83,7 +85,9 @@ func TestQuietWrite(t *testing.T) {
 }
 
 // TestQuietWriteWhileStopped: nobody was there to receive the events.
-func TestQuietWriteWhileStopped(t *testing.T) {
+func TestQuietWriteWhileStopped(t *testing.T) { onBoth(t, testQuietWriteWhileStopped) }
+
+func testQuietWriteWhileStopped(t *testing.T) {
 	r := newRig(t)
 	r.sh(`mkdir d e; echo 1 > d/f; echo 2 > d/g; echo 3 > d/h; ln d/h e/l; find . -type f -exec touch -d '1 hour ago' {} +`)
 	time.Sleep(2 * confirmAfter)

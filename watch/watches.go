@@ -26,6 +26,7 @@ const (
 	unwatched nodeState = iota // not at all: it is scanned from time to time
 	watched                    // by its own watch
 	aliased                    // by the watch of another path of the same inode (a bind mount)
+	marked                     // by the mark of its file system, see fanotify.go
 )
 
 // node is a directory of the tree that was seen and is not excluded.
@@ -34,6 +35,7 @@ type node struct {
 	parent *node
 	kids   map[string]*node
 	key    fileKey
+	id     handleID // under which a mark reports on it; zero unless marked
 	state  nodeState
 	stale  bool  // its watch may be gone, or another directory may stand here
 	polled bool  // on a file system that does not report changes of other hosts
@@ -61,21 +63,25 @@ func (n *node) path() string {
 //   - Add is called again whenever a directory is scanned: fsnotify drops the
 //     watch of a directory that moved, also when it moved back.
 //
+// A directory on a marked file system has no watch: it is in handles as long as
+// it has a node, and events find all its nodes by inode.
+//
 // One goroutine changes it; mu is for readers elsewhere.
 type watches struct {
-	abs  func(rel string) string
-	note notifier
+	abs     func(rel string) string
+	note    notifier
+	handles *handles
 
 	mu      sync.RWMutex // guards the following for readers in other goroutines
 	root    *node
 	byKey   map[fileKey][]*node
-	counts  [3]int // by nodeState
+	counts  [4]int // by nodeState
 	missing map[*node]struct{}
 	orphans []*node // lost their watch because another path of the inode went away
 }
 
 func newWatches(abs func(string) string) *watches {
-	return &watches{abs: abs, byKey: map[fileKey][]*node{}, missing: map[*node]struct{}{}}
+	return &watches{abs: abs, handles: newHandles(), byKey: map[fileKey][]*node{}, missing: map[*node]struct{}{}}
 }
 
 // find returns the node of a path, nil when there is none.
@@ -102,11 +108,13 @@ func indexSlash(s string) int {
 	return -1
 }
 
-// ensure watches the directory that was found at rel with the given inode.
-// same verifies that a path of the tree still is that inode, without following
-// symbolic links. The node exists afterwards even if there is an error, except
-// for errMoved; an error that is unix.ENOSPC means the limit of watches.
-func (w *watches) ensure(rel string, key fileKey, now int64, same func(string, fileKey) bool) (*node, error) {
+// ensure watches the directory that was found at rel with the given inode. id is
+// what the mark of its file system reports it under, zero where it has none and
+// needs a watch. same verifies that a path of the tree still is that inode,
+// without following symbolic links. The node exists afterwards even if there is
+// an error, except for errMoved; an error that is unix.ENOSPC means the limit of
+// watches.
+func (w *watches) ensure(rel string, key fileKey, id handleID, now int64, same func(string, fileKey) bool) (*node, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if n := w.find(rel); n != nil && n.key != key {
@@ -123,7 +131,7 @@ func (w *watches) ensure(rel string, key fileKey, now int64, same func(string, f
 			return nil, errMoved // its parent is not known any more
 		}
 	}
-	err := w.add(n, rel, same)
+	err := w.add(n, rel, id, same)
 	if errors.Is(err, errMoved) {
 		w.drop(n)
 		return nil, err
@@ -153,8 +161,21 @@ func (w *watches) insert(rel string, key fileKey) *node {
 }
 
 // add asks for the kernel watch of a node. fsnotify follows symbolic links and
-// takes a path, so what it watched is compared afterwards.
-func (w *watches) add(n *node, rel string, same func(string, fileKey) bool) error {
+// takes a path, so what it watched is compared afterwards. A handle needs no such
+// comparison: it was taken from the open directory.
+func (w *watches) add(n *node, rel string, id handleID, same func(string, fileKey) bool) error {
+	if n.id != id {
+		w.unmark(n)
+	}
+	if id != (handleID{}) {
+		if n.state == watched {
+			w.remove(w.abs(rel))
+		}
+		n.id = id
+		w.handles.add(id, n.key)
+		w.set(n, marked)
+		return nil
+	}
 	for _, o := range w.byKey[n.key] {
 		if o != n && o.state == watched {
 			w.set(n, aliased)
@@ -189,6 +210,16 @@ func (w *watches) set(n *node, s nodeState) {
 	}
 }
 
+// unmark forgets the handle of a node, unless another path of its inode has it.
+func (w *watches) unmark(n *node) {
+	id := n.id
+	n.id = handleID{}
+	if id == (handleID{}) || slices.ContainsFunc(w.byKey[n.key], func(o *node) bool { return o.id == id }) {
+		return
+	}
+	w.handles.remove(id)
+}
+
 // remove takes a watch away. That the watch or the directory is gone already
 // is what one would expect after a move or a removal.
 func (w *watches) remove(abs string) {
@@ -220,7 +251,11 @@ func (w *watches) dropBelow(n *node, rel string) {
 	for name, k := range n.kids {
 		w.dropBelow(k, join(rel, name))
 	}
-	w.remove(w.abs(rel))
+	if n.state == marked {
+		w.unmark(n)
+	} else {
+		w.remove(w.abs(rel))
+	}
 	w.counts[n.state]--
 	delete(w.missing, n)
 	rest := slices.DeleteFunc(w.byKey[n.key], func(o *node) bool { return o == n })
@@ -250,6 +285,23 @@ func (w *watches) takeOrphans() []string {
 	}
 	w.orphans = nil
 	return list
+}
+
+// paths returns all paths of an inode.
+func (w *watches) paths(key fileKey) []string {
+	var list []string
+	for _, n := range w.byKey[key] {
+		list = append(list, n.path())
+	}
+	return list
+}
+
+// staleBelow marks a directory and all below it as stale.
+func (n *node) staleBelow() {
+	n.stale = true
+	for _, k := range n.kids {
+		k.staleBelow()
+	}
 }
 
 // aliases returns the other paths of a directory that has several.

@@ -16,8 +16,8 @@ import (
 // events.
 func sourceRows() []*row {
 	return []*row{
-		{name: "overflow", what: "the kernel's event queue overflows (max_queued_events = 16)", inject: overflow, global: true},
-		{name: "watch-limit", what: "fewer watches than directories (max_user_watches)", inject: watchLimit, global: true},
+		{name: "overflow", what: "the kernel's event queue overflows (max_queued_events = 16)", setup: onInotify, inject: overflow, global: true},
+		{name: "watch-limit", what: "fewer watches than directories (max_user_watches)", setup: onInotify, inject: watchLimit, global: true},
 		{name: "unmount", what: "the source is unmounted, leaving an empty directory, and mounted again", disks: journaling, split: true, idle: true, inject: unmount},
 		{name: "unmount-down", what: "the same while the daemon starts", disks: []string{"ext4"}, split: true, idle: true, inject: unmountAtStart},
 		{name: "bind-mount", what: "another file system is bound into the source and taken away", disks: []string{"ext4"}, inject: bindMount},
@@ -25,6 +25,12 @@ func sourceRows() []*row {
 		{name: "offline", what: "changes while the daemon is down, with sizes and times kept", inject: offline, idle: true},
 		{name: "clock", what: "the clock jumps forth and back by up to an hour", inject: clockJump, global: true},
 	}
+}
+
+// onInotify is for its limits: fanotify has none.
+func onInotify(w *world) error {
+	w.settings = defaults + `, watch: {backend: inotify}`
+	return nil
 }
 
 func overflow(w *world) error {

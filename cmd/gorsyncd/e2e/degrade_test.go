@@ -29,7 +29,7 @@ func sysctl(t *testing.T, name, value string) {
 func TestQueueOverflow(t *testing.T) {
 	sysctl(t, "fs/inotify/max_queued_events", "8")
 	src, dst := trees(t)
-	_, r := serve(t, src, dst, "defaults: {guard: {max_delete: 0}}")
+	_, r := serve(t, src, dst, "defaults: {guard: {max_delete: 0}, watch: {backend: inotify}}")
 	r.start()
 	churn := testbed.NewChurn(src, seed(t))
 	r.waitFor("an overflow", 30*time.Second, func() bool {
@@ -47,7 +47,7 @@ func TestWatchesExhausted(t *testing.T) {
 	for i := range 60 {
 		write(t, filepath.Join(src, fmt.Sprintf("d%02d", i), "f"), "x")
 	}
-	_, r := serve(t, src, dst, "")
+	_, r := serve(t, src, dst, "defaults: {watch: {backend: inotify}}")
 	sysctl(t, "fs/inotify/max_user_watches", "20")
 	r.start()
 	r.flush(60 * time.Second)
@@ -62,6 +62,24 @@ func TestWatchesExhausted(t *testing.T) {
 	testbed.WaitEqual(t, src, dst, 90*time.Second) // unwatched parts come by periodic scans
 	must(t, os.WriteFile("/proc/sys/fs/inotify/max_user_watches", []byte("100000"), 0o644))
 	r.waitFor("the watches to be complete", 90*time.Second, func() bool { return r.status().Sources[0].Unwatched == 0 })
+}
+
+// TestBackend: what the configuration asks for is used, and a reload changes it.
+func TestBackend(t *testing.T) {
+	src, dst := trees(t)
+	write(t, filepath.Join(src, "d", "f"), "x")
+	d, r := serve(t, src, dst, "defaults: {watch: {backend: inotify}}")
+	r.start()
+	r.flush(60 * time.Second)
+	for i, want := range []string{"inotify", "fanotify", "inotify"} {
+		r.setConfig(oneRemote(src, d.Target("m"), "defaults: {watch: {backend: "+want+"}}"))
+		r.mustCLI("reload")
+		r.waitFor("the backend "+want, 30*time.Second, func() bool { return r.status().Sources[0].Backend == want })
+		write(t, filepath.Join(src, "d", "f"), strconv.Itoa(i))
+		r.flush(60 * time.Second)
+		testbed.WaitEqual(t, src, dst, time.Second)
+		contains(t, r.mustCLI("status"), "watched ("+want)
+	}
 }
 
 // TestDeadRemote: one remote is gone the whole time; the others do not notice,

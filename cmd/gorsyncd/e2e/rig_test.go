@@ -250,6 +250,7 @@ type sourceDoc struct {
 	State     string   `json:"state"`
 	Held      string   `json:"held"`
 	Overflows uint64   `json:"overflows"`
+	Backend   string   `json:"backend"`
 	Unwatched int      `json:"unwatched"`
 	Hints     []string `json:"hints"`
 }

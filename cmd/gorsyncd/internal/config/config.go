@@ -47,6 +47,7 @@ type Source struct {
 	Name              string
 	Path              string // absolute, clean
 	Settle, SettleMax time.Duration
+	Backend           watch.Backend
 	Guard             Guard         // of the tree: EmptySource and SameFilesystem
 	Filter            *watch.Filter // what is watched; never nil
 	Remotes           []Remote      // at least one

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	yaml "go.yaml.in/yaml/v4"
+
+	"gorsyncd/watch"
 )
 
 // field is one key that may stand in defaults, on a source or on a remote.
@@ -53,6 +55,7 @@ var fields = []field{
 	leaf("batch.bytes", "256M", size(1, maxSize), func(s *Settings) *Size { return &s.Batch.Bytes }),
 	onSource(leaf("settle", "2ms", duration(0, time.Hour), func(s *Settings) *time.Duration { return &s.Settle })),
 	onSource(leaf("settle_max", "1s", duration(0, day), func(s *Settings) *time.Duration { return &s.SettleMax })),
+	onSource(leaf("watch.backend", "auto", enum(watch.BackendAuto, watch.BackendInotify, watch.BackendFanotify), func(s *Settings) *watch.Backend { return &s.Watch.Backend })),
 	leaf("delete", "tracked", enum(DeleteNone, DeleteTracked, DeleteAll), func(s *Settings) *Delete { return &s.Delete }),
 	leaf("fsync", "false", scalar(boolean), func(s *Settings) *bool { return &s.Fsync }),
 	leaf("rsync.path", "rsync", scalar(program), func(s *Settings) *string { return &s.Rsync.Path }),

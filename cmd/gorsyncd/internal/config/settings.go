@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"gorsyncd/watch"
+)
 
 // Settings are the keys that may stand in defaults, on a source or on a
 // remote. The YAML key of each is in fields.go, with its default.
@@ -12,6 +16,7 @@ type Settings struct {
 	Batch        Batch
 	Settle       time.Duration // a path is sent this long after its last event…
 	SettleMax    time.Duration // …but at the latest this long after its first
+	Watch        Watch
 	Delete       Delete
 	Fsync        bool // each file is on the remote's disk before it has its name
 	Rsync        Rsync
@@ -37,6 +42,11 @@ type SSH struct {
 type Batch struct {
 	Files int
 	Bytes Size
+}
+
+// Watch says how changes of a tree are noticed.
+type Watch struct {
+	Backend watch.Backend
 }
 
 // Delete says which files are removed on a remote.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	yaml "go.yaml.in/yaml/v4"
+
+	"gorsyncd/watch"
 )
 
 // Show renders c as YAML with every value resolved and, behind each, the file
@@ -171,6 +173,8 @@ func value(v any) *yaml.Node {
 	case Delete:
 		return str(string(v))
 	case OnStart:
+		return str(string(v))
+	case watch.Backend:
 		return str(string(v))
 	case fs.FileMode:
 		return str(fmt.Sprintf("%#o", uint32(v)))

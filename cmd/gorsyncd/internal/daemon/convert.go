@@ -13,7 +13,7 @@ import (
 func treeOptions(sc config.Source, src patientSource, fence string, log *slog.Logger) watch.Options {
 	return watch.Options{
 		Root: sc.Path, Filter: sc.Filter, Index: src, Roots: src,
-		Settle: sc.Settle, SettleMax: sc.SettleMax, FenceDir: fence,
+		Settle: sc.Settle, SettleMax: sc.SettleMax, FenceDir: fence, Backend: sc.Backend,
 		Guard:  watch.GuardOptions{EmptySource: sc.Guard.EmptySource, SameFilesystem: sc.Guard.SameFilesystem},
 		Logger: log,
 	}

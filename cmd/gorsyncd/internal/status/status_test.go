@@ -28,9 +28,9 @@ func busy() Status {
 	s.Daemon = &Daemon{Version: "1.0.0", PID: 7, UptimeSeconds: 273600, ConfigFile: "/etc/g.yaml", LastReloadError: "/etc/g.yaml:1:2: bad\n 1 | x"}
 	s.Journal = Journal{HeadSeq: 184223, Entries: 90214, SizeBytes: 1468006, MaxBytes: 1500000, PinnedBy: "www/nas", OldestEntry: at(time.Hour)}
 	s.Sources = []Source{
-		{Name: "www", Status: watch.Status{State: "watching", Dirs: 12412, Watches: 12412, WatchLimit: 1048576, Overflows: 3,
+		{Name: "www", Status: watch.Status{State: "watching", Backend: "inotify", Dirs: 12412, Watches: 12412, WatchLimit: 1048576, Overflows: 3,
 			Unwatched: 2, UnwatchedSample: []string{"a\x1b[2J", "图片"}, Hints: []string{"sysctl -w fs.inotify.max_user_watches=1"}}},
-		{Name: "bbs", Status: watch.Status{State: "held", Held: "its root is empty", Hints: []string{"sysctl -w fs.inotify.max_user_watches=1"}}},
+		{Name: "bbs", Status: watch.Status{Backend: "mixed", Fallbacks: []string{"no mark on /m"}, State: "held", Held: "its root is empty", Hints: []string{"sysctl -w fs.inotify.max_user_watches=1"}}},
 		{Name: "new", Status: watch.Status{State: "scanning", ScanDirs: 123456}},
 	}
 	r := func(name string, st replicate.State, more func(*replicate.Status)) {

@@ -36,17 +36,25 @@ func (s Status) headline() string {
 	return strings.Join(parts, "  ")
 }
 
-// watched: 12 412 directories watched (1.2 % of limit).
+// watched: 12 412 directories watched (inotify, 1.2 % of limit).
 func (s Status) watched() string {
 	dirs, used, limit := 0, 0, 0
+	var by []string
 	for _, src := range s.Sources {
 		dirs += src.Dirs
 		used += src.Watches
 		limit = max(limit, src.WatchLimit) // one limit for all: it is the user's
+		if src.Backend != "" && !slices.Contains(by, src.Backend) {
+			by = append(by, src.Backend)
+		}
+	}
+	slices.Sort(by)
+	if limit > 0 && used > 0 {
+		by = append(by, fmt.Sprintf("%.1f %% of limit", 100*float64(used)/float64(limit)))
 	}
 	text := fmt.Sprintf("%s %s watched", Count(dirs), plural(dirs, "directory", "directories"))
-	if limit > 0 {
-		text += fmt.Sprintf(" (%.1f %% of limit)", 100*float64(used)/float64(limit))
+	if len(by) > 0 {
+		text += " (" + strings.Join(by, ", ") + ")"
 	}
 	return text
 }
@@ -98,6 +106,9 @@ func (s Status) Attention() []string {
 	for _, src := range s.Sources {
 		if src.State == held {
 			add("source %s is held: %s: gorsyncd approve '%s/*'", src.Name, src.Held, src.Name)
+		}
+		for _, f := range src.Fallbacks {
+			add("source %s: %s", src.Name, f)
 		}
 		if src.Unwatched > 0 {
 			add("source %s: %s %s not watched, scanned from time to time instead%s", src.Name,
