@@ -1,6 +1,7 @@
 package replicate
 
 import (
+	"slices"
 	"time"
 
 	"gorsyncd/journal"
@@ -84,6 +85,11 @@ func (b *Batch) Kind() string {
 		return "checksum"
 	}
 	return b.Lane.String()
+}
+
+// stampsRoot tells whether the run of a batch gives the root its attributes, last.
+func (b *Batch) stampsRoot() bool {
+	return b.Lane == LaneTop || b.Lane == LaneRoot || b.Lane == LaneReconcile && slices.Contains(b.Paths, "")
 }
 
 func join(dir, name string) string {

@@ -162,6 +162,10 @@ func (d *Dispatcher) arrived(rep report, residual map[string]bool, dirty bool, n
 			d.restamp(dir, now)
 		}
 	}
+	if rep.res.RootDirty && !b.stampsRoot() {
+		// A directory below the root was made for what is in it, or was another one.
+		d.restamp("", now)
+	}
 	if b.chunk != nil {
 		d.chunkDone(b)
 	}

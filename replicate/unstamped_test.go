@@ -1,6 +1,7 @@
 package replicate
 
 import (
+	"os"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -170,4 +171,22 @@ func TestSqueezedBatchKeepsItsStamps(t *testing.T) {
 			t.Errorf("a is not stamped: %+v", f.all())
 		}
 	})
+}
+
+// TestRootIsStampedAfterImpliedDirectory: what is in a new directory may be sent
+// before the directory itself, which rsync then makes by the way.
+func TestRootIsStampedAfterImpliedDirectory(t *testing.T) {
+	g := newRig(t)
+	g.start()
+	g.sync()
+	write(t, g.src, map[string]string{"new/sub/f": "x"})
+	g.j.scan(t, true) // known, and not journaled
+	past := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(g.src, past, past); err != nil {
+		t.Fatal(err)
+	}
+	g.wait(g.j.change(""))
+	g.wait(g.j.change("new/sub/f", "new/sub"))
+	g.wait(g.j.change("new/sub/f", "new")) // in one run, which does not stamp the root
+	g.equal()
 }

@@ -471,7 +471,7 @@ func TestVerifyEnds(t *testing.T) {
 	pids := filepath.Join(dir, "pids")
 	slow := filepath.Join(dir, "rsync")
 	// Comparisons take for ever.
-	must(t, os.WriteFile(slow, []byte("#!/bin/sh\ncase \" $* \" in *--files-from=*' -n '*) echo $$ >> "+pids+"; exec sleep 600;; esac\nexec rsync \"$@\"\n"), 0o755))
+	must(t, os.WriteFile(slow, []byte("#!/bin/sh\ncase \" $* \" in *' -n '*--files-from=*) echo $$ >> "+pids+"; exec sleep 600;; esac\nexec rsync \"$@\"\n"), 0o755))
 	_, r := serve(t, src, dst, "defaults: {rsync: {path: "+slow+"}}")
 	r.start()
 	r.flush(20 * time.Second)
