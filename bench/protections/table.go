@@ -90,7 +90,7 @@ var table = []protection{
 	}, "replicate", "TestGentleRemovals"},
 	{12, "events below a directory that was moved", "the watches of the old path and all below it are removed before new ones are added", []edit{
 		{"watch/watches.go", "w.drop(o) // it moved from there", "_ = o"},
-		{"watch/watches.go", "	w.remove(w.abs(rel))\n	w.counts", "	w.counts"},
+		{"watch/watches.go", "	} else {\n		w.remove(w.abs(rel))\n	}\n", "	}\n"},
 	}, "watch", "TestRenamedDirectoriesAreWatchedUnderTheirNewNames"},
 	{13, "all events: fsnotify deadlocks between Errors and Add", "a goroutine that only reads Events and Errors", []edit{
 		{"watch/events.go", "evs, errs := w.Events, w.Errors", "evs, errs := w.Events, (chan error)(nil)"},
@@ -112,5 +112,5 @@ var notes = []string{
 	"2: the bug itself is Badger's. It is noticed at once or when the journal is opened next; then every remote gets a full sync.",
 	"11: no rsync 3.4.3 can be had here. The test runs the 3.2.7 of Debian 12's archive, to which the same check was added.",
 	"13: the goroutine reads both channels, which is enough as long as it calls nothing of fsnotify.",
-	"14: no scan runs by itself on a local file system that reports events: what was written through mmap or a hard link outside of the tree arrives after the next start, overflow or rescan.",
+	"14: no scan runs by itself on a local file system that reports events: what was written through a hard link outside of the tree, and where inotify is used through mmap, arrives after the next start, overflow or rescan.",
 }
