@@ -203,7 +203,7 @@ func (c *coalescer) schedule(it *item) {
 	case it.level == 0 && it.open && !it.scan:
 		it.at = max(1, min(it.last+max(hotQuiet, c.settle), it.first+c.settleMax))
 	case it.level == 0 || it.closed():
-		it.at = max(1, min(it.last+c.settle, it.first+c.settleMax))
+		it.at = max(1, min(it.last+c.pause(it), it.first+c.settleMax))
 	default:
 		// A path that has paused for longer than its back-off settles again, too.
 		it.at = max(1, min(it.last+max(hotQuiet, c.settle), max(it.looked+backoff(it.level), it.first+c.settle)))
@@ -213,6 +213,18 @@ func (c *coalescer) schedule(it *item) {
 
 // closed says that a file that was still being written at its last look is ready.
 func (it *item) closed() bool { return it.openLook && !it.open && it.hints&hintClose != 0 }
+
+// closedPart is what part of settle a file waits that was closed: whoever wrote
+// it is done with it, but for the attributes that some set afterwards.
+const closedPart = 4
+
+// pause is how long nothing has to happen to a path before it is looked at.
+func (c *coalescer) pause(it *item) time.Duration {
+	if it.hints&hintClose != 0 && !it.open && !it.scan {
+		return c.settle / closedPart
+	}
+	return c.settle
+}
 
 func backoff(level int) time.Duration { return min(hotBase<<(level-1), hotMax) }
 
@@ -321,7 +333,7 @@ func (c *coalescer) done(it *item, now time.Duration) {
 	it.touched, it.anyTouched = nil, false
 	it.pending, it.urgent = false, false
 	it.looks++
-	quiet := now >= it.last+c.settle
+	quiet := now >= it.last+c.pause(it)
 	if it.closed() {
 		it.level, it.looks = 0, 0
 	}

@@ -149,10 +149,10 @@ func TestOpenFiles(t *testing.T) {
 		steps []step
 		want  []time.Duration
 	}{
-		"written and closed":        {[]step{{0, store | shut}}, []time.Duration{2 * ms}},
-		"closed later":              {[]step{{0, store}, {300 * ms, shut}}, []time.Duration{302 * ms}},
+		"written and closed":        {[]step{{0, store | shut}}, []time.Duration{1 * ms}},
+		"closed later":              {[]step{{0, store}, {300 * ms, shut}}, []time.Duration{301 * ms}},
 		"never closed":              {[]step{{0, store}}, []time.Duration{500 * ms}},
-		"closed after a look":       {[]step{{0, store}, {700 * ms, shut}}, []time.Duration{500 * ms, 702 * ms}},
+		"closed after a look":       {[]step{{0, store}, {700 * ms, shut}}, []time.Duration{500 * ms, 701 * ms}},
 		"attributes while open":     {[]step{{0, store}, {100 * ms, fanHints(unix.FAN_ATTRIB)}}, []time.Duration{600 * ms}},
 		"moved away while open":     {[]step{{0, store}, {100 * ms, fanHints(unix.FAN_MOVED_FROM)}}, []time.Duration{102 * ms}},
 		"attributes":                {[]step{{0, fanHints(unix.FAN_ATTRIB)}}, []time.Duration{2 * ms}},
