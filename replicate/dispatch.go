@@ -25,6 +25,9 @@ func (d *Dispatcher) dispatch(ctx context.Context, now time.Time) error {
 				return nil
 			}
 			d.surveyMoves(ctx, look, now)
+			if !d.maySend(now) {
+				return nil // the guard has counted what was not moved
+			}
 		}
 		b, err := d.nextBatch(look, now)
 		if err != nil {

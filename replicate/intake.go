@@ -50,8 +50,13 @@ func (d *Dispatcher) take(e journal.Entry, now time.Time) {
 	if e.Op == journal.OpRemove && e.Count > 1 {
 		d.supersedeBelow(e.Path)
 	}
-	d.guardRemovals(e, now)
-	defer d.tookMove(e, now)
+	counts := d.mayCount(e)
+	defer func() {
+		d.tookMove(e, now)
+		if counts {
+			d.countRemoval(e, now)
+		}
+	}()
 	if r := d.retries.get(e.Path); r != nil {
 		d.absorb(r, e)
 		return
@@ -63,10 +68,10 @@ func (d *Dispatcher) take(e journal.Entry, now time.Time) {
 	d.queue.push(&Item{Path: e.Path, Seq: e.Seq, First: first, Op: e.Op, Flags: e.Flags, Count: e.Count, Time: since})
 }
 
-// guardRemovals holds the remote when an entry makes for too many removals: a
-// path that is gone, or a directory that became something else. What an entry
-// that it replaces has counted is in its own count, or came back.
-func (d *Dispatcher) guardRemovals(e journal.Entry, now time.Time) {
+// mayCount tells whether an entry makes for removals that the guard has not
+// counted: a path that is gone, or a directory that became something else. What
+// an entry that it replaces has counted is in its own count, or came back.
+func (d *Dispatcher) mayCount(e journal.Entry) bool {
 	var before uint64
 	if it := d.queue.get(e.Path); it != nil {
 		before += d.guard.forget(it.Seq)
@@ -75,10 +80,29 @@ func (d *Dispatcher) guardRemovals(e journal.Entry, now time.Time) {
 		before += d.guard.forget(r.Seq)
 	}
 	judged := d.guard.repeats(e) && before == 0
-	if judged || e.Op != journal.OpRemove && e.Count == 0 || d.o.Delete == DeleteNone || e.Seq <= d.state.Approved {
+	return !judged && (e.Op == journal.OpRemove || e.Count > 0) && d.o.Delete != DeleteNone
+}
+
+// countRemoval has the guard count an entry. What may have been moved is counted
+// when that is known.
+func (d *Dispatcher) countRemoval(e journal.Entry, now time.Time) {
+	if m := d.moves.from[e.Path]; m != nil && e.Op == journal.OpRemove {
+		m.lost = removed{at: e.Time, seq: e.Seq, count: e.Count}
 		return
 	}
-	if d.guard.add(e.Time, e.Seq, e.Count) {
+	d.guardRemovals(removed{at: e.Time, seq: e.Seq, count: e.Count}, now)
+}
+
+// removed is what an entry takes away.
+type removed struct {
+	at    time.Time
+	seq   uint64
+	count uint64
+}
+
+// guardRemovals holds the remote when there are too many removals.
+func (d *Dispatcher) guardRemovals(r removed, now time.Time) {
+	if r.seq > d.state.Approved && d.guard.add(r.at, r.seq, r.count) {
 		d.hold(maxDeleteReason(d.guard.sum, d.guard.max), now)
 	}
 }

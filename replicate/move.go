@@ -79,7 +79,8 @@ type move struct {
 	file bool
 	from string // the old path, whose removal waits
 	inode
-	to string // the new path; "" as long as it is not known
+	to   string  // the new path; "" as long as it is not known
+	lost removed // what the guard has yet to count
 
 	until  time.Time // the removal waits so long for the new path
 	limit  time.Time // and so long for what is below that
@@ -228,7 +229,29 @@ func (d *Dispatcher) surveyMoves(ctx context.Context, l *look, now time.Time) {
 		}
 		if d.passedMove(m, now) {
 			s.drop(m)
+			d.guardMoved(m, now)
 		}
+	}
+}
+
+// guardMoved has the guard count what went with the old path of a move, but for
+// what the index has at the new one: that is not lost.
+func (d *Dispatcher) guardMoved(m *move, now time.Time) {
+	r := m.lost
+	if r.count == 0 {
+		return // kept since before a start
+	}
+	if t, ok := d.o.Tree.(indexed); ok && m.to != "" {
+		// An error shows up wherever the journal is used next.
+		rec, live, err := t.Lookup(m.to)
+		if err == nil && live && rec.Dev == m.dev && rec.Ino == m.ino {
+			if w, err := d.o.Tree.Weigh(m.to, "", false); err == nil {
+				r.count -= min(r.count, w.Dirs+w.Files)
+			}
+		}
+	}
+	if r.count > 0 {
+		d.guardRemovals(r, now)
 	}
 }
 
@@ -290,6 +313,7 @@ func (d *Dispatcher) keepMoved(m *move, now time.Time) {
 		d.sideline(it, now)
 	case d.retries.get(m.from) == nil:
 		d.moves.drop(m) // it is under way
+		d.guardMoved(m, now)
 		return
 	}
 	m.commit = max(1, d.update.settled())

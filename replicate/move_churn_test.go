@@ -176,7 +176,7 @@ func TestMovesEndEqual(t *testing.T) {
 	if s := os.Getenv("REPLICATE_SEED"); s != "" {
 		seed, _ = strconv.ParseUint(s, 10, 64)
 	}
-	rounds := 40
+	rounds := 6
 	if s := os.Getenv("REPLICATE_ROUNDS"); s != "" {
 		rounds, _ = strconv.Atoi(s)
 	}

@@ -292,3 +292,55 @@ func noise(size int) string {
 	}
 	return string(b)
 }
+
+// TestGuardCountsWhatMovedDirectoriesLose: what is still there under a new path is
+// not lost.
+func TestGuardCountsWhatMovedDirectoriesLose(t *testing.T) {
+	c := newChain(t, func(c *chain) { c.o.MaxDelete = 10 })
+	c.fill("p", 4, 25, 100)
+	c.write("stays", "x")
+	c.start()
+	c.sync()
+	held := func() bool { return c.d.Status().Held != nil }
+	c.rename("p", "q")
+	c.sync()
+	c.stop()
+	c.rename("q", "a")
+	c.start()
+	c.sync()
+	if held() {
+		t.Fatal("moves hold the remote")
+	}
+	expectHeld := func(why string) {
+		t.Helper()
+		for end := time.Now().Add(20 * time.Second); !held(); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%s does not hold the remote: %+v", why, c.d.Status())
+			}
+		}
+		if _, err := os.Stat(c.dst + "/a/d1/f1"); err != nil {
+			t.Errorf("%s: %v", why, err)
+		}
+		if err := c.d.Approve(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		c.sync()
+	}
+	// Moved, and emptied before anybody looked: that is lost.
+	c.stop()
+	c.rename("a", "b")
+	for _, d := range []string{"d1", "d2"} {
+		if err := os.RemoveAll(c.src + "/b/" + d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.start()
+	expectHeld("a move that lost half of it")
+	c.rename("b", "a")
+	c.fill("a", 4, 25, 100)
+	c.sync()
+	if err := os.RemoveAll(c.src + "/a"); err != nil {
+		t.Fatal(err)
+	}
+	expectHeld("a removal")
+}
