@@ -100,7 +100,7 @@ func (d *Dispatcher) nextOther(l *look, now time.Time) (*Batch, error) {
 			return b, err
 		}
 	}
-	if d.queue.len() > 0 {
+	if d.queue.len() > 0 && !d.gathering(now) {
 		if b := d.plan(l, d.queue.all(), d.maxFiles, now, false); b != nil {
 			if d.fullReady() {
 				d.liveRuns++
@@ -175,6 +175,9 @@ func (d *Dispatcher) start(ctx context.Context, b *Batch, now time.Time) {
 		} else {
 			d.queue.take(it, itemInFlight)
 		}
+	}
+	if !b.Retry {
+		d.gatherUntil = time.Time{}
 	}
 	d.locks.AddAll(b.Locks)
 	d.tidy.started(b)

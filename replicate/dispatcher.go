@@ -65,18 +65,19 @@ type Dispatcher struct {
 	waiters []*waiter
 	again   bool // something came up that needs no event to go on
 	// maxCovered bounds batches of removals whose parent is gone, too.
-	maxCovered int
-	tidy       leftBehind
-	unstamped  unstamped
-	moves      moves
-	maxFiles   int  // shrinks when batches run out of space, grows with success
-	maxRetry   int  // the same for the retry set, when nothing tells which path fails
-	liveRuns   int  // live batches started since the last chunk
-	retried    bool // the last batch was of the retry set
-	batches    uint64
-	stats      counters
-	completed  cursorState
-	lookout    *lookout // of a verify, or nil
+	maxCovered  int
+	tidy        leftBehind
+	unstamped   unstamped
+	moves       moves
+	gatherUntil time.Time // until when changes wait for more of them; zero for not
+	maxFiles    int       // shrinks when batches run out of space, grows with success
+	maxRetry    int       // the same for the retry set, when nothing tells which path fails
+	liveRuns    int       // live batches started since the last chunk
+	retried     bool      // the last batch was of the retry set
+	batches     uint64
+	stats       counters
+	completed   cursorState
+	lookout     *lookout // of a verify, or nil
 }
 
 // report is what a worker brings back.
@@ -274,6 +275,9 @@ func (d *Dispatcher) untilNext(now time.Time) time.Duration {
 		}
 	}
 	d.moves.next(sooner)
+	if !d.gatherUntil.IsZero() {
+		sooner(d.gatherUntil)
+	}
 	if d.breaker.open() {
 		sooner(d.breaker.until)
 	}

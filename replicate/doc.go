@@ -73,6 +73,16 @@
 //     ever. Arguments that would make files fail there for good are left out, and
 //     the mending of a finding brings a full sync.
 //
+// # Rejected
+//
+//   - To send a directory that has mostly changed as a whole, one level, spares
+//     the list, and reads what no entry tells of: a file that is there for a
+//     moment reaches the remote, and if we are killed in that moment nobody ever
+//     removes it.
+//   - To send a change while its entry is being committed: killed in between we
+//     would not know of the file, and nobody would remove it. bench/README.md has
+//     how much of a change's time the commit takes.
+//
 // # Goroutines
 //
 // Run is an actor: it alone touches the state, and other methods send it
