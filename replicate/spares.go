@@ -112,9 +112,11 @@ func (s *spares) begin(kind spareKind, like *Batch, now time.Time) {
 func (s *spares) serve(sp *spare, stdin *os.File) {
 	defer sp.cancel()
 	err := s.start(sp, stdin)
+	s.mu.Lock() // take may be looking
 	if sp.eye != nil {
 		sp.eye.close()
 	}
+	s.mu.Unlock()
 	sp.end()
 	s.t.o.Slots.give()
 	s.ended(sp, err)

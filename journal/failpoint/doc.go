@@ -37,6 +37,8 @@ var Names = []string{
 	"journal.compaction",         // Badger has begun or ended a compaction
 	"journal.aside.moved",        // a damaged journal is set aside, its side file not
 	"replicate.batch",            // a batch is formed, rsync not started
+	"replicate.spare.before",     // a waiting rsync is about to be given its list
+	"replicate.spare.given",      // it has been
 	"replicate.rsync.started",    // rsync runs
 	"replicate.rsync.exited",     // it has ended, nothing is known of it
 	"replicate.move",             // a moved directory is linked, and not settled
