@@ -377,12 +377,12 @@ func (d *Dispatcher) passedMove(m *move, now time.Time) bool {
 	switch {
 	case m.to == "":
 		return now.After(m.until) && d.moves.ready > 0 && d.ledger.read >= d.moves.ready
-	case m.broken:
-		return m.flying == 0
 	case m.flying > 0:
 		return false
-	case m.fenced && d.ledger.read >= m.fence && m.rest == 0:
+	case m.broken && m.lost.count == 0:
 		return true
+	case m.fenced && d.ledger.read >= m.fence && (m.broken || m.rest == 0):
+		return true // and the index has all that is under the new path, for the guard
 	case d.breaker.open():
 		m.limit = now.Add(movePatience)
 	}
