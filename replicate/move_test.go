@@ -311,17 +311,20 @@ func TestGuardCountsWhatMovedDirectoriesLose(t *testing.T) {
 	if held() {
 		t.Fatal("moves hold the remote")
 	}
-	expectHeld := func(why string) {
+	expectHeld := func(why, still string) {
 		t.Helper()
 		for end := time.Now().Add(20 * time.Second); !held(); time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("%s does not hold the remote: %+v", why, c.d.Status())
 			}
 		}
-		if _, err := os.Stat(c.dst + "/a/d1/f1"); err != nil {
+		if _, err := os.Stat(c.dst + "/" + still); err != nil {
 			t.Errorf("%s: %v", why, err)
 		}
-		c.fence() // what is journaled after an approval is not covered by it
+		// What is journaled after an approval is not covered by it.
+		if _, err := c.tree.Fence(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		if err := c.d.Approve(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -336,12 +339,11 @@ func TestGuardCountsWhatMovedDirectoriesLose(t *testing.T) {
 		}
 	}
 	c.start()
-	expectHeld("a move that lost half of it")
-	c.rename("b", "a")
-	c.fill("a", 4, 25, 100)
+	expectHeld("a move that lost half of it", "a/d1/f1")
+	c.fill("b", 4, 25, 100)
 	c.sync()
-	if err := os.RemoveAll(c.src + "/a"); err != nil {
+	if err := os.Rename(c.src+"/b", c.base+"/elsewhere"); err != nil {
 		t.Fatal(err)
 	}
-	expectHeld("a removal")
+	expectHeld("a removal", "b/d1/f1")
 }
