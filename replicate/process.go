@@ -33,6 +33,7 @@ type process struct {
 	walled bool     // no symbolic link below root and dest is followed; see wallIn
 	umask  int      // 0 for ours
 	place  string   // of dest, "" for none
+	secret string   // which password file it uses
 	stdin  []byte
 	feed   *os.File        // read end of a pipe that stdin comes from later, or nil; closed once the child has it
 	begun  <-chan struct{} // with feed: closed when it came

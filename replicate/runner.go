@@ -117,7 +117,7 @@ func (t *rsyncTransport) enter(ctx context.Context, b *Batch, p *process) (place
 		return "", nil, refused
 	}
 	p.root = root
-	p.place = place
+	p.place, p.secret = place, t.secretFile()
 	return place, func() {
 		root.Close()
 		if p.dest != nil {
@@ -286,6 +286,20 @@ func (t *rsyncTransport) checkPassword() Outcome {
 	}
 	return Outcome{ID: "E-PASSFILE", Class: ClassConfig, Message: err.Error(),
 		Hint: "the password_file has to be a regular file of mode 600 that belongs to the user gorsyncd runs as"}
+}
+
+// secretFile tells one password file from another: who was let in with the
+// earlier one is not a run that would be started now.
+func (t *rsyncTransport) secretFile() string {
+	r := &t.o.Rsync
+	if t.o.Target.Kind != Daemon || r.PasswordFile == "" {
+		return ""
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(r.PasswordFile, &st); err != nil {
+		return err.Error()
+	}
+	return fmt.Sprint(st.Dev, st.Ino, st.Size, st.Mtim, st.Ctim)
 }
 
 // inTheWay finds the directories that stand where something else is to be:

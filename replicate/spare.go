@@ -59,7 +59,7 @@ func (b *Batch) spareKind() (spareKind, bool) {
 
 // spareKey tells whether a spare was started as a run would be.
 func spareKey(p *process) string {
-	return fmt.Sprint(p.walled, p.umask, "\x00", strings.Join(p.argv, "\x00"))
+	return fmt.Sprint(p.walled, p.umask, p.secret, "\x00", strings.Join(p.argv, "\x00"))
 }
 
 // newSpare returns one that is not started, and the end of its stdin to start it
