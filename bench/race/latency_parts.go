@@ -14,8 +14,9 @@ import (
 	"gorsyncd/journal"
 )
 
-// settleTime is gorsyncd's default for `settle`.
-const settleTime = 2 * time.Millisecond
+// settleTime is what gorsyncd's default for `settle` makes of a file that was
+// closed, with fanotify.
+const settleTime = 2 * time.Millisecond / 4
 
 // batchLine is what gorsyncd logs of a batch at level debug, see package
 // replicate.
