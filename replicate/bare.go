@@ -1,7 +1,6 @@
 package replicate
 
 import (
-	"slices"
 	"strings"
 
 	"gorsyncd/journal"
@@ -16,13 +15,6 @@ type bare struct {
 
 func bareOf(p journal.Probe) bare {
 	return bare{acls: indexFinding(p.Findings, "W-ACLS") >= 0, xattrs: indexFinding(p.Findings, "W-XATTRS") >= 0}
-}
-
-// mayBeBare tells whether the user's arguments have anything that a remote may
-// have no use for.
-func (o *Options) mayBeBare() bool {
-	all := bare{acls: true, xattrs: true}
-	return !slices.Equal(all.strip(o.Rsync.Args), o.Rsync.Args)
 }
 
 // strip takes -A and -X out of the user's arguments. It returns args itself

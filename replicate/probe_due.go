@@ -95,11 +95,9 @@ func (d *Dispatcher) startProbe(ctx context.Context, now time.Time) {
 	}()
 }
 
-// probeFirst tells whether the first probe of a target is under way, and may find
-// that something is to be left out of the arguments: a full sync waits for it then.
-func (d *Dispatcher) probeFirst() bool {
-	return d.probe.running && d.state.Probe.At.IsZero() && d.o.mayBeBare()
-}
+// probeFirst tells whether the first probe of a target is under way: a full
+// sync waits for it, and then knows what to leave out.
+func (d *Dispatcher) probeFirst() bool { return d.probe.running && d.state.Probe.At.IsZero() }
 
 // probeSoon has the remote probed again, for it may have been changed.
 func (d *Dispatcher) probeSoon(at time.Time) {
