@@ -83,6 +83,10 @@ type Record struct {
 	mark     uint64 // as stored
 }
 
+// Lost is how many paths went away with a directory that is one no more, itself
+// not counted; 0 once they are swept.
+func (r Record) Lost() uint64 { return r.below }
+
 // Observation is what was seen at a path.
 type Observation struct {
 	Path  string

@@ -125,7 +125,21 @@ func (d *Dispatcher) beginMoves(now time.Time) {
 	for path, r := range d.retries.byPath {
 		if r.Op == journal.OpRemove && r.Attempts == 0 {
 			d.mayMove(path, r.Seq, now)
+			d.countKept(path, r.Retry)
 		}
+	}
+}
+
+// countKept has the guard count what a removal takes away that an earlier process
+// kept for a move: it may have ended before it knew what is under the new path.
+func (d *Dispatcher) countKept(path string, r journal.Retry) {
+	m := d.moves.from[path]
+	if m == nil || d.o.Delete == DeleteNone {
+		return
+	}
+	// An error shows up wherever the journal is used next.
+	if rec, known, err := d.o.Tree.(shadowed).Stored(path); err == nil && known {
+		m.lost = removed{at: r.First, seq: r.Seq, count: rec.Lost() + 1}
 	}
 }
 
@@ -239,7 +253,7 @@ func (d *Dispatcher) surveyMoves(ctx context.Context, l *look, now time.Time) {
 func (d *Dispatcher) guardMoved(m *move, now time.Time) {
 	r := m.lost
 	if r.count == 0 {
-		return // kept since before a start
+		return // nothing is removed
 	}
 	if t, ok := d.o.Tree.(indexed); ok && m.to != "" {
 		// An error shows up wherever the journal is used next.
@@ -325,7 +339,7 @@ func (d *Dispatcher) fenceMove(ctx context.Context, m *move) {
 	m.asked = to
 	why := d.unlinkable(m)
 	m.broken = m.broken || why != ""
-	d.log.Info("a path was moved", "path", to, "from", m.from, "linked", !m.broken, "reason", why)
+	d.log.Debug("a path was moved", "path", to, "from", m.from, "linked", !m.broken, "reason", why)
 	answer := func(seq uint64) {
 		if m.to == to {
 			m.fence, m.fenced = seq, true

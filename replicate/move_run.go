@@ -138,7 +138,7 @@ func (d *Dispatcher) movedEnded(rep report, now time.Time) bool {
 		return false
 	default:
 		m.broken = true
-		d.log.Info("a moved directory is sent instead of linked", "path", m.to, "from", m.from,
+		d.log.Info("what was moved is sent instead of linked", "path", m.to, "from", m.from,
 			"error_id", out.ID, "message", out.Message)
 		d.cutOff(b, &rep.res)
 	}

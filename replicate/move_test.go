@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gorsyncd/bench/testbed"
+	"gorsyncd/journal"
 	"gorsyncd/replicate"
 )
 
@@ -346,4 +347,59 @@ func TestGuardCountsWhatMovedDirectoriesLose(t *testing.T) {
 		t.Fatal(err)
 	}
 	expectHeld("a removal", "b/d1/f1")
+}
+
+// TestGuardCountsWhatWasKeptBeforeAKill: the removal was made durable for a move,
+// and the process ended before it knew what is under the new path; nothing is.
+func TestGuardCountsWhatWasKeptBeforeAKill(t *testing.T) {
+	c := newChain(t, func(c *chain) { c.o.MaxDelete = 10 })
+	c.fill("p", 4, 25, 100)
+	c.write("stays", "x")
+	c.start()
+	c.sync()
+	c.stop()
+	if err := os.RemoveAll(c.src + "/p"); err != nil {
+		t.Fatal(err)
+	}
+	c.keep("p")
+	c.start()
+	for end := time.Now().Add(20 * time.Second); c.d.Status().Held == nil; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(c.dst + "/p/d1/f1"); err != nil || time.Now().After(end) {
+			t.Fatalf("the remote is not held: %v, %+v", err, c.d.Status())
+		}
+	}
+	if err := c.d.Approve(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.sync()
+}
+
+// keep journals the removal of a path and makes it a record of the retry set, as
+// keepMoved does.
+func (c *chain) keep(path string) {
+	c.tb.Helper()
+	j, err := journal.Open(journal.Options{Dir: c.base + "/journal"})
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	defer j.Close()
+	source, err := j.Source("s")
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	rem, err := source.Remote("r")
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	now := time.Now()
+	res, err := source.Record(c.tb.Context(), []journal.Observation{{Path: path, At: now.UnixNano()}})
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	seq := res[0].Seq
+	err = rem.Commit(c.tb.Context(), journal.Update{Cursor: &journal.Cursor{Low: seq},
+		PutRetry: []journal.Retry{{Path: path, Seq: seq, Op: journal.OpRemove, First: now, Next: now}}})
+	if err != nil {
+		c.tb.Fatal(err)
+	}
 }

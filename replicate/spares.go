@@ -32,9 +32,9 @@ const (
 )
 
 // spares are the warm workers of one remote: after the second small change within
-// a minute the next rsync is started before there is work for it, so that the next change waits neither
-// for the start of a process nor for a connection. A run takes one that was
-// started with the very command line it would use itself.
+// a minute the next rsync is started before there is work for it, so that a change
+// waits neither for the start of a process nor for a connection. A run takes one
+// that was started with the very command line it would use itself.
 //
 // A spare that turns out to be of no use costs a run of the usual kind and
 // nothing else: see rsyncTransport.invoke. It occupies a connection of the
