@@ -188,6 +188,13 @@ const inTheWayText = "could not make way for new "
 // it.
 const symlinkText = ": Too many levels of symbolic links (40)"
 
+// shrunk tells whether rsync reached the end of a file before the size that it had
+// when it was listed (ENODATA, fileio.c): somebody is writing it anew.
+func shrunk(line string) bool {
+	return strings.HasPrefix(roleTag.ReplaceAllString(line, "rsync: "), "rsync: read errors mapping \"") &&
+		strings.HasSuffix(line, "\": No data available (61)")
+}
+
 // entryOutcome refines the failure of a path by rsync's words about it.
 func entryOutcome(o Outcome, line string) Outcome {
 	o.Class = ClassEntry
@@ -198,6 +205,8 @@ func entryOutcome(o Outcome, line string) Outcome {
 		o.ID, o.Hint = "E-DEST-NOTEMPTY", "a directory is in the way on the remote: delete: none keeps it; remove it there, or let deletions through"
 	case strings.HasSuffix(line, symlinkText) && strings.HasPrefix(line, "rsync: [sender] "):
 		o.ID, o.Hint = "E-SRC-LINK", "somebody replaced a directory of the source by a symbolic link while it was read; it was not followed"
+	case shrunk(line):
+		o.ID = idChanged
 	case denied && strings.Contains(line, "[sender]"):
 		o.ID, o.Hint = "E-SRC-PERM", "let the daemon's user read the path"
 	case denied:

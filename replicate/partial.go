@@ -149,24 +149,33 @@ func (d *Dispatcher) sideline(it *Item, now time.Time) {
 }
 
 // tellFailed logs one line for the failed paths of a batch that fail for the
-// first time, however many they are; the debug log has each.
+// first time, however many they are; the debug log has each. What only changed
+// meanwhile is none of them.
 func (d *Dispatcher) tellFailed(rep report, res residual, out Outcome) {
-	if rep.batch.Retry || out.ID == idChanged {
+	if rep.batch.Retry {
 		return
 	}
-	paths := make([]string, 0, len(res.items)+len(res.other))
+	failed, first := 0, ""
+	var why Outcome
+	tell := func(path string) {
+		o := reasonFor(path, rep.res.Stderr, out)
+		if o.ID == idChanged {
+			return
+		}
+		if failed++; failed == 1 {
+			first, why = path, o
+		}
+	}
 	for _, it := range res.items {
-		paths = append(paths, it.Path)
+		tell(it.Path)
 	}
 	for _, c := range res.other {
-		paths = append(paths, c.Path)
+		tell(c.Path)
 	}
-	if len(paths) == 0 {
-		return
+	if failed > 0 {
+		d.log.Warn("paths failed and are tried again", "batch", rep.batch.ID, "failed", failed, "path", first,
+			"error_id", why.ID, "message", why.Message, "hint", why.Hint)
 	}
-	why := reasonFor(paths[0], rep.res.Stderr, out)
-	d.log.Warn("paths failed and are tried again", "batch", rep.batch.ID, "failed", len(paths), "path", paths[0],
-		"error_id", why.ID, "message", why.Message, "hint", why.Hint)
 }
 
 // squeeze treats a batch that was cut short by one of its files: rsync gives
