@@ -32,6 +32,9 @@ func (r *rig) run(tasks []task) (grid, error) {
 	var jobs []job
 	shown := r.shown
 	for i, t := range tasks {
+		if r.o.task != nil && !r.o.task.MatchString(t.name) {
+			continue
+		}
 		if t.do == nil {
 			t.do = func(rc *racer) (outcome, error) { return r.try(t.place, rc, t.trial) }
 		}

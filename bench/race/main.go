@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -20,6 +21,7 @@ var scenarios = []*scenario{latency, burst, rewrite, move, full, restart, memory
 // options are the flags.
 type options struct {
 	binary, only, out string
+	task, racer       *regexp.Regexp // nil: all
 	tmpfs, disk       string
 	rounds            int
 	seed              uint64
@@ -40,6 +42,8 @@ func main() {
 	flag.DurationVar(&o.limit, "limit", time.Minute, "how long to wait for copies of peers to get equal")
 	flag.BoolVar(&o.big, "big", false, "memory: 5 million files and a backlog of one million as well")
 	flag.BoolVar(&o.debug, "debug", false, "have gorsyncd log every batch, which costs it some time; the log of a failure is kept")
+	flag.Func("task", "only the comparisons whose name matches this expression", compile(&o.task))
+	flag.Func("racer", "only the racers whose name matches", compile(&o.racer))
 	fast := flag.Bool("quick", false, "smaller trees and fewer rounds")
 	flag.Parse()
 	if *fast {
@@ -86,6 +90,13 @@ func run(o options) error {
 		errs = append(errs, fmt.Errorf("gorsyncd did not make copies equal:\n%s", strings.Join(r.failures, "\n")))
 	}
 	return errors.Join(errs...)
+}
+
+func compile(to **regexp.Regexp) func(string) error {
+	return func(expr string) (err error) {
+		*to, err = regexp.Compile(expr)
+		return err
+	}
 }
 
 func names(list []*scenario) string {

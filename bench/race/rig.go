@@ -116,11 +116,11 @@ func (r *rig) shuffled(jobs []job) error {
 }
 
 // present leaves out the racers whose program is not installed, and notes them.
-// In miniature each program races in one form.
+// In miniature each program races in one form; flags may pick some.
 func (r *rig) present(list ...*racer) []*racer {
 	var out []*racer
 	for _, rc := range list {
-		if rc.variant && r.o.level == mini {
+		if rc.variant && r.o.level == mini || r.o.racer != nil && !r.o.racer.MatchString(rc.name) {
 			continue
 		}
 		if rc.program != "" {
