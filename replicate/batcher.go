@@ -3,6 +3,7 @@ package replicate
 import (
 	"iter"
 	"strings"
+	"time"
 
 	"gorsyncd/journal"
 )
@@ -21,6 +22,7 @@ type limits struct {
 // say comes in through functions.
 type planner struct {
 	limits   limits
+	now      time.Time
 	noDelete bool
 	look     func(path string) Seen
 	siblings func(dev, ino uint64) ([]string, error)
@@ -33,6 +35,8 @@ type planner struct {
 	// moved tells which move can carry an item, and whether the item waits for
 	// one; nil: there are none.
 	moved func(it *Item) (m *move, waits bool)
+	// standing are the directories that the remote is known to have.
+	standing standing
 }
 
 // plan is what one round of planning decided.
@@ -55,9 +59,12 @@ type unit struct {
 	paths   []string
 	parents []string // to be listed and stamped
 	restamp []string // left dirty
-	locks   []Lock
-	needs   []Lock // must be free at the start but are not held
-	bytes   int64
+	within  []string // written into without being listed
+	// stamps marks a directory that the remote has: only its attributes changed.
+	stamps bool
+	locks  []Lock
+	needs  []Lock // must be free at the start but are not held
+	bytes  int64
 	// either marks a directory directly below the root: listed in the list
 	// lane it is stamped as well, only the root is not.
 	either bool
@@ -123,10 +130,13 @@ func (r *round) consider(it *Item) {
 		r.done = append(r.done, it)
 		return
 	}
+	r.within(u)
 	switch {
-	case r.batch != nil && !r.fits(u):
+	case r.batch != nil && !r.fits(u) || r.busyWithin(it, u):
 		return
 	case u.lane == LaneBig && !r.big:
+		return
+	case r.conflicts(u) && r.passes(it, u):
 		return
 	case r.conflicts(u):
 		r.reserved.AddAll(u.locks)
@@ -250,6 +260,12 @@ func (r *round) add(it *Item, u *unit) {
 			b.Restamp = append(b.Restamp, p)
 		}
 	}
+	for _, p := range u.within {
+		if !r.listed["w"+p] {
+			r.listed["w"+p] = true
+			b.Within = append(b.Within, p)
+		}
+	}
 	if u.removes {
 		b.Removes = true
 		b.gone = append(b.gone, u.paths[0])
@@ -298,7 +314,12 @@ func (p *planner) unit(it *Item) (*unit, Outcome) {
 		if it.Path == "" {
 			return &unit{lane: LaneRoot, paths: []string{""}, locks: []Lock{{ScopeDir, ""}}}, Outcome{}
 		}
-		u := p.small(it.Path, Lock{ScopeDir, it.Path}, false)
+		own := Lock{ScopeDir, it.Path}
+		if p.standing[it.Path] && it.Count == 0 && !it.turned() {
+			own.Scope = ScopeStamp
+		}
+		u := p.small(it.Path, own, false)
+		u.stamps = own.Scope == ScopeStamp
 		u.either = u.lane == LaneTop
 		return u, Outcome{}
 	case IsFile:
@@ -369,7 +390,7 @@ func (p *planner) file(paths []string, seen Seen, content bool) *unit {
 // run, by being implied (top lane), or in a run of its own afterwards.
 func (u *unit) addParent(path string) {
 	parent, _ := parentOf(path)
-	lock := Lock{ScopeDir, parent}
+	lock := Lock{ScopeStamp, parent}
 	switch {
 	case u.lane == LaneBig:
 		u.needs = append(u.needs, lock)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -25,7 +26,7 @@ func (f fakeTree) look(path string) Seen {
 	return f[path]
 }
 
-var aDir = Seen{Presence: IsDir}
+var aDir = Seen{Presence: IsDir, Writable: true}
 
 func aFile(size int64) Seen { return Seen{Presence: IsFile, Size: size, Nlink: 1} }
 
@@ -53,7 +54,7 @@ func TestPlan(t *testing.T) {
 		"": aDir, "a": aDir, "a/b": aDir, "a/f": aFile(1), "a/g": aFile(1), "a/b/f": aFile(1), "top": aFile(1), "top2": aFile(1),
 		"a/big": aFile(501), "a/half": aFile(400), "a/half2": aFile(400), "a/half3": aFile(400), "c": aDir, "c/f": aFile(1),
 		"file": aFile(1), "a/sym": {Presence: IsOther},
-		"a/bad": {Presence: Unknown, Err: fs.ErrPermission}, "a/l1": {Presence: IsFile, Size: 5, Ino: 9, Nlink: 2},
+		"ro": {Presence: IsDir}, "ro/f": aFile(1), "a/bad": {Presence: Unknown, Err: fs.ErrPermission}, "a/l1": {Presence: IsFile, Size: 5, Ino: 9, Nlink: 2},
 		"c/l2": {Presence: IsFile, Size: 5, Ino: 9, Nlink: 2}, "c/other": {Presence: IsFile, Size: 5, Ino: 8, Nlink: 2},
 	}
 	for _, c := range []struct {
@@ -68,6 +69,7 @@ func TestPlan(t *testing.T) {
 		failed  int
 		opt     func(*planner)
 		noBig   bool
+		within  []string
 	}{
 		{name: "files with their parent", queue: items("a/f", "a/g", "a/b/f"), kind: "list",
 			paths: []string{"a/f", "a/g", "a/b/f"}, parents: []string{"a", "a/b"}},
@@ -96,6 +98,24 @@ func TestPlan(t *testing.T) {
 		{name: "bytes", queue: items("a/half", "a/half2", "a/half3"), kind: "list", paths: []string{"a/half", "a/half2"}, parents: []string{"a"}},
 		{name: "nothing passes one that waits", queue: items("-a/x", "a/f", "c/f"), held: []Lock{{ScopeDir, "a"}}, kind: "list",
 			paths: []string{"c/f"}, parents: []string{"c"}},
+		{name: "what another run stamps is written into unlisted", queue: items("a/f", "a/b/f"), held: []Lock{{ScopeStamp, "a"}}, kind: "list",
+			paths: []string{"a/f", "a/b/f"}, parents: []string{"a/b"}, within: []string{"a"}, opt: standsAll},
+		{name: "not where the remote may have no such directory", queue: items("a/f", "a/b/f"), held: []Lock{{ScopeStamp, "a"}}, kind: "list",
+			paths: []string{"a/b/f"}, parents: []string{"a/b"}},
+		{name: "nor while it is made", queue: items("a/f", "a/b/f"), held: []Lock{{ScopeDir, "a"}}, kind: "list",
+			paths: []string{"a/b/f"}, parents: []string{"a/b"}, opt: standsAll},
+		{name: "nor without the right to write", queue: items("ro/f", "a/f"), held: []Lock{{ScopeStamp, "ro"}}, kind: "list",
+			paths: []string{"a/f"}, parents: []string{"a"}, opt: standsAll},
+		{name: "nor with removals", queue: items("-a/x", "a/b/f"), held: []Lock{{ScopeStamp, "a"}}, kind: "list",
+			paths: []string{"a/b/f"}, parents: []string{"a/b"}, opt: standsAll},
+		{name: "a stamp lets others pass", queue: items("a/b", "a/b/f"), held: []Lock{{ScopeStamp, "a/b"}}, kind: "list",
+			paths: []string{"a/b/f"}, within: []string{"a/b"}, opt: standsAll},
+		{name: "but not for long", queue: items("a/b", "a/b/f"), held: []Lock{{ScopeStamp, "a/b"}}, kind: "list",
+			paths: []string{"a/b/f"}, within: []string{"a/b"}, opt: func(p *planner) { standsAll(p); p.now = time.Time{}.Add(stampPause) }},
+		{name: "a stamp waits for those that write within", queue: items("a/b"), held: []Lock{{ScopeWithin, "a/b"}}, opt: standsAll},
+		{name: "and not for ever", queue: items("a/b"), held: []Lock{{ScopeWithin, "a/b"}}, kind: "list", paths: []string{"a/b"}, parents: []string{"a"},
+			opt: func(p *planner) { standsAll(p); p.now = time.Time{}.Add(stampPause) }},
+		{name: "big beside those that write within", queue: items("a/big"), held: []Lock{{ScopeWithin, "a"}}, kind: "big", paths: []string{"a/big"}, restamp: []string{"a"}},
 		{name: "unreadable", queue: items("a/bad", "a/f"), kind: "list", paths: []string{"a/f"}, parents: []string{"a"}, failed: 1},
 		{name: "hard links together", queue: items("a/l1", "c/l2"), kind: "list", paths: []string{"a/l1", "c/l2"}, parents: []string{"a", "c"},
 			opt: func(p *planner) {
@@ -120,8 +140,8 @@ func TestPlan(t *testing.T) {
 				return
 			}
 			b := pl.batch
-			if b.Kind() != c.kind || !slices.Equal(b.Paths, c.paths) || !slices.Equal(b.Parents, c.parents) || !slices.Equal(b.Restamp, c.restamp) {
-				t.Errorf("%s batch %q, parents %q, restamp %q", b.Kind(), b.Paths, b.Parents, b.Restamp)
+			if b.Kind() != c.kind || !slices.Equal(b.Paths, c.paths) || !slices.Equal(b.Parents, c.parents) || !slices.Equal(b.Restamp, c.restamp) || !slices.Equal(b.Within, c.within) {
+				t.Errorf("%s batch %q, parents %q, restamp %q, within %q", b.Kind(), b.Paths, b.Parents, b.Restamp, b.Within)
 			}
 			if held.ConflictsAny(b.Locks) {
 				t.Errorf("locks %v conflict with %v", b.Locks, c.held)
@@ -129,6 +149,9 @@ func TestPlan(t *testing.T) {
 		})
 	}
 }
+
+// standsAll has the remote have every directory.
+func standsAll(p *planner) { p.standing = standing{"a": true, "a/b": true, "c": true, "ro": true} }
 
 // TestPlanProperties: whatever the queue and the locks, a batch respects them,
 // every listed path is claimed, and everything is sent in the end.
@@ -147,6 +170,11 @@ func TestPlanProperties(t *testing.T) {
 		}
 		tree[""] = aDir
 		p := tree.planner()
+		for path, seen := range tree {
+			if seen.Presence == IsDir && rapid.Bool().Draw(t, "stands") {
+				p.standing.add(path)
+			}
+		}
 		p.limits.files = rapid.IntRange(1, 5).Draw(t, "files")
 		q := newQueue()
 		for i := range rapid.IntRange(1, 25).Draw(t, "items") {
@@ -172,6 +200,11 @@ func TestPlanProperties(t *testing.T) {
 			b := pl.batch
 			if b != nil {
 				checkBatch(t, tree, b, flying)
+				for _, dir := range b.Within {
+					if stamp := q.get(dir); stamp == nil {
+						q.push(&Item{Path: dir, Op: journal.OpChange}) // as the dispatcher does in the retry set
+					}
+				}
 				for _, it := range b.Items {
 					q.take(it, itemInFlight)
 				}
@@ -206,6 +239,15 @@ func checkBatch(t *rapid.T, tree fakeTree, b *Batch, flying []*Batch) {
 	for _, p := range slices.Concat(b.Paths, b.Parents) {
 		if !claimed(p) {
 			t.Fatalf("%q is listed and not claimed: %v", p, b.Locks)
+		}
+	}
+	for _, p := range b.Paths {
+		parent, ok := parentOf(p)
+		if !ok || b.Lane == LaneTop || b.Covered || slices.Contains(b.Parents, parent) || slices.Contains(b.Restamp, parent) {
+			continue
+		}
+		if !slices.Contains(b.Within, parent) || !slices.Contains(b.Locks, Lock{ScopeWithin, parent}) {
+			t.Fatalf("nobody stamps %q of %q", parent, b.Paths)
 		}
 	}
 	for _, p := range b.Parents {

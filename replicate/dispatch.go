@@ -130,8 +130,12 @@ func (d *Dispatcher) plan(l *look, items iter.Seq[*Item], files int, now time.Ti
 		limits: limits{files: files, covered: d.maxCovered, bytes: d.o.BatchBytes, big: d.o.BigFile,
 			moved: moveRate * max(1, int64(d.o.Rsync.Timeout/time.Second))},
 		noDelete: d.o.Delete == DeleteNone, look: l.at, siblings: d.o.Tree.Siblings, excluded: d.o.Excluded, above: d.above,
-		moved: d.movedBy(now, retry),
+		moved: d.movedBy(now, retry), now: now,
 	}
+	if d.full != nil {
+		d.standing = nil // it says that the remote may be anything
+	}
+	p.standing = d.standing
 	if t, ok := d.o.Tree.(indexed); ok {
 		p.live = func(path string) bool {
 			// An error shows up wherever the journal is used next; until then

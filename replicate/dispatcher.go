@@ -48,22 +48,23 @@ type Dispatcher struct {
 	verifies  sync.Mutex                     // held by Verify
 
 	// All below belongs to the goroutine of Run.
-	state   journal.RemoteState
-	ledger  ledger
-	queue   *queue
-	retries *retrySet
-	locks   Locks
-	guard   *guard
-	breaker breaker
-	probe   probing
-	full    *fullSync // nil when none is needed
-	flights map[uint64]*Batch
-	turning turning
-	reports chan report
-	update  changes
-	commits chan error
-	waiters []*waiter
-	again   bool // something came up that needs no event to go on
+	state    journal.RemoteState
+	ledger   ledger
+	queue    *queue
+	retries  *retrySet
+	locks    Locks
+	guard    *guard
+	breaker  breaker
+	probe    probing
+	full     *fullSync // nil when none is needed
+	flights  map[uint64]*Batch
+	turning  turning
+	standing standing
+	reports  chan report
+	update   changes
+	commits  chan error
+	waiters  []*waiter
+	again    bool // something came up that needs no event to go on
 	// maxCovered bounds batches of removals whose parent is gone, too.
 	maxCovered  int
 	tidy        leftBehind

@@ -59,6 +59,7 @@ type Batch struct {
 	Paths     []string // relative, in the order to list them; reconcile: directories
 	Parents   []string // directories listed only to be stamped
 	Restamp   []string // directories the run may leave with a wrong mtime: stamp them afterwards
+	Within    []string // directories it writes into and does not list: the same, in any case
 	Items     []*Item  // what success acknowledges
 	turning   []string // directories among them, see turning
 	Bytes     int64    // of the regular files

@@ -6,9 +6,11 @@ import "strings"
 type Scope uint8
 
 const (
-	ScopeTree  Scope = iota + 1 // the path and all below it
-	ScopeDir                    // the attributes of the directory itself
-	ScopeLevel                  // the directory and its direct children
+	ScopeTree   Scope = iota + 1 // the path and all below it
+	ScopeDir                     // the directory itself, which may be made or become another
+	ScopeLevel                   // the directory and its direct children
+	ScopeStamp                   // the attributes of a directory that is there
+	ScopeWithin                  // the mtime of a directory, by writing into it
 )
 
 // Lock is a claim of one batch on a part of a remote's tree.
@@ -26,6 +28,10 @@ type Lock struct {
 //	Level(p) – Level(q)  equal
 //	Level(q) – Dir(p)    p is q or a child of q
 //	Level(q) – Tree(p)   p is q or a child of q, or q is below p
+//	Stamp(p)             as Dir(p), but for
+//	Stamp(p) – Within(p) never: who writes within has p stamped again afterwards
+//	Within(p)            as Dir(p), but for
+//	Within(p) – Within(q) never
 //
 // Every operation costs O(depth of the path), whatever is held. Not safe for
 // concurrent use. The zero value is empty.
@@ -36,6 +42,7 @@ type Locks struct {
 // lockNode counts the claims at and around one path.
 type lockNode struct {
 	tree, dir, level    int // at the path itself
+	stamp, within       int // of those dir counts, too
 	childTree, childDir int // at its direct children
 	below               int // of any scope, strictly below
 }
@@ -91,9 +98,19 @@ func (n *lockNode) conflicts(s Scope) bool {
 		return n.dir > 0 || n.below > 0
 	case ScopeDir:
 		return n.dir > 0
+	case ScopeStamp:
+		return n.dir > n.within
+	case ScopeWithin:
+		return n.dir > n.within+n.stamp
 	default:
 		return n.dir > 0 || n.childDir > 0 || n.childTree > 0
 	}
+}
+
+// Within reports whether somebody writes into a directory without stamping it.
+func (l *Locks) Within(dir string) bool {
+	n := l.nodes[dir]
+	return n != nil && n.within > 0
 }
 
 // ConflictsAny reports whether one of ks cannot be held with what is held.
@@ -135,10 +152,16 @@ func (l *Locks) change(k Lock, by int) {
 		switch k.Scope {
 		case ScopeTree:
 			n.tree += by
-		case ScopeDir:
+		case ScopeLevel:
+			n.level += by
+		case ScopeStamp:
+			n.stamp += by
+			n.dir += by
+		case ScopeWithin:
+			n.within += by
 			n.dir += by
 		default:
-			n.level += by
+			n.dir += by
 		}
 	})
 	parent, ok := parentOf(k.Path)
@@ -148,7 +171,7 @@ func (l *Locks) change(k Lock, by int) {
 			if direct && k.Scope == ScopeTree {
 				n.childTree += by
 			}
-			if direct && k.Scope == ScopeDir {
+			if direct && k.Scope != ScopeTree && k.Scope != ScopeLevel {
 				n.childDir += by
 			}
 		})

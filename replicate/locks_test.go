@@ -10,6 +10,15 @@ import (
 
 // naiveConflict is the table of Locks' comment, word by word.
 func naiveConflict(a, b Lock) bool {
+	isDir := func(s Scope) bool { return s == ScopeDir || s == ScopeStamp || s == ScopeWithin }
+	if x, y := min(a.Scope, b.Scope), max(a.Scope, b.Scope); y == ScopeWithin && (x == ScopeStamp || x == ScopeWithin) {
+		return false
+	}
+	for _, l := range []*Lock{&a, &b} {
+		if isDir(l.Scope) {
+			l.Scope = ScopeDir
+		}
+	}
 	if a.Scope > b.Scope {
 		a, b = b, a
 	}
@@ -36,7 +45,7 @@ func drawLock() *rapid.Generator[Lock] {
 		for _, s := range parts {
 			p = join(p, s)
 		}
-		return Lock{Scope: rapid.SampledFrom([]Scope{ScopeTree, ScopeDir, ScopeLevel}).Draw(t, "scope"), Path: p}
+		return Lock{Scope: rapid.SampledFrom([]Scope{ScopeTree, ScopeDir, ScopeLevel, ScopeStamp, ScopeWithin}).Draw(t, "scope"), Path: p}
 	})
 }
 
@@ -63,6 +72,10 @@ func TestLocksAgainstModel(t *testing.T) {
 				want := slices.ContainsFunc(held, func(h Lock) bool { return naiveConflict(h, k) })
 				if got := l.Conflicts(k); got != want {
 					t.Fatalf("Conflicts(%v) = %v, want %v; held %v", k, got, want, held)
+				}
+				within := slices.Contains(held, Lock{ScopeWithin, k.Path})
+				if l.Within(k.Path) != within {
+					t.Fatalf("Within(%q) = %v; held %v", k.Path, !within, held)
 				}
 				if l.Empty() != (len(held) == 0) {
 					t.Fatalf("Empty() = %v with %v", l.Empty(), held)

@@ -26,6 +26,7 @@ type Seen struct {
 	Size     int64  // regular files
 	Dev, Ino uint64 // Dev as the journal has it: 0 on the root's own device
 	Nlink    uint64 // regular files
+	Writable bool   // directories: by their owner
 	Err      error
 }
 
@@ -104,7 +105,7 @@ func (l *look) lstat(path string) Seen {
 	}
 	switch {
 	case fi.IsDir():
-		s.Presence = IsDir
+		s.Presence, s.Writable = IsDir, fi.Mode()&0o200 != 0
 	case fi.Mode().IsRegular():
 		s.Presence, s.Size, s.Nlink = IsFile, fi.Size(), uint64(st.Nlink)
 	}

@@ -63,7 +63,7 @@ func (p *lookout) lock(l Lock) {
 	switch l.Scope {
 	case ScopeTree:
 		p.mark(l.Path, markSelf|markTree)
-	case ScopeDir:
+	case ScopeDir, ScopeStamp, ScopeWithin:
 		p.mark(l.Path, markSelf)
 	default:
 		p.mark(l.Path, markSelf|markChild|markLevel)

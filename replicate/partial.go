@@ -111,7 +111,7 @@ func (d *Dispatcher) unproven(rep report, now time.Time) {
 		out = rep.verify.Outcome
 	}
 	d.recovered(now)
-	for _, dir := range b.Restamp {
+	for _, dir := range slices.Concat(b.Restamp, b.Within) {
 		d.restamp(dir, now)
 	}
 	if b.chunk != nil {

@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -139,6 +140,12 @@ func TestNoItemStarves(t *testing.T) {
 		}
 		tree[""] = aDir
 		tr := &traffic{tree: tree, p: tree.planner(), q: newQueue(), sent: map[*Item]bool{}}
+		for path, seen := range tree {
+			if seen.Presence == IsDir && rapid.Bool().Draw(t, "stands") {
+				tr.p.standing.add(path)
+			}
+		}
+		tr.p.now = time.Time{}.Add(stampPause) // no stamp lets others pass any more
 		tr.p.limits.files = rapid.IntRange(1, 5).Draw(t, "files")
 		tr.p.limits.bytes = rapid.Int64Range(500, 1000).Draw(t, "bytes")
 		tr.p.limits.covered = rapid.IntRange(1, 3).Draw(t, "covered")

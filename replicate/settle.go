@@ -68,6 +68,9 @@ func (d *Dispatcher) settle(rep report, now time.Time) {
 		if b.Retry {
 			d.maxRetry = min(d.o.BatchFiles, d.maxRetry*2)
 		}
+		if b.chunk == nil && v == nil {
+			d.stood(b)
+		}
 		d.arrived(rep, nil, rep.res.RootDirty, now)
 	case v != nil && v.proves(b.Covered):
 		d.partial(rep, now)
@@ -157,6 +160,9 @@ func (d *Dispatcher) arrived(rep report, residual map[string]bool, dirty bool, n
 		}
 	}
 	d.handBack(b, back)
+	for _, dir := range b.Within {
+		d.restamp(dir, now)
+	}
 	if b.Lane == LaneBig || dirty {
 		for _, dir := range b.Restamp {
 			d.restamp(dir, now)
