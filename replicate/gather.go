@@ -4,15 +4,15 @@ import "time"
 
 // gatherTime is how long changes wait at most for more of them, or for the run
 // that is under way.
-const gatherTime = 30 * time.Millisecond
+const gatherTime = 50 * time.Millisecond
 
 // gathering tells whether live changes wait for a moment. Where nothing is under
-// way they go at once. Beside another run they go when they are half a batch, or
+// way they go at once. Beside another run they go when they are a full batch, or
 // old enough: each run costs three processes and a connection, and in a burst
 // many small ones would leave it no processor. Runs that may be long, those of big
 // files and of full syncs, are waited for by nobody.
 func (d *Dispatcher) gathering(now time.Time) bool {
-	if d.queue.len() >= d.maxFiles/2 || !d.listing() {
+	if d.queue.len() >= d.maxFiles || !d.listing() {
 		d.gatherUntil = time.Time{}
 		return false
 	}
