@@ -182,6 +182,9 @@ func (d *Dispatcher) start(ctx context.Context, b *Batch, now time.Time) {
 	}
 	if !b.Retry {
 		d.gatherUntil = time.Time{}
+		if b.chunk == nil && !b.tidy {
+			d.stream.started(len(b.Items), now)
+		}
 	}
 	d.locks.AddAll(b.Locks)
 	d.tidy.started(b)

@@ -70,6 +70,7 @@ type Dispatcher struct {
 	tidy        leftBehind
 	unstamped   unstamped
 	moves       moves
+	stream      stream
 	gatherUntil time.Time // until when changes wait for more of them; zero for not
 	maxFiles    int       // shrinks when batches run out of space, grows with success
 	maxRetry    int       // the same for the retry set, when nothing tells which path fails

@@ -10,13 +10,21 @@ const gatherTime = 50 * time.Millisecond
 // way they go at once. Beside another run they go when they are a full batch, or
 // old enough: each run costs three processes and a connection, and in a burst
 // many small ones would leave it no processor. Runs that may be long, those of big
-// files and of full syncs, are waited for by nobody.
+// files and of full syncs, are waited for by nobody. In a steady stream of changes
+// there is a pause between runs, see stream.
 func (d *Dispatcher) gathering(now time.Time) bool {
-	if d.queue.len() >= d.maxFiles || !d.listing() {
+	pause := d.stream.until(now)
+	if d.queue.len() >= d.maxFiles || len(d.waiters) > 0 {
+		pause = now // nothing more to wait for, or somebody who does
+	}
+	switch {
+	case now.Before(pause):
+		d.gatherUntil = pause
+		return true
+	case d.queue.len() >= d.maxFiles || !d.listing():
 		d.gatherUntil = time.Time{}
 		return false
-	}
-	if d.gatherUntil.IsZero() {
+	case d.gatherUntil.IsZero():
 		d.gatherUntil = now.Add(gatherTime)
 	}
 	return now.Before(d.gatherUntil)
@@ -30,4 +38,60 @@ func (d *Dispatcher) listing() bool {
 		}
 	}
 	return false
+}
+
+const (
+	// streamPause is the time between the starts of two runs in a stream.
+	streamPause = 250 * time.Millisecond
+	// A stream begins with so many runs a second, for streamSeconds, and lasts
+	// as long as so many changes a second go on.
+	streamRuns    = 15
+	streamChanges = 40
+	streamSeconds = 2
+)
+
+// stream notices that changes come all the time, one after the other: each with a
+// run of its own would cost ten times the processor time that it takes to send
+// them, and nobody watches each of a hundred files a second arrive. Single
+// changes, and bursts, never wait for it. The zero value is no stream.
+type stream struct {
+	last          time.Time // start of the last run
+	second        time.Time // the one that is counted
+	runs, changes int       // in it
+	seconds       int       // so many before it made a stream
+}
+
+// started counts a run of live changes.
+func (s *stream) started(changes int, now time.Time) {
+	s.roll(now)
+	s.last = now
+	s.runs++
+	s.changes += changes
+}
+
+// roll closes the seconds that are over.
+func (s *stream) roll(now time.Time) {
+	over := now.Sub(s.second)
+	if over < time.Second {
+		return
+	}
+	if s.runs >= streamRuns || s.seconds >= streamSeconds && s.changes >= streamChanges {
+		s.seconds++
+	} else {
+		s.seconds = 0
+	}
+	if over >= 2*time.Second {
+		s.seconds = 0 // nothing at all in the one after it
+	}
+	s.second, s.runs, s.changes = now, 0, 0
+}
+
+// until is when the next run may start: any time up to now where there is no
+// stream.
+func (s *stream) until(now time.Time) time.Time {
+	s.roll(now)
+	if s.seconds < streamSeconds {
+		return now
+	}
+	return s.last.Add(streamPause)
 }

@@ -1,0 +1,94 @@
+package replicate
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestStream: a steady stream of changes shares runs, what comes one by one or as
+// a burst does not wait, and the last change of a stream arrives, too.
+func TestStream(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		every       time.Duration
+		n           int
+		most, least int           // runs in all
+		slowest     time.Duration // of a change, once it is a stream
+	}{
+		{"a hundred a second", 10 * time.Millisecond, 1000, 260, 225, streamPause + 20*time.Millisecond},
+		{"ten a second", 100 * time.Millisecond, 100, 100, 100, 2 * time.Millisecond},
+		{"a second long", 10 * time.Millisecond, 100, 100, 100, 2 * time.Millisecond},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			simulate(t, nil, func(t *testing.T, g *rig, f *fakeTransport) {
+				f.takes = time.Millisecond
+				made := map[string]time.Time{}
+				for i := range c.n {
+					p := fmt.Sprintf("d/f%d", i)
+					write(t, g.src, map[string]string{p: "1"})
+					made[p] = time.Now()
+					g.j.change(p)
+					time.Sleep(c.every)
+				}
+				time.Sleep(time.Second)
+				synctest.Wait()
+				runs, slowest := 0, time.Duration(0)
+				for _, r := range f.all() {
+					if len(r.paths) == 1 && r.paths[0] == "d" {
+						continue // a stamp
+					}
+					runs++
+					for _, p := range r.paths {
+						slowest = max(slowest, r.at.Sub(made[p]))
+						delete(made, p)
+					}
+				}
+				if len(made) > 0 || runs > c.most || runs < c.least || slowest > c.slowest {
+					t.Errorf("%d runs for %d changes, the slowest after %v, never sent: %v", runs, c.n, slowest, made)
+				}
+			})
+		})
+	}
+}
+
+// TestStreamEnds: after a pause there is none.
+func TestStreamEnds(t *testing.T) {
+	var s stream
+	now := time.Unix(1000, 0)
+	for range 300 {
+		now = now.Add(10 * time.Millisecond)
+		s.started(1, now)
+	}
+	if !s.until(now).After(now) {
+		t.Fatal("no stream")
+	}
+	now = now.Add(3 * time.Second)
+	if s.until(now).After(now) {
+		t.Error("a stream after silence")
+	}
+	s.started(1, now)
+	if now = now.Add(time.Millisecond); s.until(now).After(now) {
+		t.Error("and at the next change")
+	}
+}
+
+// TestNobodyWaitsForAStream: who asked for everything to arrive gets it at once.
+func TestNobodyWaitsForAStream(t *testing.T) {
+	simulate(t, nil, func(t *testing.T, g *rig, _ *fakeTransport) {
+		write(t, g.src, map[string]string{"d/f": "1"})
+		var seq uint64
+		for range 400 {
+			seq = g.j.change("d/f")
+			time.Sleep(10 * time.Millisecond)
+		}
+		begin := time.Now()
+		if err := g.d.WaitFor(t.Context(), seq, nil); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(begin); took > 10*time.Millisecond {
+			t.Errorf("waited for %v", took)
+		}
+	})
+}
