@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"runtime"
 	"time"
 
 	"gorsyncd/bench/report"
@@ -52,6 +53,11 @@ func runBurst(r *rig) (*section, error) {
 		}
 	}
 	s.plot("race-burst.svg", "time until equal over the size of the burst", chart.SVG())
+	s.printf("\n")
+	for _, p := range r.places {
+		s.table(g.costs(racers, burstName(p, most, 1), bareND))
+	}
+	s.printf("\nThat has to be paid with %d processors, by which the writers, the observer, the program, its rsyncs and those of the daemon live: what all of them compute together bounds the time, and bare rsync begins when the writers have ended.\n", runtime.NumCPU())
 	var made []time.Duration
 	for _, o := range g.of(burstName(r.first(), most, 1), ours) {
 		made = append(made, o.made)

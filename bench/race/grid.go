@@ -87,6 +87,24 @@ func (g grid) times(racers []*racer, tasks []string, base *racer) (header []stri
 	return header, rows
 }
 
+// costs are rows of racers at one task: the time that is left when the change is
+// complete, and what the sending side computes.
+func (g grid) costs(racers []*racer, task string, base *racer) (header []string, rows [][]string) {
+	bare := g.of(task, base).seconds()
+	for _, rc := range racers {
+		os := g.of(task, rc)
+		if !os.equal() {
+			continue
+		}
+		var after, cpu []time.Duration
+		for _, o := range os {
+			after, cpu = append(after, o.took-o.made), append(cpu, o.cpu)
+		}
+		rows = append(rows, []string{rc.name, secs(median(after)), ratio(median(after).Seconds(), bare), secs(median(cpu))})
+	}
+	return []string{task, "seconds from the last change until equal", "bare = 1", "CPU seconds of the sending side"}, rows
+}
+
 // ratio of the medians of gorsyncd and another at a task.
 func (g grid) ratio(task string, rc, base *racer) float64 {
 	a, b := g.of(task, rc).seconds(), g.of(task, base).seconds()

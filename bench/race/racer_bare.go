@@ -23,9 +23,11 @@ func runBare(w *world, rc *racer, paths ...string) (time.Duration, error) {
 			args = append(args, filepath.Join(w.src, p))
 		}
 		args = append(args, w.target(i)+"/")
-		if out, err := exec.Command("rsync", args...).CombinedOutput(); err != nil {
+		cmd := exec.Command("rsync", args...)
+		if out, err := cmd.CombinedOutput(); err != nil {
 			return 0, fmt.Errorf("rsync %q: %w: %s", args, err, out)
 		}
+		w.spent += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	}
 	return time.Since(begin), nil
 }

@@ -18,6 +18,8 @@ func runRewrite(r *rig) (*section, error) {
 	s := &section{}
 	s.printf("%d files in %d directories are opened, truncated and written anew by %d writers at once; from the first to a copy that is equal, the writing included. Bare rsync starts when all is written. The kernel's limits are the defaults.\n", files, t.dirs, writers)
 	s.table(g.times(append([]*racer{bareND}, live...), []string{name}, bareND))
+	s.printf("\n")
+	s.table(g.costs(append([]*racer{bareND}, live...), name, bareND))
 	most, lost := 0, 0
 	for _, o := range g.of(name, ours) {
 		most, lost = max(most, o.overflows), max(lost, o.wrong)

@@ -161,7 +161,7 @@ func (r *rig) performBare(w *world, rc *racer, t trial) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	return outcome{arrival: arrival{took: took, equal: true}, wire: w.passed() - passed}, nil
+	return outcome{arrival: arrival{took: took, equal: true}, wire: w.passed() - passed, cpu: w.spent}, nil
 }
 
 // calm waits until a racer has done its work. Ours says so. Peers have when they

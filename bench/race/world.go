@@ -39,7 +39,8 @@ type world struct {
 	daemon *testbed.Rsyncd // nil with ssh
 	sshd   *testbed.SSHD
 	proxy  *lab.Proxy
-	state  string // gorsyncd's state directory
+	state  string        // gorsyncd's state directory
+	spent  time.Duration // processor time of bare rsyncs
 }
 
 // newWorld makes directories and starts servers.
