@@ -26,7 +26,9 @@
 //   - A full sync passes a directory over only when the tree and the index agree
 //     that it is gone, and stops while a guard holds the source.
 //   - No two processes work on overlapping paths of one remote: both would exit
-//     0 and the older could land last. See Locks.
+//     0 and the older could land last. See Locks. Into one directory several may
+//     write, of which one at most stamps it; the others leave a record that it is
+//     to be stamped after them: see within.
 //   - A path that is gone is removed from the remote only for a removal entry,
 //     and only that path: what is gone above it has an entry with a count, which
 //     the removal guard must see.
