@@ -105,6 +105,15 @@ var table = []protection{
 	{14, "writes through mmap, and through a hard link outside of the tree", "scans compare every fingerprint", []edit{
 		{"watch/scan.go", "case !journal.Same(r, o), r.Racy()", "case r.Racy()"},
 	}, "watch", "TestSilentChanges"},
+	{15, "the mtime of a directory into which several runs write at once", "one of them stamps it at most, and each of the others leaves a record, kept with what it acknowledges, that it is to be stamped", []edit{
+		{"replicate/settle.go", "for _, dir := range b.Within {", "for _, dir := range b.Within[:0] {"},
+	}, "replicate", "TestRunsShareADirectory"},
+	{16, "the content of a file that is moved with its directory, where the remote has another of its size and mtime at the old path", "what a move links is compared by content", []edit{
+		{"replicate/move_run.go", `a = append(a, "--checksum")`, "_ = a"},
+	}, "replicate", "TestMovedContentIsCompared"},
+	{17, "changes below what was mounted after a waiting rsync was started", "one that waits is used only if root, target and mounts are what a new one would see", []edit{
+		{"replicate/spare.go", "place == sp.place && !sp.eye.changed()", "place == sp.place"},
+	}, "replicate", "TestSpareAndMount"},
 }
 
 // notes say where a point is met by half only.

@@ -35,7 +35,7 @@ func TestTableFitsTheSource(t *testing.T) {
 			t.Errorf("point %d: %+v is no row", p.point, p)
 		}
 	}
-	for n := 1; n <= 14; n++ {
+	for n := 1; n <= 17; n++ {
 		if !points[n] {
 			t.Errorf("point %d has no row", n)
 		}
