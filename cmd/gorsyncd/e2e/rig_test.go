@@ -271,6 +271,9 @@ type remoteDoc struct {
 	FullSync *struct {
 		Reason string `json:"reason"`
 	} `json:"full_sync"`
+	Verify *struct {
+		Running *struct{} `json:"running"`
+	} `json:"verify"`
 	Error *struct {
 		ID        string    `json:"id"`
 		Class     string    `json:"class"`

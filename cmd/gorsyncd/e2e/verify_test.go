@@ -487,7 +487,8 @@ func TestVerifyEnds(t *testing.T) {
 					return false
 				}
 			}
-			return true
+			v := r.status().remote(t, "src/r").Verify // which ends after its rsync
+			return v == nil || v.Running == nil
 		})
 		must(t, os.Remove(pids))
 	}
