@@ -125,7 +125,7 @@ func (s *sourceChecker) inStep(path string, r Record) error {
 	if checkPath(path) != nil {
 		s.problem("index record has an invalid path %.100q", path)
 	}
-	if r.LastSeq > s.h.Head || r.Since > r.LastSeq || r.Since != 0 && r.Type != Dir || r.below != 0 && r.Type == Dir {
+	if r.LastSeq > s.h.Head || r.Since > r.LastSeq || r.Since != 0 && r.Type != Dir || r.below != 0 && r.Type == Dir || r.was != (fileID{}) && r.Type != Dir {
 		s.problem("record %.200q is impossible: last seq %d, since %d, below %d", path, r.LastSeq, r.Since, r.below)
 	}
 	if r.Type == Gone && r.LastSeq <= s.h.Swept && s.pins[path] != r.LastSeq {

@@ -125,7 +125,9 @@
 // unchanged, because the remotes may have deleted it in between; paths known
 // to be gone too, because a remote may have seen them come back for a moment. Removing a
 // tree is thus one small atomic write whatever its size, and a tree recreated
-// in between yields exact removals for what did not come back. A directory
+// in between yields exact removals for what did not come back. A directory that
+// takes the place of another keeps which one that was, for remotes that still have
+// it there (Record.Replaced): it may have been moved. A directory
 // replaced by something else shadows in the same way, and Entry.Count tells of
 // what went away.
 //

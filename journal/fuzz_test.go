@@ -71,6 +71,25 @@ func FuzzDecodeRecord(f *testing.F) {
 		Record{State: State{Mtime: -1 << 63, Ctime: 1<<63 - 1, Size: -1}, below: 3})
 }
 
+func FuzzDecodeRecordOfAnother(f *testing.F) {
+	key := indexKey("www", "a/b")
+	r := Record{State: dir("a", 3).State, LastSeq: 9, Since: 8, was: fileID{1, 2}}
+	val := r.encode(key)
+	f.Add(val[1 : len(val)-4])
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r, err := decodeRecord(key, (&encoder{b: append([]byte{2}, body...)}).seal(key))
+		if err != nil {
+			return
+		}
+		again, err := decodeRecord(key, r.encode(key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.mark, again.mark = 0, 0
+		equal(t, "decoded again", again, r)
+	})
+}
+
 func FuzzDecodeRetry(f *testing.F) {
 	key := retryKey("www", "nas", "a/b")
 	fuzzValue(f, key, decodeRetry, func(r Retry) []byte { return r.encode(key) },

@@ -203,9 +203,9 @@ func (c *chunk) change(o Observation, old *Record, flags Flag) (Result, error) {
 	another := old == nil || old.Type != Dir || !old.sameInode(rec.State) || o.Renewed
 	if rec.Type == Dir {
 		if another {
-			rec.Since = rec.LastSeq
+			rec.Since, rec.was = rec.LastSeq, c.was(old, rec.State)
 		} else {
-			rec.Since = old.Since
+			rec.Since, rec.was = old.Since, old.was
 		}
 	}
 	rec.below = lost
@@ -214,6 +214,20 @@ func (c *chunk) change(o Observation, old *Record, flags Flag) (Result, error) {
 	}
 	c.putRecord(o.Path, old, rec)
 	return Result{Seq: rec.LastSeq, Racy: rec.Racy(), Descend: rec.Type == Dir && another}, nil
+}
+
+// was is the directory that the remotes have in the place of another one that
+// takes the place of old.
+func (c *chunk) was(old *Record, now State) fileID {
+	switch {
+	case old == nil || old.Type != Dir || old.Ino == 0: // implied
+		return fileID{}
+	case old.Since > c.acked:
+		return old.was // some have not heard of old
+	case old.sameInode(now):
+		return fileID{} // it was away, no more
+	}
+	return fileID{old.Dev, old.Ino}
 }
 
 // remove journals that a path and all below it is gone.
@@ -232,7 +246,7 @@ func (c *chunk) remove(o Observation, old *Record) (Result, error) {
 	if old != nil {
 		rec = *old
 	}
-	rec.Type, rec.Since, rec.baseline, rec.below, rec.ObservedAt = Gone, 0, false, lost, o.At
+	rec.Type, rec.Since, rec.was, rec.baseline, rec.below, rec.ObservedAt = Gone, 0, fileID{}, false, lost, o.At
 	var flags Flag
 	if found && last.Op == OpChange && last.Seq > c.acked {
 		flags = last.Flags & FlagTurned // what goes may never have been there

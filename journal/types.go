@@ -80,7 +80,18 @@ type Record struct {
 
 	baseline bool   // LastSeq is no entry of this path
 	below    uint64 // no directories: records below that it shadows, until they are swept
+	was      fileID // directories: the one that was here before Since, zero for none
 	mark     uint64 // as stored
+}
+
+// fileID identifies a file as State does.
+type fileID struct{ dev, ino uint64 }
+
+// Replaced tells which directory was at the path before this one, which is there
+// Since; ok is false when there was none. A remote that has not had Since may
+// have that one still.
+func (r Record) Replaced() (dev, ino uint64, ok bool) {
+	return r.was.dev, r.was.ino, r.was.ino != 0
 }
 
 // Lost is how many paths went away with a directory that is one no more, itself

@@ -89,6 +89,9 @@ func decodeEntry(key, val []byte) (Entry, error) {
 
 func (r *Record) encode(key []byte) []byte {
 	e := newEncoder(88)
+	if r.was != (fileID{}) {
+		e.version(2) // only then: until there is one an older program can read the index
+	}
 	e.byte(byte(r.Type))
 	e.bool(r.baseline)
 	for _, v := range []uint32{r.Mode, r.UID, r.GID} {
@@ -102,13 +105,17 @@ func (r *Record) encode(key []byte) []byte {
 	for _, v := range []uint64{r.Dev, r.Ino, uint64(r.Nlink), r.Rdev, r.LastSeq, r.Since, r.below} {
 		e.uint(v)
 	}
+	if r.was != (fileID{}) {
+		e.uint(r.was.dev)
+		e.uint(r.was.ino)
+	}
 	val := e.seal(key)
 	r.mark = mark(key, val)
 	return val
 }
 
 func decodeRecord(key, val []byte) (Record, error) {
-	d := open(key, val, 1)
+	d := open(key, val, 2)
 	var r Record
 	r.mark = mark(key, val)
 	r.Type = Type(d.byte())
@@ -120,6 +127,12 @@ func decodeRecord(key, val []byte) (Record, error) {
 	r.ObservedAt = d.int() + r.Ctime
 	r.Dev, r.Ino, r.Nlink, r.Rdev = d.uint(), d.uint(), d.uint32(), d.uint()
 	r.LastSeq, r.Since, r.below = d.uint(), d.uint(), d.uint()
+	if d.v == 2 {
+		r.was = fileID{d.uint(), d.uint()}
+		if r.was == (fileID{}) {
+			d.fail(errRange)
+		}
+	}
 	if d.err == nil && r.Type > BlockDev {
 		d.fail(errRange)
 	}

@@ -47,7 +47,7 @@ func (d *Dispatcher) requireFull(reason string, now time.Time) error {
 		return err
 	}
 	d.queue = newQueue()
-	d.moves.from, d.moves.to, d.moves.inodes = nil, nil, nil
+	d.moves.from, d.moves.to, d.moves.inodes, d.moves.replaced = nil, nil, nil, 0
 	d.ledger = ledger{read: max(head, d.ledger.read)}
 	// What is under way must not be queued again when it fails.
 	for _, b := range d.flights {

@@ -42,8 +42,9 @@ import (
 // its blocks. (In the directories of --link-dest it finds none, whatever its
 // manual says of -yy: what has another name in another directory is sent.)
 //
-// A swap of two directories, and one that took the place of another that was
-// moved on, are sent: nothing keeps the inode of what a path was before.
+// For a directory whose old path another one has taken, see move_replaced.go. What
+// two directories have that changed places is sent: both are there on the remote,
+// and nothing is missing that could be linked.
 
 const (
 	// moveWait is how long the removal of a directory waits for its new path to
@@ -76,8 +77,9 @@ type inode struct{ dev, ino uint64 }
 // move is a directory or big file that went away and may have got another path
 // only.
 type move struct {
-	file bool
-	from string // the old path, whose removal waits
+	file     bool
+	replaced bool   // another directory is at the old path; it waits instead of a removal
+	from     string // the old path, whose removal waits
 	inode
 	to   string  // the new path; "" as long as it is not known
 	lost removed // what the guard has yet to count
@@ -102,6 +104,7 @@ type moves struct {
 	from     map[string]*move
 	to       map[string]*move
 	inodes   map[inode]*move
+	replaced int    // so many of them
 	surveyed uint64 // items up to this seq were looked at
 
 	begun time.Time
@@ -158,11 +161,20 @@ func mayLink(args []string) bool {
 
 // tookMove follows an entry that was read.
 func (d *Dispatcher) tookMove(e journal.Entry, now time.Time) {
-	if m := d.moves.from[e.Path]; m != nil {
+	m := d.moves.from[e.Path]
+	if m != nil && m.replaced && e.Op == journal.OpChange {
+		return // it goes on changing
+	}
+	if m != nil {
 		d.moves.drop(m) // it came back, or went once more
+	}
+	if above, ok := parentOf(e.Path); ok && d.moves.behind(above) != nil {
+		return // it is found with the directory that was there
 	}
 	if e.Op == journal.OpRemove {
 		d.mayMove(e.Path, e.Seq, now)
+	} else {
+		d.mayReplace(e, now)
 	}
 }
 
@@ -191,6 +203,9 @@ func (s *moves) add(m *move) {
 		s.from, s.to, s.inodes = map[string]*move{}, map[string]*move{}, map[inode]*move{}
 	}
 	s.from[m.from], s.inodes[m.inode] = m, m
+	if m.replaced {
+		s.replaced++
+	}
 	s.surveyed = 0
 }
 
@@ -198,6 +213,9 @@ func (s *moves) add(m *move) {
 func (s *moves) drop(m *move) {
 	if s.from[m.from] == m {
 		delete(s.from, m.from)
+		if m.replaced {
+			s.replaced--
+		}
 	}
 	if s.to[m.to] == m {
 		delete(s.to, m.to)
@@ -235,6 +253,13 @@ func (d *Dispatcher) surveyMoves(ctx context.Context, l *look, now time.Time) {
 		}
 	}
 	for _, m := range s.from {
+		if m.to != "" && s.entangled(m) {
+			m.broken = true
+			if m.replaced {
+				s.drop(m)
+				continue
+			}
+		}
 		if m.to != "" && m.commit == 0 {
 			d.keepMoved(m, now)
 		}
@@ -323,6 +348,7 @@ func dirOf(path string) string {
 // keepMoved makes the removal a record of the retry set.
 func (d *Dispatcher) keepMoved(m *move, now time.Time) {
 	switch it := d.queue.get(m.from); {
+	case m.replaced: // its entries are not acknowledged before
 	case it != nil:
 		d.sideline(it, now)
 	case d.retries.get(m.from) == nil:
@@ -367,18 +393,22 @@ func (d *Dispatcher) unlinkable(m *move) string {
 		return "another name in another directory"
 	case !d.o.reaches(m):
 		return "its name"
-	case d.mayLeadElsewhere(m.from):
+	case d.mayLeadElsewhere(m):
 		return "the remote may have no directory at the old path"
 	}
 	return ""
 }
 
 // mayLeadElsewhere tells whether the remote may have a symbolic link at or above
-// a path where the index had a directory: what is linked from there could be
-// anybody's.
-func (d *Dispatcher) mayLeadElsewhere(path string) bool {
-	for dir, ok := path, true; ok && dir != ""; dir, ok = parentOf(dir) {
+// the old path, where the index had a directory: what is linked from there could
+// be anybody's. What is to take the place of a directory that is replaced says
+// nothing of the directory.
+func (d *Dispatcher) mayLeadElsewhere(m *move) bool {
+	for dir, ok := m.from, true; ok && dir != ""; dir, ok = parentOf(dir) {
 		q, r := d.queue.get(dir), d.retries.get(dir)
+		if m.replaced && dir == m.from {
+			q = nil
+		}
 		if d.turning[dir] > 0 || q != nil && q.Flags&journal.FlagTurned != 0 || r != nil && r.item.Flags&journal.FlagTurned != 0 {
 			return true
 		}
@@ -389,6 +419,8 @@ func (d *Dispatcher) mayLeadElsewhere(path string) bool {
 // passedMove tells whether the removal need not wait any more.
 func (d *Dispatcher) passedMove(m *move, now time.Time) bool {
 	switch {
+	case m.to == "" && m.replaced && now.After(m.until.Add(replacedWait)):
+		return true
 	case m.to == "":
 		return now.After(m.until) && d.moves.ready > 0 && d.ledger.read >= d.moves.ready
 	case m.flying > 0:

@@ -15,6 +15,9 @@ func (d *Dispatcher) movedBy(now time.Time, retry bool) func(it *Item) (*move, b
 	}
 	ready := map[*move]bool{}
 	return func(it *Item) (*move, bool) {
+		if d.moves.behind(it.Path) != nil {
+			return nil, true
+		}
 		if it.Op == journal.OpRemove {
 			return nil, d.moves.from[it.Path] != nil
 		}
@@ -68,7 +71,7 @@ func (d *Dispatcher) freshDirs(now time.Time) func(path string) bool {
 // the move has been read or enough time has passed, and the remote has the new
 // directory.
 func (d *Dispatcher) readyMove(m *move, now time.Time) bool {
-	if m.commit == 0 || d.update.finished < m.commit {
+	if !m.replaced && (m.commit == 0 || d.update.finished < m.commit) {
 		return false
 	}
 	if !(m.fenced && d.ledger.read >= m.fence) && now.Before(m.gather) {
