@@ -162,8 +162,7 @@ func (d *Dispatcher) nextChunk(l *look, now time.Time) (*Batch, error) {
 	if err := d.countFull(f, now); err != nil {
 		return nil, err
 	}
-	if d.o.Workers > 2 && d.chunkFlights() >= d.o.Workers-1 {
-		// One worker stays for live changes.
+	if d.chunkFlights() >= d.fullWorkers() {
 		return nil, nil
 	}
 	if !f.begun && f.rec.Sub != "" {
@@ -176,11 +175,6 @@ func (d *Dispatcher) nextChunk(l *look, now time.Time) (*Batch, error) {
 			return nil, nil
 		}
 	}
-	guarded := d.o.Delete == DeleteAll && d.o.MaxDelete > 0 && !f.allowed
-	if guarded && d.chunkFlights() > 0 {
-		// Each run may delete all that is left of the allowance.
-		return nil, nil
-	}
 	v := d.view(l)
 	v.above = d.above // only the goroutine of Run may ask
 	b, err := f.step(d.o.Tree, v, d.o.Excluded, &d.locks, now)
@@ -191,7 +185,7 @@ func (d *Dispatcher) nextChunk(l *look, now time.Time) (*Batch, error) {
 		return nil, d.advanceFull(now)
 	}
 	d.liveRuns = 0
-	if guarded {
+	if d.guarded() {
 		left := d.o.MaxDelete - min(d.o.MaxDelete, f.deleted)
 		b.maxDelete, b.spent = max(1, left), left == 0
 	}
@@ -213,6 +207,22 @@ func (v view) mayBeDir(path string) (bool, error) {
 	return live && rec.Type == journal.Dir, err
 }
 
+// guarded tells whether a full sync may delete only so much.
+func (d *Dispatcher) guarded() bool {
+	return d.o.Delete == DeleteAll && d.o.MaxDelete > 0 && !d.full.allowed
+}
+
+// fullWorkers is how many chunks may be under way at once.
+func (d *Dispatcher) fullWorkers() int {
+	switch {
+	case d.guarded():
+		return 1 // each run may delete all that is left of the allowance
+	case d.o.Workers > 2:
+		return d.o.Workers - 1 // one worker stays for live changes
+	}
+	return d.o.Workers
+}
+
 func (d *Dispatcher) chunkFlights() int {
 	n := 0
 	for _, b := range d.flights {
@@ -228,7 +238,7 @@ func (d *Dispatcher) countFull(f *fullSync, now time.Time) error {
 	if f.total {
 		return nil
 	}
-	if err := f.weigh(d.o.Tree, d.o.Workers, now); err != nil {
+	if err := f.weigh(d.o.Tree, d.fullWorkers(), now); err != nil {
 		return d.indexFailed(err)
 	}
 	f.total, f.rec.Total = true, f.rec.Done+f.todo.Dirs
@@ -253,6 +263,7 @@ func (d *Dispatcher) fullOfFile(f *fullSync, now time.Time) {
 func (d *Dispatcher) chunkDone(b *Batch) {
 	c := b.chunk
 	c.running, c.done = false, true
+	c.of.pace.ran(c.weight, time.Since(b.Started))
 	if c.of == d.full && c.of.advance() {
 		failpoint.Hit("replicate.full.advanced")
 		d.update.full = true

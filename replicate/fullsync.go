@@ -28,36 +28,22 @@ type fullSync struct {
 	allowed bool     // a person has approved its deletions
 	deleted uint64   // paths on the remote, up to now
 
-	limit journal.Weight // of a chunk
+	pace  pace
 	todo  journal.Weight // what was not done when this process began with it
 	done  journal.Weight // what has been since, but for chunks that are known
 	since time.Time      // when it began
 }
 
 func newFullSync(rec journal.FullSync) *fullSync {
-	return &fullSync{rec: rec, to: rec.After, begun: rec.Begun, eof: rec.Links, limit: largestChunk}
+	return &fullSync{rec: rec, to: rec.After, begun: rec.Begun, eof: rec.Links, pace: newPace(1, journal.Weight{})}
 }
 
-// The limits of a chunk: small ones cost a process and some round trips each,
-// large ones are long under way while changes of their directories wait.
-var (
-	smallestChunk = journal.Weight{Dirs: chunkDirs, Files: 1000, Bytes: 16 << 20}
-	largestChunk  = journal.Weight{Dirs: 500, Files: 5000, Bytes: 64 << 20}
-)
-
-// weigh learns how much there is to do, and makes the chunks so large that each
-// of the workers gets a few of them.
+// weigh learns how much there is to do for how many workers.
 func (f *fullSync) weigh(t Tree, workers int, now time.Time) (err error) {
 	if f.todo, err = t.Weigh(f.rec.Sub, f.rec.After, f.rec.Begun); err != nil {
 		return err
 	}
-	f.since = now
-	parts := uint64(max(1, workers) * 3)
-	f.limit = journal.Weight{
-		Dirs:  min(max(f.todo.Dirs/parts, smallestChunk.Dirs), largestChunk.Dirs),
-		Files: min(max(f.todo.Files/parts, smallestChunk.Files), largestChunk.Files),
-		Bytes: min(max(f.todo.Bytes/int64(parts), smallestChunk.Bytes), largestChunk.Bytes),
-	}
+	f.since, f.pace = now, newPace(workers, f.todo)
 	return nil
 }
 
@@ -96,6 +82,7 @@ func (f *fullSync) fetch(t Tree, excluded func(string, bool) bool, now time.Time
 			}
 		}
 		c.done = len(c.dirs) == 0
+		f.pace.taken(weight)
 		f.to, f.begun = c.last, true
 		f.chunks = append(f.chunks, c)
 		f.merge()
@@ -117,7 +104,7 @@ func (f *fullSync) read(t Tree) ([]string, journal.Weight, error) {
 		_, weight, err := t.Dirs(f.rec.Sub, false, journal.Weight{Dirs: 1})
 		return []string{f.rec.Sub}, weight, err
 	}
-	dirs, weight, err := t.Dirs(f.to, true, f.limit)
+	dirs, weight, err := t.Dirs(f.to, true, f.pace.limit)
 	if err != nil {
 		return nil, weight, err
 	}
