@@ -205,6 +205,8 @@ func (d *Dispatcher) loop(ctx, work, keep context.Context) error {
 				return rep.err
 			}
 			d.reported(rep, time.Now())
+		case rep := <-d.probe.answers:
+			d.probeTold(rep, time.Now())
 		case rep := <-d.probe.reports:
 			d.probeDone(rep, time.Now())
 		case err := <-d.commits:

@@ -21,8 +21,9 @@ const probeLimit = 2 * time.Minute
 type prober interface {
 	// Probe sends a few files, compares them as the remote reads them with what
 	// was sent, and removes them again. It returns only when whatever it
-	// started has ended.
-	Probe(ctx context.Context, place string) probed
+	// started has ended. answer is called once with all that can be told of what
+	// the remote keeps, if something can be told, before the rest is done.
+	Probe(ctx context.Context, place string, answer func(probed)) probed
 }
 
 // probed is what a probe came to.
@@ -41,10 +42,11 @@ type probed struct {
 
 var _ prober = (*rsyncTransport)(nil)
 
-// Probe implements prober in five runs. The first asks for the version. The
-// second removes what an earlier probe has left behind; a remote that refuses
-// to remove is found out before anything is sent to it.
-func (t *rsyncTransport) Probe(ctx context.Context, stored string) probed {
+// Probe implements prober in five runs. The first removes what an earlier probe
+// has left behind; a remote that refuses to remove is found out before anything is
+// sent to it. A first full sync waits for the answer, which the third gives. The
+// last one asks for the version, on which nothing depends.
+func (t *rsyncTransport) Probe(ctx context.Context, stored string, answer func(probed)) probed {
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
 	var p probed
@@ -61,7 +63,7 @@ func (t *rsyncTransport) Probe(ctx context.Context, stored string) probed {
 		defer at.Close()
 	}
 	p.place = place
-	s := &probeSteps{t: t, ctx: ctx, p: &p, asked: aspectsOf(t.o.Rsync.Args, os.Geteuid() == 0)}
+	s := &probeSteps{t: t, ctx: ctx, p: &p, answer: answer, asked: aspectsOf(t.o.Rsync.Args, os.Geteuid() == 0)}
 	tree, err := makeProbe(t.o.Scratch, s.asked)
 	if err != nil {
 		p.why = Outcome{ID: "E-PROBE", Class: ClassEntry, Message: err.Error(), Hint: "see that state_dir can be written to"}
@@ -75,17 +77,18 @@ func (t *rsyncTransport) Probe(ctx context.Context, stored string) probed {
 
 // probeSteps are the runs of one probe.
 type probeSteps struct {
-	t     *rsyncTransport
-	ctx   context.Context
-	p     *probed
-	asked aspects
-	tree  probeTree
+	t      *rsyncTransport
+	ctx    context.Context
+	p      *probed
+	asked  aspects
+	tree   probeTree
+	answer func(probed)
 	// gentle is set when the receiver aborts removals.
 	gentle bool
 }
 
 func (s *probeSteps) all() {
-	s.versions()
+	defer s.versions()
 	swept := s.remove()
 	for _, line := range swept.lines {
 		s.p.swept = s.p.swept || line.deleted()
@@ -97,6 +100,11 @@ func (s *probeSteps) all() {
 	sent := s.send()
 	if sent.out.Class == ClassOK || sent.out.Class == ClassEntry {
 		s.judge(s.readBack(), sent)
+		if s.p.done {
+			early := *s.p
+			early.found = slices.Clone(early.found)
+			s.answer(early)
+		}
 	} else {
 		s.p.why = sent.out
 	}

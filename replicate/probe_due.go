@@ -26,10 +26,12 @@ type probing struct {
 	of      string // what the next one asks: target and aspects
 	asked   aspects
 	running bool
+	told    bool // the one that runs has given its answer
 	dirty   bool // there may have been something to remove before it
 	due     time.Time
 	last    time.Time // start of the last one
 	failed  int       // in a row that came to nothing
+	answers chan probed
 	reports chan probed
 }
 
@@ -37,7 +39,7 @@ type probing struct {
 // target says nothing about this one.
 func (d *Dispatcher) loadProbe(root bool, now time.Time) {
 	p := &d.probe
-	p.reports = make(chan probed, 1)
+	p.answers, p.reports = make(chan probed, 1), make(chan probed, 1)
 	p.asked = aspectsOf(d.o.Rsync.Args, root)
 	target := d.o.Target.String() + "\n"
 	p.of = target + p.asked.String()
@@ -78,7 +80,7 @@ func (d *Dispatcher) startProbe(ctx context.Context, now time.Time) {
 		return
 	}
 	st := d.state.Probe
-	p.running, p.last, p.dirty = true, now, st.Dirty
+	p.running, p.told, p.last, p.dirty = true, false, now, st.Dirty
 	if st.Of == "" {
 		st.Of = d.o.Target.String() + "\n" // an answer to nothing, but not for another target
 	}
@@ -88,7 +90,7 @@ func (d *Dispatcher) startProbe(ctx context.Context, now time.Time) {
 	go func() {
 		select {
 		case <-durable:
-			p.reports <- p.by.Probe(ctx, place)
+			p.reports <- p.by.Probe(ctx, place, func(rep probed) { p.answers <- rep })
 		case <-ctx.Done():
 			p.reports <- probed{why: Outcome{Class: ClassCanceled}}
 		}
@@ -96,8 +98,10 @@ func (d *Dispatcher) startProbe(ctx context.Context, now time.Time) {
 }
 
 // probeFirst tells whether the first probe of a target is under way: a full
-// sync waits for it, and then knows what to leave out.
-func (d *Dispatcher) probeFirst() bool { return d.probe.running && d.state.Probe.At.IsZero() }
+// sync waits for its answer, and then knows what to leave out.
+func (d *Dispatcher) probeFirst() bool {
+	return d.probe.running && !d.probe.told && d.state.Probe.At.IsZero()
+}
 
 // probeSoon has the remote probed again, for it may have been changed.
 func (d *Dispatcher) probeSoon(at time.Time) {
@@ -125,10 +129,25 @@ func (d *Dispatcher) busy() int {
 	return len(d.flights)
 }
 
+// probeTold files the answer of a probe that still has to tidy up: all that it
+// found, and not that it is over.
+func (d *Dispatcher) probeTold(rep probed, now time.Time) {
+	d.probe.told = true
+	old := d.state.Probe
+	st := old
+	st.Findings = mergeFindings(old.Findings, rep.found, rep.looked, d.probe.asked, now)
+	d.setProbe(st)
+	d.tellFindings(old.Findings, st.Findings, now)
+}
+
 // probeDone files what a probe came to.
 func (d *Dispatcher) probeDone(rep probed, now time.Time) {
 	p := &d.probe
 	p.running = false
+	select {
+	case <-p.answers: // the report has it, too
+	default:
+	}
 	d.found(rep.place)
 	old := d.state.Probe
 	st := journal.Probe{At: old.At, Of: old.Of, Dirty: !rep.clean && (rep.sent || p.dirty)}

@@ -57,9 +57,16 @@ func probeIt(t *testing.T, target string, change ...func(*Options)) probed {
 		f(&o)
 	}
 	o.setDefaults()
-	p := newRsyncTransport(&o).Probe(context.Background(), "")
+	var answered *probed
+	p := newRsyncTransport(&o).Probe(context.Background(), "", func(early probed) { answered = &early })
 	if _, err := os.Stat(o.Scratch); !os.IsNotExist(err) {
 		t.Errorf("the files of the probe are still here: %v", err)
+	}
+	switch {
+	case p.done && (answered == nil || !answered.sent || answered.clean || answered.ids() != p.ids()):
+		t.Errorf("the answer is %+v, and in the end %+v", answered, p)
+	case answered != nil && !answered.done:
+		t.Errorf("an answer without a judgement: %+v", answered)
 	}
 	return p
 }
@@ -255,7 +262,7 @@ func TestProbeKilled(t *testing.T) {
 		}
 	}()
 	begin := time.Now()
-	p := newRsyncTransport(&o).Probe(ctx, "")
+	p := newRsyncTransport(&o).Probe(ctx, "", func(probed) { t.Error("an answer before the end of the comparison") })
 	if took := time.Since(begin); took > 20*time.Second || p.done || !p.sent || p.clean || p.why.Class != ClassCanceled {
 		t.Errorf("after %s: %+v", took, p)
 	}
