@@ -29,6 +29,11 @@ func (c *chunk) startable(now time.Time) bool {
 	return !c.running && !c.done && !c.next.After(now)
 }
 
+// onlyRoot tells whether a chunk is that of a root with little directly in it.
+func (c *chunk) onlyRoot() bool {
+	return len(c.dirs) == 1 && c.dirs[0] == "" && c.weight.Files <= smallestChunk.Files
+}
+
 // failed tells whether a chunk has failed rather than waited for the index.
 func (c *chunk) failed() bool {
 	return c.attempts > 0 && !c.done && (c.out.ID != idChanged || c.attempts > changedPatience)

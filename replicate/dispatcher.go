@@ -77,6 +77,7 @@ type Dispatcher struct {
 	liveRuns    int       // live batches started since the last chunk
 	retried     bool      // the last batch was of the retry set
 	batches     uint64
+	quickest    time.Duration // what a run has taken at least, connection included; 0 for not known
 	stats       counters
 	completed   cursorState
 	lookout     *lookout // of a verify, or nil
@@ -220,9 +221,19 @@ func (d *Dispatcher) loop(ctx, work, keep context.Context) error {
 // reported files what a worker brought back, the place it wrote to first.
 func (d *Dispatcher) reported(rep report, now time.Time) {
 	d.found(rep.res.place)
+	if rep.res.Outcome.Class == ClassOK && !rep.res.Warm {
+		d.tookLeast(rep.res.Duration)
+	}
 	d.settle(rep, now)
 	if rep.res.Outcome.Class == ClassOK && !d.resting() {
 		d.tr.Keep(rep.batch)
+	}
+}
+
+// tookLeast notes how long a run has taken.
+func (d *Dispatcher) tookLeast(t time.Duration) {
+	if t > 0 && (d.quickest == 0 || t < d.quickest) {
+		d.quickest = t
 	}
 }
 

@@ -223,10 +223,13 @@ func (d *Dispatcher) fullWorkers() int {
 	return d.o.Workers
 }
 
+// chunkFlights counts the chunks under way. Where a worker is left free, that of a
+// root with little directly in it goes beside the others: it is there at the
+// beginning only, for about as long as a connection takes to be made.
 func (d *Dispatcher) chunkFlights() int {
 	n := 0
 	for _, b := range d.flights {
-		if b.chunk != nil {
+		if b.chunk != nil && !(d.fullWorkers() < d.o.Workers && !d.guarded() && b.chunk.onlyRoot()) {
 			n++
 		}
 	}
@@ -238,7 +241,7 @@ func (d *Dispatcher) countFull(f *fullSync, now time.Time) error {
 	if f.total {
 		return nil
 	}
-	if err := f.weigh(d.o.Tree, d.fullWorkers(), now); err != nil {
+	if err := f.weigh(d.o.Tree, d.fullWorkers(), d.quickest, now); err != nil {
 		return d.indexFailed(err)
 	}
 	f.total, f.rec.Total = true, f.rec.Done+f.todo.Dirs

@@ -35,15 +35,16 @@ type fullSync struct {
 }
 
 func newFullSync(rec journal.FullSync) *fullSync {
-	return &fullSync{rec: rec, to: rec.After, begun: rec.Begun, eof: rec.Links, pace: newPace(1, journal.Weight{})}
+	return &fullSync{rec: rec, to: rec.After, begun: rec.Begun, eof: rec.Links, pace: newPace(1, journal.Weight{}, 0)}
 }
 
-// weigh learns how much there is to do for how many workers.
-func (f *fullSync) weigh(t Tree, workers int, now time.Time) (err error) {
+// weigh learns how much there is to do for how many workers, a run of which takes at
+// least so long.
+func (f *fullSync) weigh(t Tree, workers int, quickest time.Duration, now time.Time) (err error) {
 	if f.todo, err = t.Weigh(f.rec.Sub, f.rec.After, f.rec.Begun); err != nil {
 		return err
 	}
-	f.since, f.pace = now, newPace(workers, f.todo)
+	f.since, f.pace = now, newPace(workers, f.todo, quickest)
 	return nil
 }
 

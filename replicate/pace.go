@@ -32,27 +32,40 @@ type pace struct {
 	quickest time.Duration  // of all runs; 0 before the first
 }
 
-func newPace(workers int, todo journal.Weight) pace {
-	p := pace{workers: max(1, workers), most: firstChunk, left: todo}
+// newPace is for so many workers. quickest is what a run is known to take at least,
+// 0 for not known.
+func newPace(workers int, todo journal.Weight, quickest time.Duration) pace {
+	p := pace{workers: max(1, workers), most: firstChunk, left: todo, quickest: quickest}
 	p.share()
 	return p
 }
 
-// fewestRounds is how many chunks each worker gets at least, if that does not make
-// them too small: the last to end keeps the others waiting for one of its chunks
-// only, and after a crash not everything is compared again.
-const fewestRounds = 2
-
 // share gives each worker as many chunks as the others, and no more than needed.
 func (p *pace) share() {
-	w := uint64(p.workers)
-	rounds := max(fewestRounds, over(p.left.Dirs, p.most.Dirs*w), over(p.left.Files, p.most.Files*w), over(uint64(p.left.Bytes), uint64(p.most.Bytes)*w))
-	parts := rounds * w
+	parts := p.rounds() * uint64(p.workers)
 	p.limit = journal.Weight{
 		Dirs:  max(over(p.left.Dirs, parts), smallestChunk.Dirs),
 		Files: max(over(p.left.Files, parts), smallestChunk.Files),
 		Bytes: max(int64(over(uint64(p.left.Bytes), parts)), smallestChunk.Bytes),
 	}
+}
+
+// rounds is how many chunks each worker gets. With two of them the last to end
+// keeps the others waiting for half as long, and after a crash less is compared
+// again; that has to be worth the round trips of a run.
+func (p *pace) rounds() uint64 {
+	w := uint64(p.workers)
+	n := max(1, over(p.left.Dirs, p.most.Dirs*w), over(p.left.Files, p.most.Files*w), over(uint64(p.left.Bytes), uint64(p.most.Bytes)*w))
+	if n == 1 && p.work()/time.Duration(2*w) > p.quickest {
+		return 2
+	}
+	return n
+}
+
+// work is about what one worker would need for all that is left, on a good link.
+func (p *pace) work() time.Duration {
+	const names, bytes = 5000, 20 << 20 // each second
+	return time.Duration(p.left.Dirs+p.left.Files)*time.Second/names + time.Duration(p.left.Bytes/bytes)*time.Second
 }
 
 // over divides and rounds up.

@@ -23,16 +23,21 @@ func (p *pace) chunks(dirs, perDir int) (n int) {
 }
 
 func TestWorkersGetEqualShares(t *testing.T) {
-	for _, c := range []struct{ dirs, perDir, workers, want int }{
-		{500, 100, 3, 6},   // two rounds of 8334 files
-		{505, 99, 3, 6},    // nothing is left over
-		{100, 100, 3, 6},   // the same of less
-		{10, 1, 3, 1},      // too few to be shared
-		{500, 100, 1, 5},   // 10,000 files each
-		{4000, 0, 3, 6},    // directories count as well
-		{200, 1000, 7, 20}, // ten at a time, and not 9.5
+	for _, c := range []struct {
+		dirs, perDir, workers, want int
+		run                         time.Duration
+	}{
+		{500, 100, 3, 6, 0},           // two rounds of 8334 files
+		{505, 99, 3, 6, 0},            // nothing is left over
+		{100, 100, 3, 6, 0},           // the same of less
+		{100, 100, 3, 3, time.Second}, // a second run costs more than it spares
+		{500, 100, 3, 6, time.Second},
+		{10, 1, 3, 1, 0},      // too few to be shared
+		{500, 100, 1, 5, 0},   // 10,000 files each
+		{4000, 0, 3, 6, 0},    // directories count as well
+		{200, 1000, 7, 20, 0}, // ten at a time, and not 9.5
 	} {
-		p := newPace(c.workers, journal.Weight{Dirs: uint64(c.dirs), Files: uint64(c.dirs * c.perDir)})
+		p := newPace(c.workers, journal.Weight{Dirs: uint64(c.dirs), Files: uint64(c.dirs * c.perDir)}, c.run)
 		if n := p.chunks(c.dirs, c.perDir); n != c.want {
 			t.Errorf("%+v: %d chunks", c, n)
 		}
@@ -41,7 +46,7 @@ func TestWorkersGetEqualShares(t *testing.T) {
 
 func TestChunksFollowTheTimeTheyTake(t *testing.T) {
 	todo := journal.Weight{Dirs: 100_000, Files: 10_000_000}
-	p := newPace(3, todo)
+	p := newPace(3, todo, 0)
 	p.ran(journal.Weight{Dirs: 1}, 300*time.Millisecond) // the root: a run costs so much at least
 	first := p.limit
 	p.ran(first, 2*time.Second)
@@ -71,7 +76,7 @@ func TestChunksFollowTheTimeTheyTake(t *testing.T) {
 // must not become smaller for it.
 func TestGrowthDoesNotShrink(t *testing.T) {
 	todo := journal.Weight{Dirs: 500, Files: 50_000}
-	p := newPace(3, todo)
+	p := newPace(3, todo, 0)
 	before := p.limit
 	p.taken(journal.Weight{Dirs: 400, Files: 40_000})
 	p.ran(before, time.Millisecond)

@@ -38,6 +38,7 @@ type probed struct {
 	sent  bool // something may have been written
 	clean bool // nothing of any probe is there any more
 	place string
+	quick time.Duration // what a run took at least; 0: none was well
 }
 
 var _ prober = (*rsyncTransport)(nil)

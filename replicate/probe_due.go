@@ -133,6 +133,7 @@ func (d *Dispatcher) busy() int {
 // found, and not that it is over.
 func (d *Dispatcher) probeTold(rep probed, now time.Time) {
 	d.probe.told = true
+	d.tookLeast(rep.quick)
 	old := d.state.Probe
 	st := old
 	st.Findings = mergeFindings(old.Findings, rep.found, rep.looked, d.probe.asked, now)

@@ -52,7 +52,7 @@ func (v *verify) run(ctx context.Context) error {
 		return err
 	}
 	v.cmp.passedOver = v.passedOver
-	if err = v.cmp.f.weigh(v.d.o.Tree, 1, time.Now()); err != nil {
+	if err = v.cmp.f.weigh(v.d.o.Tree, 1, 0, time.Now()); err != nil {
 		return v.d.indexFailed(err)
 	}
 	v.total = v.cmp.f.todo.Dirs
