@@ -43,10 +43,12 @@ type probed struct {
 
 var _ prober = (*rsyncTransport)(nil)
 
-// Probe implements prober in five runs. The first removes what an earlier probe
-// has left behind; a remote that refuses to remove is found out before anything is
-// sent to it. A first full sync waits for the answer, which the third gives. The
-// last one asks for the version, on which nothing depends.
+// Probe implements prober in four runs. The first sends, and asks for removals by
+// the same options as the third, so that a remote that refuses to remove is found
+// out before anything is sent to it. If it did not make the directory, there may be
+// something of an earlier probe: that is removed then, and all is sent again. A
+// first full sync waits for the answer, which the second gives. The last one asks
+// for the version, on which nothing depends.
 func (t *rsyncTransport) Probe(ctx context.Context, stored string, answer func(probed)) probed {
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
@@ -90,15 +92,20 @@ type probeSteps struct {
 
 func (s *probeSteps) all() {
 	defer s.versions()
-	swept := s.remove()
-	for _, line := range swept.lines {
-		s.p.swept = s.p.swept || line.deleted()
-	}
-	if !s.p.clean {
-		return
-	}
-	s.p.clean, s.p.sent = false, true
+	s.p.sent = true
 	sent := s.send()
+	if !sent.afresh() {
+		s.p.sent = !sent.idle
+		swept := s.remove()
+		for _, line := range swept.lines {
+			s.p.swept = s.p.swept || line.deleted()
+		}
+		if !s.p.clean {
+			return
+		}
+		s.p.clean, s.p.sent = false, true
+		sent = s.send()
+	}
 	if sent.out.Class == ClassOK || sent.out.Class == ClassEntry {
 		s.judge(s.readBack(), sent)
 		if s.p.done {
@@ -136,7 +143,7 @@ func (s *probeSteps) remove() probeRun {
 func (s *probeSteps) send() probeRun {
 	if !s.gentle {
 		list := append(slices.Clone(s.tree.list), "./"+probeName+"/"+probeGone+"\x00"...)
-		r := s.run(s.tree.full, s.t.o.probeSendArgv("--delete-missing-args"), list)
+		r := s.run(s.tree.full, s.t.o.probeSendArgv("--delete-missing-args", "--force"), list)
 		if !s.aborted(r) {
 			s.p.looked.removals = r.out.Class == ClassOK || r.out.Class == ClassEntry
 			return r

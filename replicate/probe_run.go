@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +14,14 @@ type probeRun struct {
 	stderr string
 	lines  []probeLine
 	sum    totals
+	idle   bool // certainly nothing was written
+}
+
+// afresh tells whether a run that sent made the directory, so that all in it is
+// its own.
+func (r *probeRun) afresh() bool {
+	ok := r.out.Class == ClassOK || r.out.Class == ClassEntry
+	return ok && slices.ContainsFunc(r.lines, func(l probeLine) bool { return l.name == probeName && strings.HasPrefix(l.item, "cd+") })
 }
 
 // probeLine is one itemized line with the size that the sender reports.
@@ -63,10 +72,26 @@ func (s *probeSteps) run(dir string, argv []string, list []byte) probeRun {
 	e := process{argv: argv, env: rsyncEnv(), stdin: list, stdout: out, root: at, lock: lock, umask: s.t.o.Rsync.Umask}.run(s.ctx)
 	r.stderr = e.stderr
 	r.out = s.t.outcome(e, &r.sum)
+	whole := r.out.Class == ClassOK || r.out.Class == ClassEntry
+	r.idle = len(r.lines) == 0 && (whole || e.neverBegan())
 	if took := time.Since(begin); r.out.Class == ClassOK && (s.p.quick == 0 || took < s.p.quick) {
 		s.p.quick = took
 	}
 	return r
+}
+
+// neverBegan tells whether an rsync ended before there was a list to go by: it was not
+// started, the other side could not be reached, or one of them did not want what
+// was asked (its codes 1, 4, 5 and 35, and 10 with the words of a connection that
+// was never made).
+func (e *exited) neverBegan() bool {
+	switch e.code {
+	case 1, 4, 5, 35:
+		return true
+	case 10:
+		return strings.Contains(e.stderr, "failed to connect to ")
+	}
+	return e.err != nil
 }
 
 // probeArgs begin the command line of each run of a probe.
