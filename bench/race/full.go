@@ -12,8 +12,18 @@ import (
 
 var full = &scenario{name: "full", title: "First full sync", run: runFull}
 
-// indexed is gorsyncd with a source that it knows already, and a new remote.
-var indexed = &racer{name: "gorsyncd, source indexed before", nodelay: true}
+// The racers that know the source already, with the usual four workers and others.
+var (
+	indexed    = known("gorsyncd, source indexed before", "")
+	compressed = known("the same, rsync.compress", "rsync: {compress: true}")
+	one        = known("the same, 1 worker", "workers: 1")
+	two        = known("the same, 2 workers", "workers: 2")
+	eight      = known("the same, 8 workers", "workers: 8")
+)
+
+func known(name, config string) *racer {
+	return &racer{name: name, nodelay: true, indexed: true, variant: config != "", config: config}
+}
 
 // delays are those of a country and of an ocean, each way.
 func (r *rig) delays() []time.Duration {
@@ -42,8 +52,12 @@ func runFull(r *rig) (*section, error) {
 	if err := fewer.make(slow); err != nil {
 		return nil, err
 	}
+	texts := filepath.Join(r.first().dir, "texts")
+	if err := (tree{fewer.files, fewer.dirs, fewer.size, true}).make(texts); err != nil {
+		return nil, err
+	}
 	rounds := r.rounds(1, 2, 3)
-	one := func(name string, p place, src string, l *link, n int, racers ...*racer) task {
+	filling := func(name string, p place, src string, l *link, n int, racers ...*racer) task {
 		return task{name: name, place: p, rounds: n, peers: 1, racers: racers,
 			do: func(rc *racer) (outcome, error) { return r.fullRound(p, src, l, rc) }}
 	}
@@ -54,13 +68,19 @@ func runFull(r *rig) (*section, error) {
 		if i == 0 {
 			racers = append(racers, lsyncd)
 		}
-		tasks = append(tasks, one("loopback, "+p.name, p, srcs[p.name], nil, rounds, racers...))
+		tasks = append(tasks, filling("loopback, "+p.name, p, srcs[p.name], nil, rounds, racers...))
 	}
 	for _, delay := range r.delays() {
-		tasks = append(tasks, one(rtt(delay), r.first(), srcs[r.first().name], &link{delay: delay}, min(rounds, 2), both...))
+		tasks = append(tasks, filling(rtt(delay), r.first(), srcs[r.first().name], &link{delay: delay}, min(rounds, 2), both...))
 	}
-	tasks = append(tasks, one(fmt.Sprintf("10 mbit/s, 20 ms round trip, %d files", fewer.files), r.first(), slow,
-		&link{delay: 10 * time.Millisecond, rate: 1_250_000}, min(rounds, 2), both...))
+	for _, delay := range append([]time.Duration{0}, r.delays()...) {
+		tasks = append(tasks, filling(fmt.Sprintf("%d files, a round trip of %v", fewer.files, 2*delay), r.first(), slow,
+			&link{delay: delay}, 1, bareND, one, two, indexed, eight))
+	}
+	thin := &link{delay: 10 * time.Millisecond, rate: 1_250_000}
+	name := fmt.Sprintf("10 mbit/s, 20 ms round trip, %d files", fewer.files)
+	tasks = append(tasks, filling(name, r.first(), slow, thin, min(rounds, 2), append(slices.Clone(both), compressed)...),
+		filling(name+" of text", r.first(), texts, thin, 1, bareND, indexed, compressed))
 	g, err := r.run(tasks)
 	if err != nil {
 		return nil, err
@@ -70,8 +90,8 @@ func runFull(r *rig) (*section, error) {
 
 func fullSection(r *rig, t tree, g grid, tasks []task) *section {
 	s := &section{}
-	s.printf("%d files of %d bytes on average in %d directories, an empty remote; from the start of the program, or from the command `gorsyncd sync` of a daemon that has read the source before, until the copy is equal. Round trips and rates are made by a proxy that has at most about 1 MiB of a connection and direction under way, like a TCP window of that size.\n", t.files, t.size, t.dirs)
-	racers := []*racer{bareND, ours, indexed, lsyncd}
+	s.printf("%d files of %d bytes on average in %d directories, an empty remote; from the start of the program, or from the command `gorsyncd sync` of a daemon that has read the source before, until the copy is equal; 4 workers, where nothing else is said. Round trips and rates are made by a proxy that has at most about 1 MiB of a connection and direction under way, like a TCP window of that size.\n", t.files, t.size, t.dirs)
+	racers := []*racer{bareND, ours, indexed, compressed, one, two, eight, lsyncd}
 	chart := report.Chart{Title: "First full sync over the round trip, " + r.first().name, X: "ms round trip", Y: "seconds"}
 	for _, rc := range racers[:3] {
 		line := report.Series{Name: rc.name}
@@ -100,7 +120,7 @@ func fullSection(r *rig, t tree, g grid, tasks []task) *section {
 
 // fullRound fills an empty copy.
 func (r *rig) fullRound(p place, src string, l *link, rc *racer) (outcome, error) {
-	w, err := r.newWorld(p, setup{src: src, link: l, never: rc == indexed})
+	w, err := r.newWorld(p, setup{src: src, link: l, never: rc.indexed, config: rc.config})
 	if err != nil {
 		return outcome{}, err
 	}
@@ -109,7 +129,7 @@ func (r *rig) fullRound(p place, src string, l *link, rc *racer) (outcome, error
 	if err != nil {
 		return outcome{}, err
 	}
-	if rc.start == nil && rc != indexed {
+	if rc.start == nil && !rc.indexed {
 		took, err := runBare(w, rc)
 		o := outcome{arrival: arrival{took: took, equal: true}}
 		if err == nil {
@@ -129,7 +149,7 @@ func (r *rig) fullRound(p place, src string, l *link, rc *racer) (outcome, error
 
 // fullBy has a racer fill the copy, and waits until it is and the racer ready.
 func (r *rig) fullBy(w *world, rc *racer, e *expectation) (outcome, *runner, error) {
-	if rc == indexed {
+	if rc.indexed {
 		run, err := startGorsyncd(r, w, rc)
 		if err != nil {
 			return outcome{}, nil, err

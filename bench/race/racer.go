@@ -16,6 +16,10 @@ type racer struct {
 
 	variant bool // another form of a racer that is there anyway
 
+	indexed bool // ours with a source that it knows already, and a new remote
+
+	config string // of ours: a line below `defaults`
+
 	// start starts what watches, and returns when it watches and, where it does
 	// that by itself, has made the copies equal. Nil for bare rsync.
 	start func(r *rig, w *world, rc *racer) (*runner, error)
@@ -42,7 +46,7 @@ var (
 )
 
 // gorsyncd tells whether the racer is ours.
-func (rc *racer) gorsyncd() bool { return rc == ours || rc == oursPlain || rc == indexed }
+func (rc *racer) gorsyncd() bool { return rc == ours || rc == oursPlain || rc.indexed }
 
 // readyLimit is how long a racer may take to start on a tree of this many files.
 func readyLimit(files int) time.Duration {

@@ -27,6 +27,9 @@ func newGorsyncd(r *rig, w *world) (*testbed.Gorsyncd, error) {
 	if w.never {
 		b.WriteString("  full_sync: {on_start: never}\n")
 	}
+	if w.config != "" {
+		fmt.Fprintf(&b, "  %s\n", w.config)
+	}
 	if w.ssh {
 		fmt.Fprintf(&b, "  ssh: {port: %d, identity_file: %s, known_hosts: %s}\n", w.sshd.Port, w.sshd.IdentityFile, w.sshd.KnownHosts)
 	}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -15,6 +16,7 @@ import (
 type tree struct {
 	files, dirs int
 	size        int // bytes of a file, on average; 0 makes empty ones
+	text        bool
 }
 
 // writers make files at the same time, as several processes of a busy site do.
@@ -61,7 +63,11 @@ func (t tree) write(root string, round int) error {
 	return nil
 }
 
-// content does not compress and differs in every file and round.
+// words of texts, which compress to about a quarter.
+var words = strings.Fields("the quick brown fox jumps over lazy dog while server location error warning info timeout connection refused " +
+	"update select from where index configuration request answer")
+
+// content does not compress, unless it is text, and differs in every file and round.
 func (t tree) content(i, round int) []byte {
 	if t.size == 0 {
 		return nil
@@ -71,7 +77,10 @@ func (t tree) content(i, round int) []byte {
 		n = 2*t.size - (n - round) + round
 	}
 	r := rand.NewPCG(uint64(i), uint64(round))
-	b := make([]byte, 0, n+8)
+	b := make([]byte, 0, n+16)
+	for t.text && len(b) < n {
+		b = append(append(b, words[r.Uint64()%uint64(len(words))]...), ' ')
+	}
 	for len(b) < n {
 		b = binary.LittleEndian.AppendUint64(b, r.Uint64())
 	}

@@ -22,6 +22,7 @@ type setup struct {
 	src    string
 	debug  bool // gorsyncd logs every batch
 	never  bool // gorsyncd makes no full sync at its start
+	config string
 }
 
 // link is a network between source and copies.
