@@ -11,6 +11,9 @@ import (
 // ownMountsEnv marks a process that has its own mounts already.
 const ownMountsEnv = "GORSYNCD_OWN_MOUNTS"
 
+// OwnsMounts tells whether this is the new program of OwnMounts.
+func OwnsMounts() bool { return os.Getenv(ownMountsEnv) != "" }
+
 // OwnMounts starts the program anew in a mount namespace of its own, where
 // mounts are shared, as they are on most machines: what is unmounted vanishes
 // from the namespaces of its descendants, too. gorsyncd makes one for each

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"gorsyncd/bench/lab"
 )
 
 // scenarios in the order of the report.
@@ -31,6 +33,9 @@ type options struct {
 }
 
 func main() {
+	if err := lab.OwnMounts(); err != nil {
+		fmt.Fprintln(os.Stderr, "race: copies lie beside their sources:", err)
+	}
 	o := options{level: whole}
 	flag.StringVar(&o.binary, "bin", "build/gorsyncd", "the gorsyncd to measure")
 	flag.StringVar(&o.only, "only", "", "scenarios, separated by commas (all): "+names(scenarios))

@@ -9,6 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"gorsyncd/bench/lab"
 	"gorsyncd/bench/report"
 )
 
@@ -31,6 +34,56 @@ type scenario struct {
 type place struct {
 	name string // tmpfs, ext4, …
 	dir  string // private, removed at the end
+	// copies is where the copies are: on a file system of their own, as they are on
+	// another machine, where we may mount one, else in dir.
+	copies string
+}
+
+// newPlace makes a private directory in another.
+func newPlace(in string) (place, error) {
+	dir, err := openDir(in, "race")
+	if err != nil {
+		return place{}, fmt.Errorf("make directory: %w", err)
+	}
+	p := place{name: report.FileSystem(dir), dir: dir, copies: dir}
+	if p.name != "tmpfs" || !lab.OwnsMounts() {
+		return p, nil
+	}
+	copies := filepath.Join(dir, "copies")
+	if err := os.Mkdir(copies, 0o755); err != nil {
+		return p, err
+	}
+	if err := unix.Mount("copies", copies, "tmpfs", 0, "mode=755,nr_inodes=0"); err != nil {
+		return p, os.NewSyscallError("mount", err)
+	}
+	p.copies = copies
+	return p, nil
+}
+
+// openDir makes a directory with a name of its own, open to all as those of a web
+// site are: gorsyncd gives names as arguments only where everybody may read them.
+func openDir(in, name string) (string, error) {
+	dir, err := os.MkdirTemp(in, name)
+	if err != nil {
+		return "", err
+	}
+	return dir, os.Chmod(dir, 0o755)
+}
+
+// apart tells whether the copies lie on a file system of their own.
+func (p place) apart() bool { return p.copies != p.dir }
+
+// remove removes it with all that is in it.
+func (p place) remove() {
+	if p.apart() {
+		_ = unix.Unmount(p.copies, unix.MNT_DETACH) // it goes with our namespace at the latest
+	}
+	for range 10 { // children that die with us may still write
+		if os.RemoveAll(p.dir) == nil {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 // rig is what all scenarios of a run share.
@@ -52,12 +105,14 @@ func newRig(o options) (*rig, error) {
 		if dir == "" {
 			continue
 		}
-		own, err := os.MkdirTemp(dir, "race")
+		p, err := newPlace(dir)
+		if p.dir != "" {
+			r.places = append(r.places, p)
+		}
 		if err != nil {
 			r.close()
-			return nil, fmt.Errorf("make directory: %w", err)
+			return nil, err
 		}
-		r.places = append(r.places, place{report.FileSystem(own), own})
 	}
 	if len(r.places) == 0 {
 		return nil, fmt.Errorf("no place to race on: give -tmpfs or -disk")
@@ -69,12 +124,7 @@ func newRig(o options) (*rig, error) {
 func (r *rig) close() {
 	r.closed.Do(func() {
 		for _, p := range r.places {
-			for range 10 { // children that die with us may still write
-				if os.RemoveAll(p.dir) == nil {
-					break
-				}
-				time.Sleep(50 * time.Millisecond)
-			}
+			p.remove()
 		}
 	})
 }
@@ -135,7 +185,7 @@ func (r *rig) present(list ...*racer) []*racer {
 }
 
 // pair is a tree with an equal copy, made once for all scenarios.
-type pair struct{ dir, src, copy string }
+type pair struct{ dir, aside, src, copy string }
 
 // pair returns it. Who changes the tree makes the copy equal again.
 func (r *rig) pair(p place, t tree) (*pair, error) {
@@ -143,11 +193,15 @@ func (r *rig) pair(p place, t tree) (*pair, error) {
 	if made := r.pairs[key]; made != nil {
 		return made, nil
 	}
-	dir, err := os.MkdirTemp(p.dir, "pair")
+	dir, err := openDir(p.dir, "pair")
 	if err != nil {
 		return nil, err
 	}
-	made := &pair{dir, filepath.Join(dir, "src"), filepath.Join(dir, "copy")}
+	aside, err := openDir(p.copies, "pair")
+	if err != nil {
+		return nil, err
+	}
+	made := &pair{dir, aside, filepath.Join(dir, "src"), filepath.Join(aside, "copy")}
 	r.logf("making %d files", t.files)
 	if err := t.make(made.src); err != nil {
 		return nil, err
@@ -162,7 +216,9 @@ func (r *rig) pair(p place, t tree) (*pair, error) {
 // drop removes the pairs, which take memory.
 func (r *rig) drop() {
 	for key, p := range r.pairs {
-		_ = os.RemoveAll(p.dir) // removed with its place at the latest
+		for _, dir := range []string{p.dir, p.aside} {
+			_ = os.RemoveAll(dir) // removed with its place at the latest
+		}
 		delete(r.pairs, key)
 	}
 }

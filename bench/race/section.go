@@ -68,6 +68,11 @@ func (r *rig) race(sc *scenario) error {
 			fmt.Fprintf(&b, "**%s is not installed on this machine and absent below.**\n\n", name)
 		}
 	}
+	for _, p := range r.places {
+		if p.apart() {
+			fmt.Fprintf(&b, "What is copied from %s goes to another file system of that kind. ", p.name)
+		}
+	}
 	b.WriteString(strings.TrimLeft(s.text.String(), "\n"))
 	if len(s.goals) > 0 {
 		b.WriteString("\n| goal | reached | at most | |\n|---|---|---|---|\n")

@@ -35,6 +35,7 @@ type link struct {
 type world struct {
 	setup
 	dir, src string
+	aside    string // where the copies are
 	dsts     []string
 
 	daemon *testbed.Rsyncd // nil with ssh
@@ -46,13 +47,16 @@ type world struct {
 
 // newWorld makes directories and starts servers.
 func (r *rig) newWorld(p place, s setup) (*world, error) {
-	dir, err := os.MkdirTemp(p.dir, "w")
+	dir, err := openDir(p.dir, "w")
 	if err != nil {
 		return nil, fmt.Errorf("make world: %w", err)
 	}
 	w := &world{setup: s, dir: dir, src: filepath.Join(dir, "src"), state: filepath.Join(dir, "state")}
+	if w.aside, err = openDir(p.copies, "w"); err != nil {
+		return nil, fmt.Errorf("make world: %w", err)
+	}
 	for i := range max(s.copies, 1) {
-		w.dsts = append(w.dsts, filepath.Join(dir, "dst"+strconv.Itoa(i)))
+		w.dsts = append(w.dsts, filepath.Join(w.aside, "dst"+strconv.Itoa(i)))
 	}
 	if s.src != "" {
 		w.src = s.src
@@ -113,7 +117,9 @@ func (w *world) close() {
 	if w.sshd != nil {
 		w.sshd.Stop()
 	}
-	_ = os.RemoveAll(w.dir) // removed with its place at the latest
+	for _, dir := range []string{w.dir, w.aside} {
+		_ = os.RemoveAll(dir) // removed with its place at the latest
+	}
 }
 
 // target is the rsync address of a copy.
