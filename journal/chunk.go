@@ -21,6 +21,7 @@ type chunk struct {
 	entries map[uint64]*Entry  // appended; nil when deleted
 	ops     []op
 	size    int
+	turned  bool // the records below some directory may count otherwise than before
 
 	// above holds, for directories that are live with all their ancestors,
 	// the greatest Since of them. It outlives the chunk: while Record runs,
@@ -48,6 +49,8 @@ func (c *chunk) putRecord(path string, old *Record, r Record) {
 	if old == nil {
 		c.h.Index++
 		old = &Record{}
+	} else if (old.Type == Dir) != (r.Type == Dir) || old.Since != r.Since {
+		c.turned = true
 	}
 	was, is := old.linked(), r.linked()
 	if was && !(is && old.sameInode(r.State)) {

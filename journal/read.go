@@ -80,18 +80,18 @@ type child struct {
 // recorded while fn runs may or may not be seen. An error of fn ends it and is
 // returned as it is.
 func (s *Source) Children(dir string, fn func(name string, r Record, trusted bool) error) error {
-	for after, begun := "", false; ; begun = true {
+	return s.childrenBehind(dir, "", false, fn)
+}
+
+// childrenBehind is Children for the names behind one, if begun.
+func (s *Source) childrenBehind(dir, after string, begun bool, fn func(name string, r Record, trusted bool) error) error {
+	for ; ; begun = true {
 		page, err := s.children(dir, after, begun)
 		if err != nil {
 			return fmt.Errorf("list %.200q of source %s: %w", dir, s.name, err)
 		}
-		for _, c := range page {
-			if c.record.Type == Gone && c.trusted {
-				continue
-			}
-			if err := fn(c.name, c.record, c.trusted); err != nil {
-				return err
-			}
+		if err := give(page, fn); err != nil {
+			return err
 		}
 		if len(page) < pageSize {
 			return nil

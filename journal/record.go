@@ -70,6 +70,7 @@ func (s *Source) recordChunk(ctx context.Context, obs []Observation, above map[s
 	if len(c.ops) > 0 {
 		c.h.Recorded = c.now.UnixNano()
 	}
+	defer s.walkChanged(c)
 	return results, s.commit(ctx, c.h, c.ops)
 }
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,6 +16,8 @@ import (
 type Source struct {
 	j    *Journal
 	name string
+
+	walk atomic.Pointer[Walk] // told of what Record changes; may be nil
 
 	recording sync.Mutex // held for a whole Record, so that its cache of ancestors holds
 	// writing is held from reading the header until its change is committed
