@@ -177,11 +177,7 @@ func (f *fanotify) enter(dir *handle, rel string) (id handleID, fresh error) {
 	if m.refuse != nil {
 		return handleID{}, fresh
 	}
-	id, err := handleOf(dir.fd, m.id)
-	if err != nil {
-		return handleID{}, err
-	}
-	return id, nil
+	return dir.id(m.id)
 }
 
 func (f *fanotify) mark(dir *handle, rel string) *fsMark {

@@ -186,8 +186,8 @@ func TestDirectoryChangedBeforeItIsMarked(t *testing.T) {
 			t.Fatal(err)
 		}
 		tr.confirms.add("d", tr.now())
-		l := &lister{t: tr, root: root, dir: dir, late: c.late,
-			sc: scan{rel: "d", key: keyOf(&dir.st), seen: seen.State, seenAt: seen.At, at: seen.At + 1, group: tr.scans.group(nil, 0)}}
+		l := &lister{t: tr, root: root, dir: dir, read: &entered{st: dir.st},
+			sc: scan{rel: "d", key: keyOf(&dir.st), late: c.late, seen: seen.State, seenAt: seen.At, at: seen.At + 1, group: tr.scans.group(nil, 0)}}
 		if err := l.own(); err != nil {
 			t.Fatal(err)
 		}
@@ -222,7 +222,7 @@ func TestReplacedWhileItIsMarked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !tr.watchDir(root, scan{rel: "d", key: keyOf(&dir.st)}, id, begun) {
+	if tr.watchDir(root, scan{rel: "d", key: keyOf(&dir.st)}, id, begun) == nil {
 		t.Fatal("moved")
 	}
 	if tr.ingest(&ev); !tr.w.find("d").stale {

@@ -167,6 +167,7 @@ func (t *Tree) hold(reason string) {
 func (t *Tree) forgetPending() {
 	t.co.reset()
 	t.scans.clear()
+	t.ahead.clear()
 	t.found.clear()
 	t.late = lateLinks{}
 	t.confirms.reset()

@@ -36,15 +36,19 @@ func fsidOf(st *unix.Statfs_t) fsid {
 
 // handleOf returns what events in an open directory are reported under.
 func handleOf(fd int, id fsid) (handleID, error) {
-	h, _, err := unix.NameToHandleAt(fd, "", unix.AT_EMPTY_PATH)
-	if err != nil {
-		return handleID{}, err
+	return (&handle{fd: fd}).id(id)
+}
+
+// id is what events in the directory are reported under.
+func (h *handle) id(id fsid) (handleID, error) {
+	if h.name(); h.nameErr != nil {
+		return handleID{}, h.nameErr
 	}
 	buf := make([]byte, 0, 64)
 	buf = append(buf, id[:]...)
-	buf = binary.NativeEndian.AppendUint32(buf, uint32(h.Size()))
-	buf = binary.NativeEndian.AppendUint32(buf, uint32(h.Type()))
-	return identify(append(buf, h.Bytes()...)), nil
+	buf = binary.NativeEndian.AppendUint32(buf, uint32(h.stable.Size()))
+	buf = binary.NativeEndian.AppendUint32(buf, uint32(h.stable.Type()))
+	return identify(append(buf, h.stable.Bytes()...)), nil
 }
 
 // handles are the directories whose events are wanted. One goroutine changes

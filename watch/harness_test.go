@@ -54,6 +54,9 @@ type rig struct {
 	tree *Tree
 	stop func() error
 
+	prepare func(*Tree)                      // before it runs; may be nil
+	live    func() map[string]journal.Record // what another index than idx holds; nil: idx is used
+
 	fallsBack bool // the backend asked for cannot be had everywhere, and that is expected
 
 	// passingLinks says that links are made, and removed or moved out of the
@@ -113,6 +116,9 @@ func (r *rig) start() {
 		r.t.Fatal(err)
 	}
 	tree.every = 200 * time.Millisecond
+	if r.prepare != nil {
+		r.prepare(tree)
+	}
 	r.tree = tree
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -229,7 +235,11 @@ func (r *rig) walk() map[string]journal.State {
 // diff compares the index with a fresh walk.
 func (r *rig) diff() []string {
 	r.t.Helper()
-	want, got := r.walk(), r.idx.live()
+	live := r.live
+	if live == nil {
+		live = r.idx.live
+	}
+	want, got := r.walk(), live()
 	var list []string
 	for p, s := range want {
 		switch rec, ok := got[p]; {

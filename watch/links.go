@@ -16,6 +16,12 @@ type Linker interface {
 	Siblings(dev, ino uint64) ([]string, error)
 }
 
+// Walker is an optional ability of an Index: to be read fast by a scan of the
+// whole tree. *journal.Source has it.
+type Walker interface {
+	Walk() *journal.Walk
+}
+
 // maxLinks bounds the inodes remembered for the next scan of the whole tree.
 const maxLinks = 1 << 16
 

@@ -61,7 +61,7 @@ func testLinkBehindAScan(t *testing.T) {
 	g := tr.scans.group(nil, 0)
 	tr.scans.full = g
 	var f found
-	f.add(journal.Observation{Path: "e/l", State: stateOf(&st, tr.rootKey.dev), At: st.Ctim.Nano()}, foundFrom{sc: scan{rel: "e", group: g}, descended: true})
+	f.add(journal.Observation{Path: "e/l", State: stateOf(&st, tr.rootKey.dev), At: st.Ctim.Nano()}, foundFrom{sc: &scan{rel: "e", group: g}, descended: true})
 	if err := tr.passFound(t.Context(), &f); err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func testLinkInAFirstScan(t *testing.T) {
 	tr.scans.full = tr.scans.group(nil, 0)
 	var f found
 	sc := scan{rel: "e", group: tr.scans.group(nil, 0)} // not the whole tree's
-	f.add(journal.Observation{Path: "e/l", State: stateOf(&st, tr.rootKey.dev), At: st.Ctim.Nano()}, foundFrom{sc: sc, descended: true})
+	f.add(journal.Observation{Path: "e/l", State: stateOf(&st, tr.rootKey.dev), At: st.Ctim.Nano()}, foundFrom{sc: &sc, descended: true})
 	if err := tr.passFound(t.Context(), &f); err != nil {
 		t.Fatal(err)
 	}

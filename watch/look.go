@@ -248,6 +248,7 @@ func (b *batch) add(o journal.Observation, of int) {
 		return
 	}
 	b.seen[o.Path] = struct{}{}
+	b.t.ahead.touch(o.Path)
 	b.obs = append(b.obs, o)
 	b.of = append(b.of, of)
 }
@@ -317,10 +318,11 @@ func (b *batch) record(ctx context.Context) error {
 }
 
 // live says whether events of the path arrive, so that silence means
-// something. Those of a directory itself come from its parent.
+// something. Those of a directory itself come from its parent. What happened
+// before they were let in is known when their scan has followed.
 func (t *Tree) live(path string) bool {
 	n := t.w.find(dirOf(path))
-	return n != nil && n.state != unwatched && !n.stale && !n.polled
+	return n != nil && n.state != unwatched && !n.stale && !n.polled && !n.unread
 }
 
 // dropped forgets the watches at and below a path that is no directory of the

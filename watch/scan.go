@@ -3,7 +3,6 @@ package watch
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,6 +23,9 @@ func (t *Tree) fullScan(s suspects) {
 	g.done = func(took time.Duration) { t.fullScanDone(g, took) }
 	t.scans.full = g
 	t.scans.dirs = 0
+	if w, ok := t.o.Index.(Walker); ok {
+		t.scans.walk = w.Walk()
+	}
 	t.doubt.raised = false
 	t.searchLinks()
 	t.written.scanning()
@@ -53,7 +55,7 @@ func (t *Tree) fullScanDone(g *group, took time.Duration) {
 		t.scans.push(scan{key: t.rootKey, deep: true, group: g, suspects: s})
 		return
 	}
-	t.scans.full, t.scans.lost = nil, false
+	t.scans.full, t.scans.walk, t.scans.lost = nil, nil, false
 	t.scans.complete = true
 	t.doubt.scanned(t.now(), took)
 	t.nextRound = max(t.nextRound, t.now()+10*took)
@@ -85,6 +87,10 @@ func (t *Tree) scanFor(ctx context.Context, given time.Duration) (scanned bool, 
 // scanNext scans one directory. What it found is passed to the index together
 // with that of others.
 func (t *Tree) scanNext(ctx context.Context) (bool, error) {
+	t.lookAhead()
+	if n := len(t.scans.stack); n > 0 && t.onScan != nil {
+		t.onScan(&t.scans.stack[n-1])
+	}
 	sc, ok := t.scans.pop()
 	if !ok {
 		return false, nil
@@ -92,12 +98,15 @@ func (t *Tree) scanNext(ctx context.Context) (bool, error) {
 	if err := t.lookWhereItWas(ctx, sc); err != nil {
 		return false, err
 	}
+	before := len(t.scans.stack)
 	if err := t.scanDir(ctx, sc); err != nil {
 		return false, err
 	}
+	t.scans.inOrder(before)
 	if t.heldRoot != "" {
 		return false, nil
 	}
+	sc.ahead = nil // it is not needed any more
 	t.found.scans = append(t.found.scans, sc)
 	if !t.scans.busy() || t.found.full() {
 		if err := t.flush(ctx); err != nil {
@@ -134,85 +143,88 @@ func (t *Tree) scanned(ctx context.Context) error {
 	return nil
 }
 
-// lister is one directory being scanned.
-type lister struct {
-	t    *Tree
-	sc   scan
-	root *handle
-	dir  *handle
-	late bool // its mark told nothing of the directory itself before
-	todo []todo
-}
-
-// todo is a name that differs from the index, or may.
-type todo struct {
-	name  string
-	force bool          // look unchanged, but are suspect
-	other bool          // the index has another inode, or nothing
-	mount bool          // the index has a directory of another file system
-	away  bool          // the directory may have been elsewhere, and nobody has seen it
-	was   journal.State // what the index has
-}
-
 // scanDir compares one directory with the index: watch, list, lstat, compare.
 // The watch comes first, so that what changes afterwards causes an event.
 func (t *Tree) scanDir(ctx context.Context, sc scan) error {
+	e := t.claim(&sc)
 	if _, held := t.isHeld(sc.rel); held {
 		return nil
 	}
-	root, err := t.openAccepted()
-	if err != nil {
-		return t.rootTrouble(ctx)
+	l := &lister{t: t, read: e}
+	defer l.close()
+	if e == nil {
+		root, err := t.openAccepted()
+		if err != nil {
+			return t.rootTrouble(ctx)
+		}
+		l.root = root
+		e = t.begin(root, &sc)
+		l.dir, l.read = e.dir, e
+		if !e.over {
+			e.list()
+		}
 	}
-	defer root.close()
-	begun := t.now()
-	dir, err := root.open(sc.rel)
-	if err != nil {
-		t.notThere(sc.rel, "open directory", err)
+	if e.over {
 		return nil
 	}
-	defer func() { dir.close() }()
-	t.scans.in, t.scans.within = sc.rel, true
-	defer func() { t.scans.within = false }()
+	e.node.unread = false
+	sc.at = e.at
+	switch {
+	case e.op == "stat":
+		t.troubled(sc.rel, e.op, e.err)
+		return nil
+	case e.err != nil:
+		t.notThere(sc.rel, e.op, e.err)
+		return nil
+	}
+	l.sc = sc
+	return l.scan(ctx)
+}
+
+// begin opens a directory and lets its events in.
+func (t *Tree) begin(root *handle, sc *scan) *entered {
+	e := &entered{}
+	e.open(t, root, sc.rel)
+	t.letIn(root, sc, e)
+	return e
+}
+
+// letIn lets the events of a directory in that was opened. What is over then needs
+// no scan.
+func (t *Tree) letIn(root *handle, sc *scan, e *entered) {
+	if e.err != nil {
+		e.over = true
+		t.notThere(sc.rel, "open directory", e.err)
+		return
+	}
 	n := t.w.find(sc.rel)
-	if keyOf(&dir.st) != sc.key || n != nil && n.key != sc.key {
+	if keyOf(&e.dir.st) != sc.key || n != nil && n.key != sc.key {
+		e.end()
 		t.flapped(sc.rel)
-		return nil
+		return
 	}
-	sc.followed = n != nil && n.state != unwatched && !n.stale && !n.polled
+	followed := n != nil && n.state != unwatched && !n.stale && !n.polled
 	if n != nil && n.stale {
 		sc.deep = true // what happened below while it was elsewhere was misread
 	}
-	id := t.enter(dir, sc)
+	id := t.enter(e.dir, *sc)
 	late := id != (handleID{}) && (n == nil || n.id != id)
-	if !t.watchDir(root, sc, id, begun) {
-		return nil
+	if n = t.watchDir(root, *sc, id, e.begun); n == nil {
+		e.end()
+		return
 	}
-	sc.at = time.Now().UnixNano()
-	if err := unix.Fstat(dir.fd, &dir.st); err != nil {
-		t.troubled(sc.rel, "stat", err)
-		return nil
-	}
-	names, err := dir.names()
-	if err != nil {
-		t.notThere(sc.rel, "read directory", err)
-		return nil
-	}
-	failpoint.Hit("watch.scan.dir")
-	t.scans.dirs++
-	slices.Sort(names)
-	l := &lister{t: t, sc: sc, root: root, dir: dir, late: late}
-	if err := l.own(); err != nil {
-		return err
-	}
-	if n := t.w.find(sc.rel); n != nil && l.sc.fresh {
-		n.told = n.added
-		t.away.told(sc.rel, time.Duration(n.added))
-	}
-	if err := l.compare(names); err != nil {
-		return err
-	}
-	return l.observeAll(ctx)
+	// What was read ahead in vain has let the events in, too.
+	sc.followed = followed && (sc.followed || !sc.begun)
+	sc.late = late || sc.late
+	sc.begun = true
+	e.node, e.added = n, n.added
+}
+
+// end says that there is nothing to scan.
+func (e *entered) end() {
+	e.over = true
+	e.dir.close()
+	e.dir = nil
 }
 
 // notThere handles a directory that cannot be scanned.
@@ -235,11 +247,11 @@ func (t *Tree) flapped(rel string) {
 	t.co.addNow(rel, hintName, t.now(), 0)
 }
 
-// watchDir puts a watch on a directory, or lets the events of its mark in. false
+// watchDir puts a watch on a directory, or lets the events of its mark in. nil
 // means that it moved meanwhile. A watch is compared with the path once it is
 // there, a handle is that of the directory that was opened after begun: an event
 // of the path that came since may be of another one.
-func (t *Tree) watchDir(root *handle, sc scan, id handleID, begun time.Duration) bool {
+func (t *Tree) watchDir(root *handle, sc scan, id handleID, begun time.Duration) *node {
 	if id == (handleID{}) {
 		begun = t.now()
 	}
@@ -259,7 +271,7 @@ func (t *Tree) watchDir(root *handle, sc scan, id handleID, begun time.Duration)
 	t.lookAtOrphans()
 	if err == errMoved {
 		t.flapped(sc.rel)
-		return false
+		return nil
 	}
 	if err != nil && !limitReached(err) {
 		t.troubled(sc.rel, "watch", err)
@@ -268,7 +280,7 @@ func (t *Tree) watchDir(root *handle, sc scan, id handleID, begun time.Duration)
 		t.nextRound = min(t.nextRound, t.now()+t.every)
 	}
 	t.markPolled(n, sc)
-	return true
+	return n
 }
 
 // isPolled finds out whether other hosts can change the directory unseen.
@@ -285,92 +297,6 @@ func (t *Tree) markPolled(n *node, sc scan) {
 	n.polled = t.isPolled(sc)
 	if n.polled && (n.parent == nil || !n.parent.polled) {
 		t.polled[sc.rel] = struct{}{}
-	}
-}
-
-// own observes the directory itself, unless that was done just before.
-//
-// A directory that is marked was deaf to changes of itself until now: what was
-// changed right after it was seen, within one tick of the clock of its ctime, has
-// left no other trace.
-func (l *lister) own() error {
-	t := l.t
-	o := journal.Observation{Path: l.sc.rel, State: stateOf(&l.dir.st, t.rootKey.dev), At: l.sc.at}
-	if l.late {
-		t.confirms.forget(o.Path)
-	}
-	racy := journal.Record{State: l.sc.seen, ObservedAt: l.sc.seenAt}.Racy()
-	if o.State == l.sc.seen && !(l.late && racy) {
-		return nil
-	}
-	r, ok, err := t.o.Index.Lookup(o.Path)
-	if err != nil {
-		return err
-	}
-	if ok && journal.Same(r, o) && (!r.Racy() || t.confirms.pending(o.Path)) {
-		return nil
-	}
-	o.Renewed = ok && t.unseen(l.sc, o.Path) && movedUnseen(r, o.State)
-	if !ok || r.Ino != o.State.Ino || r.Dev != o.State.Dev || o.Renewed {
-		l.sc.fresh, l.sc.deep = true, true
-	}
-	t.found.add(o, foundFrom{sc: l.sc, descended: true})
-	return nil
-}
-
-// compare merges the names found with those in the index. Both are sorted by
-// bytes. It only notes what differs, so that the index is not kept open.
-func (l *lister) compare(names []string) error {
-	i := 0
-	err := l.t.o.Index.Children(l.sc.rel, func(name string, r journal.Record, trusted bool) error {
-		for i < len(names) && names[i] < name {
-			l.todo = append(l.todo, todo{name: names[i], other: true})
-			i++
-		}
-		if i < len(names) && names[i] == name {
-			i++
-			l.known(name, r, trusted && !l.sc.fresh)
-			return nil
-		}
-		l.todo = append(l.todo, todo{name: name, was: r.State})
-		return nil
-	})
-	for ; i < len(names); i++ {
-		l.todo = append(l.todo, todo{name: names[i], other: true})
-	}
-	return err
-}
-
-// known compares a name that the index has.
-func (l *lister) known(name string, r journal.Record, trusted bool) {
-	var st unix.Stat_t
-	at := time.Now().UnixNano()
-	if !trusted || fstatat(l.dir.fd, name, &st) != nil {
-		l.todo = append(l.todo, todo{name: name, other: true, was: r.State})
-		return
-	}
-	t := l.t
-	t.linksSeen = t.linksSeen || isLinked(r.State)
-	o := journal.Observation{State: stateOf(&st, t.rootKey.dev), At: at}
-	path := ""
-	if r.Type == journal.Dir || r.Racy() {
-		path = join(l.sc.rel, name)
-	}
-	switch {
-	case !journal.Same(r, o), r.Racy() && !t.confirms.pending(path), r.Type == journal.Dir && t.away.has(path):
-		l.todo = append(l.todo, todo{
-			name:  name,
-			other: r.Type != o.State.Type || r.Ino != o.State.Ino || r.Dev != o.State.Dev,
-			mount: r.Type == journal.Dir && r.Dev != 0,
-			away:  r.Type == journal.Dir && t.unseen(l.sc, path) && movedUnseen(r, o.State),
-			was:   r.State,
-		})
-	case r.Type == journal.Dir:
-		if l.sc.deep || t.needsScan(path, keyOf(&st)) {
-			t.descend(l.sc, path, keyOf(&st), o, false)
-		}
-	case l.sc.suspect(name, r):
-		l.todo = append(l.todo, todo{name: name, force: true, was: r.State})
 	}
 }
 

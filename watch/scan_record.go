@@ -21,7 +21,7 @@ type found struct {
 
 // foundFrom is what an observation came of and what it leads to.
 type foundFrom struct {
-	sc        scan
+	sc        *scan
 	key       fileKey
 	descended bool // its scan was asked for already
 	heard     hint // what events said of it
@@ -42,14 +42,17 @@ func (f *found) clear() { *f = found{} }
 // big directory.
 func (l *lister) observeAll(ctx context.Context) error {
 	t := l.t
+	passed := false // by looks: what was seen ahead may be older than what they saw
 	for i, n := range l.todo {
 		if i%batchSize == batchSize-1 || t.found.full() {
 			if err := t.flush(ctx); err != nil {
 				return err
 			}
-			if _, err := t.looks(ctx); err != nil {
+			looked, err := t.looks(ctx)
+			if err != nil {
 				return err
 			}
+			passed = passed || looked
 		}
 		if i%100 == 0 {
 			// What is journaled below needs no look for events taken here.
@@ -60,9 +63,23 @@ func (l *lister) observeAll(ctx context.Context) error {
 		if t.heldRoot != "" {
 			return nil
 		}
+		if passed || n.seen != nil && !n.seen.usable(l.read) {
+			n.seen = nil
+		}
+		if n.seen == nil {
+			if ok, err := l.open(ctx); !ok {
+				return err
+			}
+		}
 		l.observe(n)
 	}
 	return nil
+}
+
+// usable says whether what was seen ahead needs no second look. What is gone, or
+// may be a mount, does.
+func (s *seenName) usable(in *entered) bool {
+	return s.err == nil && (!isDir(&s.st) || s.st.Dev == in.st.Dev)
 }
 
 // observe looks at one name. Only ENOENT from the open directory, which is the
@@ -73,15 +90,22 @@ func (l *lister) observe(n todo) {
 	if _, held := t.isHeld(path); held {
 		return
 	}
-	o := journal.Observation{Path: path, At: time.Now().UnixNano()}
 	var st unix.Stat_t
-	switch err := fstatat(l.dir.fd, n.name, &st); {
+	o := journal.Observation{Path: path}
+	err := error(nil)
+	if n.seen != nil {
+		o.At, st = n.seen.at, n.seen.st
+	} else {
+		o.At = time.Now().UnixNano()
+		err = fstatat(l.dir.fd, n.name, &st)
+	}
+	switch {
 	case err == unix.ENOENT:
 		if !t.keepGone(l.root, path) {
 			t.dropped(path)
 			t.away.take(path)
 			t.unlinked(path, path, n.was, l.said(n.name))
-			t.found.add(o, foundFrom{sc: l.sc, descended: true})
+			l.pass(o, foundFrom{sc: l.from(), descended: true})
 		}
 		return
 	case err != nil:
@@ -93,7 +117,7 @@ func (l *lister) observe(n todo) {
 		t.dropped(path)
 		return
 	}
-	if dir && t.mountLost(path, &st, keyOf(&l.dir.st), n.mount) {
+	if dir && t.mountLost(path, &st, keyOf(&l.read.st), n.mount) {
 		return
 	}
 	if !dir && n.other {
@@ -109,7 +133,7 @@ func (l *lister) observe(n todo) {
 	t.promise(&o, heard|l.unheard())
 	o.Renewed = (t.away.take(path) || n.away) && dir
 	deep := dir && (l.sc.deep || n.other)
-	t.found.add(o, foundFrom{sc: l.sc, key: keyOf(&st), descended: !dir || deep, heard: heard})
+	l.pass(o, foundFrom{sc: l.from(), key: keyOf(&st), descended: !dir || deep, heard: heard})
 	if deep {
 		t.descend(l.sc, path, keyOf(&st), o, n.other || o.Renewed)
 	}
@@ -150,7 +174,7 @@ func (t *Tree) passFound(ctx context.Context, f *found) error {
 		}
 		from := &f.from[i]
 		if !from.descended && (r.Descend || t.needsScan(o.Path, from.key)) {
-			t.descend(from.sc, o.Path, from.key, *o, r.Descend)
+			t.descend(*from.sc, o.Path, from.key, *o, r.Descend)
 		}
 		// Of the first scan only what differs from it has a seq.
 		if (r.Seq != 0 || o.Baseline) && isLinked(o.State) {

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"slices"
 	"time"
 
 	"gorsyncd/journal"
@@ -17,8 +18,12 @@ type scan struct {
 	at       int64         // when the directory itself was observed
 	seen     journal.State // what was passed to the index already; zero if nothing
 	seenAt   int64         // when that was observed
+	begun    bool          // its events were let in for it
+	late     bool          // the mark told nothing of the directory itself before
 	followed bool          // a watch was there before the scan, and nothing was missed
 	fresh    bool          // the index has another inode or nothing there: what it has below does not count
+
+	ahead *entered // the directory, if it is read ahead
 }
 
 // suspects are paths whose content may have changed although they have the
@@ -65,6 +70,7 @@ type scans struct {
 	stack  []scan
 	groups map[*group]struct{}
 
+	walk         *journal.Walk  // of the index, for the scan of the whole tree; may be nil
 	full         *group         // the scan of the whole tree under way
 	lost         bool           // events may have been lost before it
 	fullSuspects suspects       // for the one that follows it
@@ -108,6 +114,14 @@ func (s *scans) pop() (scan, bool) {
 		}
 	}
 	return sc, true
+}
+
+// inOrder makes what was pushed since there were so many come in the order in
+// which it was pushed: that of the index, which is read fastest so.
+func (s *scans) inOrder(before int) {
+	if before < len(s.stack) {
+		slices.Reverse(s.stack[before:])
+	}
 }
 
 // finish counts a scan that was popped as done.

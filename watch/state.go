@@ -78,11 +78,25 @@ func isGone(err error) bool {
 	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP)
 }
 
-// handle is a directory that is open for path resolution only. It keeps its
-// file system busy, so it is closed after each step.
+// handle is a directory that is open for path resolution. It keeps its file system
+// busy, so it is closed after each step.
 type handle struct {
-	fd int
-	st unix.Stat_t
+	fd       int
+	st       unix.Stat_t
+	readable bool // names can be read from fd itself, once
+
+	// What name has asked for: the handle that outlives fd.
+	named   bool
+	stable  unix.FileHandle
+	nameErr error
+}
+
+// name asks the kernel for the handle that events name the directory by.
+func (h *handle) name() {
+	if !h.named {
+		h.named = true
+		h.stable, _, h.nameErr = unix.NameToHandleAt(h.fd, "", unix.AT_EMPTY_PATH)
+	}
 }
 
 func (h *handle) close() {
@@ -114,13 +128,31 @@ func (h *handle) open(rel string) (*handle, error) {
 	if rel == "" {
 		return newHandle(unix.Openat(h.fd, ".", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))
 	}
-	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS}
+	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: noSymlinks}
 	fd, err := unix.Openat2(h.fd, rel, &how)
 	switch err {
 	case unix.ENOSYS, unix.EPERM, unix.ENAMETOOLONG: // not before Linux 5.6, nor in some sandboxes, nor beyond PATH_MAX
 		return h.walk(rel)
 	}
 	return newHandle(fd, err)
+}
+
+const noSymlinks = unix.RESOLVE_NO_SYMLINKS
+
+// openToList is open for a directory whose names are to be read: that costs less
+// where it may be.
+func (h *handle) openToList(rel string) (*handle, error) {
+	if rel != "" {
+		how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: noSymlinks}
+		if fd, err := unix.Openat2(h.fd, rel, &how); err == nil {
+			d, err := newHandle(fd, nil)
+			if err == nil {
+				d.readable = true
+			}
+			return d, err
+		}
+	}
+	return h.open(rel)
 }
 
 // walk is open element by element.
@@ -149,11 +181,14 @@ var direntBufs = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
 // names lists the directory, unsorted.
 func (h *handle) names() ([]string, error) {
-	fd, err := unix.Openat(h.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
+	fd := h.fd
+	if !h.readable {
+		var err error
+		if fd, err = unix.Openat(h.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+			return nil, err
+		}
+		defer unix.Close(fd)
 	}
-	defer unix.Close(fd)
 	var list []string
 	buf := direntBufs.Get().(*[64 << 10]byte)
 	defer direntBufs.Put(buf)

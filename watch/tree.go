@@ -96,6 +96,7 @@ type Tree struct {
 	fan       *fanotify // nil: all is left to inotify
 	mounts    *mounts
 	scans     scans
+	ahead     readAhead
 	found     found
 	confirms  confirms
 	spare     []event
@@ -127,6 +128,7 @@ type Tree struct {
 	trouble   troubles
 	// goneWatches counts watches that were gone before fsnotify dropped them.
 	goneWatches uint64
+	onScan      func(*scan) // for tests: a directory is about to be scanned
 	noCookies   bool // the fence directory is not watched: each fence scans the whole tree
 
 	mu       sync.Mutex // guards the following
@@ -248,6 +250,7 @@ func (t *Tree) Run(ctx context.Context) error {
 	defer t.mounts.close()
 	t.w.note = watcher
 	t.startFences(watcher)
+	defer t.readers(readers.Go)()
 	return t.loop(ctx)
 }
 

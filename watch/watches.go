@@ -38,6 +38,7 @@ type node struct {
 	id     handleID // under which a mark reports on it; zero unless marked
 	state  nodeState
 	stale  bool  // its watch may be gone, or another directory may stand here
+	unread bool  // its events are let in for a scan that is still to come
 	polled bool  // on a file system that does not report changes of other hosts
 	added  int64 // when the watch was last added, as time since the Tree was made
 	told   int64 // likewise, when it was last watched to observe all that is in it anew
