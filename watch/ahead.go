@@ -24,8 +24,9 @@ import (
 //     See node.unread.
 //   - A directory that was opened and is dropped from the tree before its events are
 //     let in is not entered: where one stands in its place, that is opened.
-//   - Readers close a directory when it is read and wait for nobody, so that it is
-//     not kept from being unmounted for longer than its listing takes.
+//   - Readers close a directory when it is read and wait for nobody, and none stays
+//     open while the goroutine of Run waits for the journal, so that its file
+//     system can be unmounted.
 const (
 	aheadDirs  = 32      // listed ahead of a scan, and as many more are opened
 	aheadKept  = 128     // at the same time; others came before the scans of some
@@ -186,6 +187,16 @@ func (a *readAhead) drop(rel string) {
 	if e := a.of[rel]; e != nil {
 		delete(a.of, rel)
 		e.forget()
+	}
+}
+
+// letGo closes what was opened and is not handed out to be listed: the journal may
+// take its time.
+func (a *readAhead) letGo() {
+	for rel, e := range a.of {
+		if e.node == nil {
+			a.drop(rel)
+		}
 	}
 }
 

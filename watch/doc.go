@@ -22,7 +22,8 @@
 //     anything that may have lost events. A scan passes on only what differs.
 //   - All observing and recording is done by one goroutine in order: what is due
 //     to be looked at, then one directory of a pending scan. A live change
-//     waits for one directory, not for a scan.
+//     waits for one directory, not for a scan. Directories that are due next are
+//     opened and listed ahead by others, see ahead.go.
 //   - The goroutine that reads the kernel's queue only appends to memory, and all
 //     memory is bounded: too many paths become a scan of their directory, too
 //     many directories a scan of the tree.

@@ -276,6 +276,7 @@ func (b *batch) record(ctx context.Context) error {
 		return nil
 	}
 	t := b.t
+	t.ahead.letGo()
 	results, err := t.o.Index.Record(ctx, b.obs)
 	if err != nil {
 		return err

@@ -106,8 +106,7 @@ func (t *Tree) scanNext(ctx context.Context) (bool, error) {
 	if t.heldRoot != "" {
 		return false, nil
 	}
-	sc.ahead = nil // it is not needed any more
-	t.found.scans = append(t.found.scans, sc)
+	t.found.scans = append(t.found.scans, sc.group)
 	if !t.scans.busy() || t.found.full() {
 		if err := t.flush(ctx); err != nil {
 			return false, err

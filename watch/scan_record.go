@@ -16,7 +16,7 @@ import (
 type found struct {
 	obs   []journal.Observation
 	from  []foundFrom
-	scans []scan // done as soon as the observations are journaled
+	scans []*group // one for each scan that is done as soon as the observations are journaled
 }
 
 // foundFrom is what an observation came of and what it leads to.
@@ -37,6 +37,18 @@ func (f *found) full() bool {
 }
 
 func (f *found) clear() { *f = found{} }
+
+// refill lets what was passed on be filled again, so that a long scan does not
+// allocate it for each commit.
+func (f *found) refill(passed *found) {
+	if len(f.obs)+len(f.scans) > 0 {
+		return
+	}
+	clear(passed.obs)
+	clear(passed.from)
+	clear(passed.scans)
+	*f = found{passed.obs[:0], passed.from[:0], passed.scans[:0]}
+}
 
 // observeAll observes what differs. Live changes go between the batches of a
 // big directory.
@@ -150,8 +162,11 @@ func (t *Tree) flush(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, sc := range f.scans {
-		t.scans.finish(sc, t.now())
+	for _, g := range f.scans {
+		t.scans.finish(g, t.now())
+	}
+	if t.scans.full != nil {
+		t.found.refill(&f)
 	}
 	return t.scanned(ctx)
 }
@@ -162,6 +177,7 @@ func (t *Tree) passFound(ctx context.Context, f *found) error {
 			f.obs[i].Baseline = true
 		}
 	}
+	t.ahead.letGo()
 	results, err := t.o.Index.Record(ctx, f.obs)
 	if err != nil {
 		return err

@@ -124,10 +124,10 @@ func (s *scans) inOrder(before int) {
 	}
 }
 
-// finish counts a scan that was popped as done.
-func (s *scans) finish(sc scan, now time.Duration) {
-	sc.group.left--
-	sc.group.settle(now)
+// finish counts a scan of a group that was popped as done.
+func (s *scans) finish(g *group, now time.Duration) {
+	g.left--
+	g.settle(now)
 	for g := range s.groups {
 		if g.finished() {
 			delete(s.groups, g)

@@ -129,7 +129,7 @@ type Tree struct {
 	// goneWatches counts watches that were gone before fsnotify dropped them.
 	goneWatches uint64
 	onScan      func(*scan) // for tests: a directory is about to be scanned
-	noCookies   bool // the fence directory is not watched: each fence scans the whole tree
+	noCookies   bool        // the fence directory is not watched: each fence scans the whole tree
 
 	mu       sync.Mutex // guards the following
 	requests requests
