@@ -60,8 +60,14 @@ func (t *Tree) readers(start func(func())) (stop func()) {
 // usable says that a scan is read ahead.
 func (sc *scan) usable() bool { return sc.ahead != nil && !sc.ahead.void }
 
+// spoilt says that a scan was read ahead in vain. It is read in its turn: a busy
+// directory would be read again and again.
+func (sc *scan) spoilt() bool { return sc.begun && !sc.usable() }
+
 // listing says that nothing is left to be handed out for a scan.
-func (sc *scan) listing() bool { return sc.usable() && (sc.ahead.over || sc.ahead.node != nil) }
+func (sc *scan) listing() bool {
+	return sc.spoilt() || sc.usable() && (sc.ahead.over || sc.ahead.node != nil)
+}
 
 // lookAhead hands out the directories that are due next, where there is more than
 // one.
@@ -85,7 +91,7 @@ func (t *Tree) lookAhead() {
 	root := shared(h)
 	defer root.release()
 	for i := top; i >= 0 && i > top-2*aheadDirs; i-- {
-		if sc := &s[i]; !sc.usable() && t.ahead.of[sc.rel] == nil {
+		if sc := &s[i]; !sc.usable() && !sc.begun && t.ahead.of[sc.rel] == nil {
 			t.handOut(root, sc)
 		}
 	}
@@ -143,7 +149,7 @@ func (t *Tree) letInAhead(root *sharedRoot, sc *scan) bool {
 		delete(t.ahead.of, sc.rel)
 		return true
 	}
-	e.node.unread = true
+	e.node.unread = e.node.unread || !sc.followed
 	t.ahead.tasks.push(e.listing.set(e.read, func() { e.room.Add(-e.taken) }))
 	return true
 }
@@ -168,6 +174,9 @@ func (t *Tree) claim(sc *scan) *entered {
 	}
 	e.listing.finish()
 	e.forget()
+	if e.full {
+		return nil
+	}
 	return e
 }
 

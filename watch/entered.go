@@ -29,6 +29,7 @@ type entered struct {
 	st      unix.Stat_t
 	names   []string
 	seen    []seenName // in step with names; nil if they were not looked at
+	full    bool       // it has too many names to be kept
 	room    *atomic.Int64
 	taken   int64  // from room
 	op      string // that failed
@@ -66,16 +67,26 @@ func (e *entered) list() {
 }
 
 // read lists the directory, looks at all names and closes it. One with very many
-// is looked at in its turn.
+// is listed in its turn.
 func (e *entered) read() {
 	defer e.dir.close()
-	e.list()
+	if e.full = e.room.Load() >= aheadNames; e.full {
+		return
+	}
+	if e.list(); e.err != nil {
+		return
+	}
 	e.taken = int64(len(e.names))
-	if full := e.room.Add(e.taken) > aheadNames; full || e.err != nil {
+	if e.full = e.room.Add(e.taken) > aheadNames; e.full {
+		e.room.Add(-e.taken)
+		e.names, e.taken = nil, 0
 		return
 	}
 	e.seen = make([]seenName, len(e.names))
 	for i := range e.seen {
+		if i%256 == 0 && e.listing.state.Load() == forgotten {
+			return
+		}
 		s := &e.seen[i]
 		s.at = time.Now().UnixNano()
 		s.err = fstatat(e.dir.fd, e.names[i], &s.st)

@@ -122,6 +122,7 @@ func (t *Tree) scanned(ctx context.Context) error {
 	}
 	failpoint.Hit("watch.scan.done")
 	t.scans.complete = false
+	t.ahead.letGo() // what follows waits for the journal
 	t.emptyOK = false
 	if err := t.settled(ctx); err != nil {
 		return err
@@ -166,7 +167,6 @@ func (t *Tree) scanDir(ctx context.Context, sc scan) error {
 	if e.over {
 		return nil
 	}
-	e.node.unread = false
 	sc.at = e.at
 	switch {
 	case e.op == "stat":
@@ -176,6 +176,7 @@ func (t *Tree) scanDir(ctx context.Context, sc scan) error {
 		t.notThere(sc.rel, e.op, e.err)
 		return nil
 	}
+	e.node.unread = false
 	l.sc = sc
 	return l.scan(ctx)
 }
@@ -202,7 +203,7 @@ func (t *Tree) letIn(root *handle, sc *scan, e *entered) {
 		t.flapped(sc.rel)
 		return
 	}
-	followed := n != nil && n.state != unwatched && !n.stale && !n.polled
+	followed := n != nil && n.state != unwatched && !n.stale && !n.polled && !n.unread
 	if n != nil && n.stale {
 		sc.deep = true // what happened below while it was elsewhere was misread
 	}
@@ -228,6 +229,7 @@ func (e *entered) end() {
 
 // notThere handles a directory that cannot be scanned.
 func (t *Tree) notThere(rel, op string, err error) {
+	t.unscanned(rel)
 	if isGone(err) && rel != "" {
 		t.co.addNow(rel, hintName, t.now(), 0)
 		return
@@ -235,10 +237,19 @@ func (t *Tree) notThere(rel, op string, err error) {
 	t.troubled(rel, op, err)
 }
 
+// unscanned says that a directory whose events were let in has not been compared:
+// if it is there at the next look, it is scanned then.
+func (t *Tree) unscanned(rel string) {
+	if n := t.w.find(rel); n != nil && n.unread {
+		n.stale = true
+	}
+}
+
 // flapped asks for a look at a directory that was another one when its scan
 // began. One that stays so, as where a mount is only made by opening it, must
 // not keep the loop busy.
 func (t *Tree) flapped(rel string) {
+	t.unscanned(rel)
 	if t.flaps[rel]++; t.flaps[rel] > maxFlaps {
 		t.troubled(rel, "scan directory", errMoved)
 		return

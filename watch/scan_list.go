@@ -61,6 +61,7 @@ func (l *lister) scan(ctx context.Context) error {
 		t.away.told(l.sc.rel, time.Duration(n.added))
 	}
 	if l.read.seen == nil {
+		t.ahead.letGo() // it may take its time
 		if ok, err := l.open(ctx); !ok {
 			return err
 		}
@@ -163,7 +164,10 @@ func (l *lister) compare(names []string) error {
 func (l *lister) unknown(i int) {
 	n := todo{name: l.read.names[i], other: true}
 	if l.read.seen != nil {
-		n.seen = &l.read.seen[i]
+		// A write through another name would not void what was seen of this one.
+		if s := &l.read.seen[i]; s.err == nil && (isDir(&s.st) || s.st.Nlink < 2) {
+			n.seen = s
+		}
 	}
 	l.todo = append(l.todo, n)
 }
