@@ -437,15 +437,3 @@ func laneOf(path string) Lane {
 	}
 	return LaneTop
 }
-
-func dedupe(ks []Lock) []Lock {
-	seen := make(map[Lock]bool, len(ks))
-	out := ks[:0]
-	for _, k := range ks {
-		if !seen[k] {
-			seen[k] = true
-			out = append(out, k)
-		}
-	}
-	return out
-}

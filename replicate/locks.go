@@ -193,3 +193,16 @@ func (l *Locks) update(path string, fn func(*lockNode)) {
 		delete(l.nodes, path)
 	}
 }
+
+// dedupe drops claims that are made twice.
+func dedupe(ks []Lock) []Lock {
+	seen := make(map[Lock]bool, len(ks))
+	out := ks[:0]
+	for _, k := range ks {
+		if !seen[k] {
+			seen[k] = true
+			out = append(out, k)
+		}
+	}
+	return out
+}
