@@ -40,6 +40,7 @@ func isLinked(s journal.State) bool { return s.Nlink > 1 && s.Type != journal.Di
 func (t *Tree) siblings(o journal.Observation, heard hint, wall int64) error {
 	linker, ok := t.o.Index.(Linker)
 	if !ok || !isLinked(o.State) {
+		t.single(o.State)
 		return nil
 	}
 	t.linksSeen = true
@@ -88,6 +89,15 @@ func (t *Tree) siblings(o journal.Observation, heard hint, wall int64) error {
 		g.close(t.now())
 	}
 	return nil
+}
+
+// single says that a file has one name only. Inode numbers are used again: that the
+// names of an earlier file were searched for in vain says nothing of this one, when
+// it gets another name.
+func (t *Tree) single(s journal.State) {
+	if s.Type != journal.Dir && s.Type != journal.Gone && len(t.searched) > 0 {
+		delete(t.searched, fileKey{s.Dev, s.Ino})
+	}
 }
 
 // lateLinks are files with several names that a scan of the whole tree found

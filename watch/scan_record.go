@@ -192,6 +192,9 @@ func (t *Tree) passFound(ctx context.Context, f *found) error {
 		if !from.descended && (r.Descend || t.needsScan(o.Path, from.key)) {
 			t.descend(*from.sc, o.Path, from.key, *o, r.Descend)
 		}
+		if !isLinked(o.State) {
+			t.single(o.State)
+		}
 		// Of the first scan only what differs from it has a seq.
 		if (r.Seq != 0 || o.Baseline) && isLinked(o.State) {
 			if from.sc.group == t.scans.full { // whose links are looked at when it is complete
