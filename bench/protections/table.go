@@ -103,7 +103,7 @@ var table = []protection{
 		{"watch/guard.go", "if !t.o.Guard.EmptySource || dirOf(path) != \"\" || t.emptyOK {", "if true {"},
 	}, "watch", "TestUnmountedRoot"},
 	{14, "writes through mmap, and through a hard link outside of the tree", "scans compare every fingerprint", []edit{
-		{"watch/scan.go", "case !journal.Same(r, o), r.Racy()", "case r.Racy()"},
+		{"watch/scan_list.go", "case !journal.Same(r, o), r.Racy()", "case r.Racy()"},
 	}, "watch", "TestSilentChanges"},
 	{15, "the mtime of a directory into which several runs write at once", "one of them stamps it at most, and each of the others leaves a record, kept with what it acknowledges, that it is to be stamped", []edit{
 		{"replicate/settle.go", "for _, dir := range b.Within {", "for _, dir := range b.Within[:0] {"},
