@@ -91,6 +91,13 @@ func (d *Dispatcher) countRemoval(e journal.Entry, now time.Time) {
 		m.lost = removed{at: e.Time, seq: e.Seq, count: e.Count}
 		return
 	}
+	if m := d.moves.behind(e.Path); m != nil && e.Op == journal.OpRemove {
+		if m.below == nil {
+			m.below = map[string]removed{}
+		}
+		m.below[e.Path] = removed{at: e.Time, seq: e.Seq, count: e.Count}
+		return
+	}
 	d.guardRemovals(removed{at: e.Time, seq: e.Seq, count: e.Count}, now)
 }
 

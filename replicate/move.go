@@ -59,7 +59,8 @@ const (
 	// the new path while the remote takes something.
 	movePatience = time.Minute
 	// moveStart is how long what is below new directories waits for the end of
-	// the first scan, which may have the removals that belong to them.
+	// the first scan, which may have the removals that belong to them; and what is
+	// below replaced ones, as it may have what became of the former.
 	moveStart = 2 * time.Second
 	// moveTries is how many runs of a move may be cut off.
 	moveTries = 2
@@ -83,6 +84,8 @@ type move struct {
 	inode
 	to   string  // the new path; "" as long as it is not known
 	lost removed // what the guard has yet to count
+	// below is the same of what went away below a directory that was replaced.
+	below map[string]removed
 
 	until  time.Time // the removal waits so long for the new path
 	limit  time.Time // and so long for what is below that
@@ -167,6 +170,7 @@ func (d *Dispatcher) tookMove(e journal.Entry, now time.Time) {
 	}
 	if m != nil {
 		d.moves.drop(m) // it came back, or went once more
+		d.guardBelow(m, now)
 	}
 	if above, ok := parentOf(e.Path); ok && d.moves.behind(above) != nil {
 		return // it is found with the directory that was there
@@ -257,6 +261,7 @@ func (d *Dispatcher) surveyMoves(ctx context.Context, l *look, now time.Time) {
 			m.broken = true
 			if m.replaced {
 				s.drop(m)
+				d.guardMoved(m, now)
 				continue
 			}
 		}
@@ -276,6 +281,7 @@ func (d *Dispatcher) surveyMoves(ctx context.Context, l *look, now time.Time) {
 // guardMoved has the guard count what went with the old path of a move, but for
 // what the index has at the new one: that is not lost.
 func (d *Dispatcher) guardMoved(m *move, now time.Time) {
+	d.guardBelow(m, now)
 	r := m.lost
 	if r.count == 0 {
 		return // nothing is removed
@@ -419,8 +425,8 @@ func (d *Dispatcher) mayLeadElsewhere(m *move) bool {
 // passedMove tells whether the removal need not wait any more.
 func (d *Dispatcher) passedMove(m *move, now time.Time) bool {
 	switch {
-	case m.to == "" && m.replaced && now.After(m.until.Add(replacedWait)):
-		return true
+	case m.to == "" && m.replaced && now.After(m.until) && now.Sub(d.moves.begun) > moveStart:
+		return true // the index may be long in being complete
 	case m.to == "":
 		return now.After(m.until) && d.moves.ready > 0 && d.ledger.read >= d.moves.ready
 	case m.flying > 0:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"testing"
+	"time"
 )
 
 // TestReplacedDirectoryIsLinked gives the name of a directory to another one, as
@@ -98,4 +99,61 @@ func TestReplacedBySomethingWithin(t *testing.T) {
 	c.rename("tmp", "b")
 	c.fill("b/c", 1, 2, 100)
 	c.sync()
+}
+
+// TestGuardCountsWhatReplacedDirectoriesLose: what was in a directory whose name
+// another one got is not lost where it is found under the new name; what is not
+// found there is.
+func TestGuardCountsWhatReplacedDirectoriesLose(t *testing.T) {
+	for _, down := range []bool{false, true} {
+		t.Run(fmt.Sprintf("down %v", down), func(t *testing.T) {
+			c := newChain(t, func(c *chain) { c.o.MaxDelete = 10 })
+			c.fill("site", 4, 25, 100)
+			c.fill("site.new", 1, 3, 100)
+			for i := range 30 {
+				c.write(fmt.Sprintf("site/file%d", i), "x")
+			}
+			c.start()
+			c.sync()
+			release := func(lose string) {
+				t.Helper()
+				c.stop()
+				if !down {
+					c.start()
+				}
+				c.rename("site", "site.old")
+				c.rename("site.new", "site")
+				if lose != "" {
+					if err := os.RemoveAll(c.src + "/" + lose); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if down {
+					c.start()
+				}
+			}
+			release("")
+			c.sync()
+			if st := c.d.Status(); st.Held != nil {
+				t.Fatalf("a release holds the remote: %+v", st.Held)
+			}
+			// And back, with a part of it gone.
+			c.rename("site", "site.new")
+			c.rename("site.old", "site")
+			c.sync()
+			release("site.old/d2")
+			for end := time.Now().Add(20 * time.Second); c.d.Status().Held == nil; time.Sleep(10 * time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatalf("what a release has lost does not hold the remote: %+v", c.d.Status())
+				}
+			}
+			if _, err := c.tree.Fence(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.d.Approve(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			c.sync()
+		})
+	}
 }

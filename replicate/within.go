@@ -40,7 +40,7 @@ func (s standing) took(e journal.Entry) {
 		return
 	}
 	delete(s, e.Path)
-	if e.Count <= 1 && e.Flags&journal.FlagTurned == 0 {
+	if e.Op == journal.OpRemove && e.Count <= 1 {
 		return // nothing was below it
 	}
 	for dir := range s {
