@@ -136,19 +136,6 @@ func (d *Dispatcher) beginMoves(now time.Time) {
 	}
 }
 
-// countKept has the guard count what a removal takes away that an earlier process
-// kept for a move: it may have ended before it knew what is under the new path.
-func (d *Dispatcher) countKept(path string, r journal.Retry) {
-	m := d.moves.from[path]
-	if m == nil || d.o.Delete == DeleteNone {
-		return
-	}
-	// An error shows up wherever the journal is used next.
-	if rec, known, err := d.o.Tree.(shadowed).Stored(path); err == nil && known {
-		m.lost = removed{at: r.First, seq: r.Seq, count: rec.Lost() + 1}
-	}
-}
-
 // mayLink tells whether the user's arguments go with ours: rsync takes one kind
 // of --link-dest only, and what writes in place would write into both names.
 func mayLink(args []string) bool {
@@ -275,28 +262,6 @@ func (d *Dispatcher) surveyMoves(ctx context.Context, l *look, now time.Time) {
 			s.drop(m)
 			d.guardMoved(m, now)
 		}
-	}
-}
-
-// guardMoved has the guard count what went with the old path of a move, but for
-// what the index has at the new one: that is not lost.
-func (d *Dispatcher) guardMoved(m *move, now time.Time) {
-	d.guardBelow(m, now)
-	r := m.lost
-	if r.count == 0 {
-		return // nothing is removed
-	}
-	if t, ok := d.o.Tree.(indexed); ok && m.to != "" {
-		// An error shows up wherever the journal is used next.
-		rec, live, err := t.Lookup(m.to)
-		if err == nil && live && rec.Dev == m.dev && rec.Ino == m.ino {
-			if w, err := d.o.Tree.Weigh(m.to, "", false); err == nil {
-				r.count -= min(r.count, w.Dirs+w.Files)
-			}
-		}
-	}
-	if r.count > 0 {
-		d.guardRemovals(r, now)
 	}
 }
 

@@ -31,43 +31,6 @@ func (d *Dispatcher) mayReplace(e journal.Entry, now time.Time) {
 	}
 }
 
-// guardBelow has the guard count what went away below the old path of a directory
-// that was replaced, but for what the index has below the new one, and for what is
-// there again.
-func (d *Dispatcher) guardBelow(m *move, now time.Time) {
-	t, _ := d.o.Tree.(indexed)
-	for path, r := range m.below {
-		// An error shows up wherever the journal is used next.
-		if _, back, err := t.Lookup(path); err == nil && back {
-			continue
-		}
-		if m.to != "" {
-			r.count -= min(r.count, d.has(m.to+path[len(m.from):]))
-		}
-		if r.count > 0 {
-			d.guardRemovals(r, now)
-		}
-	}
-	m.below = nil
-}
-
-// has counts what the index has at and below a path.
-func (d *Dispatcher) has(path string) uint64 {
-	// An error shows up wherever the journal is used next.
-	rec, live, err := d.o.Tree.(indexed).Lookup(path)
-	switch {
-	case err != nil || !live:
-		return 0
-	case rec.Type != journal.Dir:
-		return 1
-	}
-	w, err := d.o.Tree.Weigh(path, "", false)
-	if err != nil {
-		return 0
-	}
-	return w.Dirs + w.Files
-}
-
 // behind returns the move of the directory that was at or above a path before
 // another took its place, and has yet to be linked; nil for none.
 func (s *moves) behind(path string) *move {
