@@ -1,10 +1,10 @@
 package watch
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -76,7 +76,8 @@ import (
 // told apart. Directories on these have watches of inotify.
 type fanotify struct {
 	fd      int
-	stopper int // readable after stop
+	bell    *bell
+	stopped atomic.Bool
 	handles *handles
 	fence   fileKey // the directory of the cookies
 
@@ -114,12 +115,12 @@ func openFanotify(fenceDir string, h *handles) (*fanotify, error) {
 	case err != nil:
 		return nil, fmt.Errorf("open fanotify: %w", err)
 	}
-	stopper, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	b, err := newBell(fd)
 	if err != nil {
 		unix.Close(fd)
-		return nil, fmt.Errorf("open eventfd: %w", err)
+		return nil, err
 	}
-	f := &fanotify{fd: fd, stopper: stopper, handles: h, marks: map[uint64]*fsMark{}}
+	f := &fanotify{fd: fd, bell: b, handles: h, marks: map[uint64]*fsMark{}}
 	if fenceDir != "" {
 		if err := f.markFence(fenceDir); err != nil {
 			f.close()
@@ -129,15 +130,15 @@ func openFanotify(fenceDir string, h *handles) (*fanotify, error) {
 	return f, nil
 }
 
-// stop ends run. It is called once.
+// stop ends run.
 func (f *fanotify) stop() {
-	one := binary.NativeEndian.AppendUint64(nil, 1)
-	_, _ = unix.Write(f.stopper, one) // it cannot fail before it was added up 2^64 times
+	f.stopped.Store(true)
+	f.bell.stop()
 }
 
 func (f *fanotify) close() {
+	f.bell.close()
 	unix.Close(f.fd)
-	unix.Close(f.stopper)
 }
 
 // markFence asks for the events of one directory, whatever file system it is on.

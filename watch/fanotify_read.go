@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,8 +28,7 @@ var (
 )
 
 // run reads until stop, and closes the group then. Like the reader of fsnotify it
-// waits for nobody. It does not use the poller of the runtime, which is woken for
-// each event even while nobody reads.
+// waits for nobody.
 func (f *fanotify) run(q *events) {
 	defer f.close()
 	buf := make([]byte, fanBuffer)
@@ -59,15 +59,17 @@ func (f *fanotify) run(q *events) {
 // read waits for events, or for stop, which is errStopped.
 func (f *fanotify) read(buf []byte) (int, error) {
 	for {
-		fds := []unix.PollFd{{Fd: int32(f.fd), Events: unix.POLLIN}, {Fd: int32(f.stopper), Events: unix.POLLIN}}
-		if _, err := unix.Poll(fds, -1); err != nil && err != unix.EINTR {
-			return 0, err
-		}
-		if fds[1].Revents != 0 {
+		if f.stopped.Load() {
 			return 0, errStopped
 		}
 		n, err := unix.Read(f.fd, buf)
-		if err != unix.EAGAIN && err != unix.EINTR {
+		switch err {
+		case unix.EINTR:
+		case unix.EAGAIN:
+			if err := f.bell.wait(); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+				return 0, err
+			}
+		default:
 			return n, err
 		}
 	}
