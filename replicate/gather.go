@@ -41,13 +41,15 @@ func (d *Dispatcher) listing() bool {
 }
 
 const (
-	// streamPause is the time between the starts of two runs in a stream.
-	streamPause = 250 * time.Millisecond
-	// A stream begins with so many runs a second, for streamSeconds, and lasts
-	// as long as so many changes a second go on.
-	streamRuns    = 15
-	streamChanges = 40
-	streamSeconds = 2
+	// A stream begins when more than streamRuns runs have started at more than
+	// streamRate a second, and lasts as long as so many changes a second come.
+	streamRuns = 15
+	streamRate = 10
+	// Runs of a stream start a streamShare-th of the time apart that it has
+	// lasted, within these bounds.
+	streamShare    = 10
+	streamMinPause = time.Second / streamRate
+	streamPause    = 500 * time.Millisecond
 )
 
 // stream notices that changes come all the time, one after the other: each with a
@@ -55,43 +57,42 @@ const (
 // them, and nobody watches each of a hundred files a second arrive. Single
 // changes, and bursts, never wait for it. The zero value is no stream.
 type stream struct {
-	last          time.Time // start of the last run
-	second        time.Time // the one that is counted
-	runs, changes int       // in it
-	seconds       int       // so many before it made a stream
+	last    time.Time // start of the last run
+	level   float64   // runs of late, less streamRate a second
+	since   time.Time // when the stream began, zero if there is none
+	second  time.Time // the one that is counted
+	changes int       // in it
 }
 
 // started counts a run of live changes.
 func (s *stream) started(changes int, now time.Time) {
 	s.roll(now)
+	s.level = max(0, s.level-streamRate*now.Sub(s.last).Seconds()) + 1
 	s.last = now
-	s.runs++
 	s.changes += changes
+	if s.level > streamRuns && s.since.IsZero() {
+		s.since, s.second, s.changes = now, now, 0
+	}
 }
 
-// roll closes the seconds that are over.
+// roll ends the stream after a second with few changes.
 func (s *stream) roll(now time.Time) {
 	over := now.Sub(s.second)
-	if over < time.Second {
+	if s.since.IsZero() || over < time.Second {
 		return
 	}
-	if s.runs >= streamRuns || s.seconds >= streamSeconds && s.changes >= streamChanges {
-		s.seconds++
-	} else {
-		s.seconds = 0
+	if over >= 2*time.Second || s.changes < streamRate {
+		s.since, s.level = time.Time{}, 0
 	}
-	if over >= 2*time.Second {
-		s.seconds = 0 // nothing at all in the one after it
-	}
-	s.second, s.runs, s.changes = now, 0, 0
+	s.second, s.changes = now, 0
 }
 
 // until is when the next run may start: any time up to now where there is no
 // stream.
 func (s *stream) until(now time.Time) time.Time {
 	s.roll(now)
-	if s.seconds < streamSeconds {
+	if s.since.IsZero() {
 		return now
 	}
-	return s.last.Add(streamPause)
+	return s.last.Add(min(max(now.Sub(s.since)/streamShare, streamMinPause), streamPause))
 }

@@ -139,6 +139,7 @@ func (p process) start(ctx context.Context, stderr io.Writer) exited {
 	watched, release := endStalled(ctx, cmd.Process.Pid, p.stall)
 	stop := killOnDone(watched, cmd.Process.Pid)
 	unstick := endStuck(cmd.Process.Pid, p.begun)
+	awaitEnd(cmd.Process.Pid)
 	err = cmd.Wait()
 	failpoint.Hit("replicate.rsync.exited")
 	e := exited{stuck: unstick(), canceled: stop()}

@@ -6,7 +6,8 @@ import (
 )
 
 const (
-	confirmAfter = 50 * time.Millisecond // more than the journal's racy window of 20 ms
+	confirmAfter = 50 * time.Millisecond // at least; more than the journal's racy window of 20 ms
+	confirmEvery = 25 * time.Millisecond // those due in it share a step and a commit
 	maxConfirms  = 1 << 17               // beyond, records stay racy until they are observed again
 )
 
@@ -31,7 +32,7 @@ func (c *confirms) add(path string, now time.Duration) {
 	if len(c.list) >= maxConfirms {
 		return
 	}
-	at := now + confirmAfter
+	at := (now + confirmAfter).Truncate(confirmEvery) + confirmEvery
 	c.live[path] = at
 	c.list = append(c.list, confirmItem{path, at})
 }

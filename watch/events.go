@@ -36,6 +36,7 @@ func (e *event) same(o *event) bool {
 type events struct {
 	base time.Time
 	wake chan struct{} // capacity 1
+	many chan struct{} // likewise: restEvents have gathered
 
 	mu    sync.Mutex // guards the following
 	taken            // since the last take
@@ -50,7 +51,7 @@ type taken struct {
 }
 
 func newEvents(base time.Time) *events {
-	return &events{base: base, wake: make(chan struct{}, 1)}
+	return &events{base: base, wake: make(chan struct{}, 1), many: make(chan struct{}, 1)}
 }
 
 // run reads until the watcher is closed.
@@ -77,8 +78,9 @@ func (q *events) run(w *fsnotify.Watcher) {
 func (q *events) push(ev fsnotify.Event) {
 	q.mu.Lock()
 	q.append(event{name: ev.Name, hints: hintOf(ev.Op)}, time.Now())
+	n := len(q.list)
 	q.mu.Unlock()
-	q.signal()
+	q.signal(n)
 }
 
 // pushBatch appends what one read of a fanotify group returned, and says whether
@@ -96,8 +98,9 @@ func (q *events) pushBatch(b *fanBatch) bool {
 		q.overflows++
 	}
 	q.nameless = q.nameless || b.nameless
+	n := len(q.list)
 	q.mu.Unlock()
-	q.signal()
+	q.signal(n)
 	return true
 }
 
@@ -124,12 +127,20 @@ func (q *events) pushError(err error) {
 		q.errs = append(q.errs, err)
 	}
 	q.mu.Unlock()
-	q.signal()
+	q.signal(restEvents)
 }
 
-func (q *events) signal() {
+// signal wakes the loop; one that rests only if n is enough for that.
+func (q *events) signal(n int) {
+	notify(q.wake)
+	if n >= restEvents {
+		notify(q.many)
+	}
+}
+
+func notify(c chan struct{}) {
 	select {
-	case q.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }

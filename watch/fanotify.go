@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -81,6 +82,11 @@ type fanotify struct {
 	handles *handles
 	fence   fileKey // the directory of the cookies
 
+	// The goroutine of run owns these.
+	base   time.Time
+	pace   pace
+	wanted uint64 // events
+
 	// The goroutine of Run owns it.
 	marks map[uint64]*fsMark // by device
 }
@@ -120,7 +126,7 @@ func openFanotify(fenceDir string, h *handles) (*fanotify, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	f := &fanotify{fd: fd, bell: b, handles: h, marks: map[uint64]*fsMark{}}
+	f := &fanotify{fd: fd, bell: b, handles: h, marks: map[uint64]*fsMark{}, base: time.Now(), pace: pace{most: readRest}}
 	if fenceDir != "" {
 		if err := f.markFence(fenceDir); err != nil {
 			f.close()

@@ -37,7 +37,7 @@ func (f *fanotify) run(q *events) {
 		if idle > fanCalm {
 			time.Sleep(fanPause)
 		}
-		n, err := f.read(buf)
+		n, waited, err := f.read(buf)
 		if err == errStopped {
 			return
 		}
@@ -52,27 +52,32 @@ func (f *fanotify) run(q *events) {
 		}
 		if idle++; q.pushBatch(&batch) {
 			idle = 0
+			f.wanted += uint64(len(batch.list))
+			if waited {
+				f.pace.woken(time.Since(f.base), f.wanted)
+			}
 		}
 	}
 }
 
-// read waits for events, or for stop, which is errStopped.
-func (f *fanotify) read(buf []byte) (int, error) {
-	for {
-		if f.stopped.Load() {
-			return 0, errStopped
-		}
+// read waits for events, or for stop, which is errStopped, and tells whether there
+// were none at first.
+func (f *fanotify) read(buf []byte) (n int, waited bool, err error) {
+	for !f.stopped.Load() {
 		n, err := unix.Read(f.fd, buf)
 		switch err {
 		case unix.EINTR:
 		case unix.EAGAIN:
+			waited = true
 			if err := f.bell.wait(); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-				return 0, err
+				return 0, true, err
 			}
+			time.Sleep(f.pace.rest(time.Since(f.base), f.wanted))
 		default:
-			return n, err
+			return n, waited, err
 		}
 	}
+	return 0, waited, errStopped
 }
 
 // fanBatch is what one read returned, as far as it is wanted.

@@ -152,5 +152,5 @@ func (t *Tree) hint(rel string, ev *event) {
 	if n := t.w.find(rel); h&hintName != 0 && (n == nil || n.told < int64(ev.mono)) {
 		t.away.note(rel, ev.mono)
 	}
-	t.co.add(rel, h, t.now(), ev.wall)
+	t.co.add(rel, h, ev.mono, ev.wall)
 }

@@ -20,12 +20,7 @@ type requests struct {
 	approve bool
 }
 
-func (t *Tree) signal() {
-	select {
-	case t.wake <- struct{}{}:
-	default:
-	}
-}
+func (t *Tree) signal() { notify(t.wake) }
 
 // loop runs steps while there is something to do and sleeps until an event, a
 // request or the next due time.
@@ -52,6 +47,7 @@ func (t *Tree) loop(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-t.events.wake:
+			t.rest(ctx)
 		case <-t.wake:
 		case <-timer.C:
 		}

@@ -92,6 +92,7 @@ type Tree struct {
 
 	// The rest up to mu belongs to the goroutine of Run.
 	co        *coalescer
+	pace      pace
 	w         *watches
 	fan       *fanotify // nil: all is left to inotify
 	mounts    *mounts
@@ -179,6 +180,7 @@ func New(o Options) (*Tree, error) {
 		t.log = slog.New(slog.DiscardHandler)
 	}
 	t.events = newEvents(t.base)
+	t.pace.most = loopRest
 	t.co = newCoalescer(o.Settle, o.SettleMax)
 	t.w = newWatches(t.absPath)
 	t.heldBelow, t.approved = map[string]string{}, map[string]struct{}{}

@@ -274,7 +274,7 @@ func testForcedChange(t *testing.T) {
 	r.tree.events.mu.Lock()
 	r.tree.events.list = append(r.tree.events.list, ev)
 	r.tree.events.mu.Unlock()
-	r.tree.events.signal()
+	r.tree.events.signal(1)
 	r.fence()
 	list := r.idx.entries(before)
 	if len(list) == 0 || list[len(list)-1].Path != "f" || list[len(list)-1].Flags != journal.FlagChecksum {
