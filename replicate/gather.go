@@ -42,13 +42,16 @@ func (d *Dispatcher) listing() bool {
 
 const (
 	// A stream begins when more than streamRuns runs have started at more than
-	// streamRate a second, and lasts as long as so many changes a second come.
-	streamRuns = 15
-	streamRate = 10
+	// streamRate a second, and streamChanges changes have come within a second. It
+	// lasts as long as so many do. (A file that comes or goes makes two, its
+	// directory is one.)
+	streamRuns    = 12
+	streamRate    = 2
+	streamChanges = 30
 	// Runs of a stream start a streamShare-th of the time apart that it has
 	// lasted, within these bounds.
-	streamShare    = 10
-	streamMinPause = time.Second / streamRate
+	streamShare    = 4
+	streamMinPause = 100 * time.Millisecond
 	streamPause    = 500 * time.Millisecond
 )
 
@@ -70,19 +73,19 @@ func (s *stream) started(changes int, now time.Time) {
 	s.level = max(0, s.level-streamRate*now.Sub(s.last).Seconds()) + 1
 	s.last = now
 	s.changes += changes
-	if s.level > streamRuns && s.since.IsZero() {
-		s.since, s.second, s.changes = now, now, 0
+	if s.since.IsZero() && s.level > streamRuns && s.changes >= streamChanges {
+		s.since = now
 	}
 }
 
 // roll ends the stream after a second with few changes.
 func (s *stream) roll(now time.Time) {
 	over := now.Sub(s.second)
-	if s.since.IsZero() || over < time.Second {
+	if over < time.Second {
 		return
 	}
-	if over >= 2*time.Second || s.changes < streamRate {
-		s.since, s.level = time.Time{}, 0
+	if over >= 2*time.Second || s.changes < streamChanges {
+		s.since = time.Time{}
 	}
 	s.second, s.changes = now, 0
 }

@@ -20,7 +20,7 @@ func TestStream(t *testing.T) {
 		{"a hundred a second", 10 * time.Millisecond, 1500, 90, 60, streamPause + 20*time.Millisecond},
 		{"ten a second", 100 * time.Millisecond, 100, 100, 100, 2 * time.Millisecond},
 		{"fifteen at once", 10 * time.Millisecond, 15, 15, 15, 2 * time.Millisecond},
-		{"a second long", 10 * time.Millisecond, 100, 40, 20, 120 * time.Millisecond},
+		{"a second long", 10 * time.Millisecond, 100, 40, 20, 250 * time.Millisecond},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			simulate(t, nil, func(t *testing.T, g *rig, f *fakeTransport) {

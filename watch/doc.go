@@ -24,6 +24,8 @@
 //     to be looked at, then one directory of a pending scan. A live change
 //     waits for one directory, not for a scan. Directories that are due next are
 //     opened and listed ahead by others, see ahead.go.
+//   - In a steady stream of events the loop rests between its steps, for up to
+//     200 ms, and lets them gather: see pace. A fence ends a rest.
 //   - The goroutine that reads the kernel's queue only appends to memory, and all
 //     memory is bounded: too many paths become a scan of their directory, too
 //     many directories a scan of the tree.
@@ -39,7 +41,7 @@
 //   - A directory that may have been elsewhere between two looks is reported as
 //     renewed: remotes may have read what stood in its place.
 //   - An equal fingerprint is taken for no change, with two exceptions: a racy
-//     record (see package journal) is confirmed 50 ms later unless an event came,
+//     record (see package journal) is confirmed 50 to 75 ms later unless an event came,
 //     and a file that had an event after its record was made is journaled with a
 //     comparison of content.
 //   - When the file system at the root was mounted anew, what had changed in the

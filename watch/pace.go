@@ -13,9 +13,9 @@ const (
 	// In a stream the loop rests for a restShare-th of the time that it has
 	// lasted, at most loopRest, unless restEvents have gathered. So does the reader
 	// of fanotify, for at most readRest.
-	restShare  = 20
-	loopRest   = 100 * time.Millisecond
-	readRest   = 20 * time.Millisecond
+	restShare  = 8
+	loopRest   = 200 * time.Millisecond
+	readRest   = 50 * time.Millisecond
 	restEvents = 200
 )
 

@@ -34,7 +34,7 @@ func stream(n int) func(src string) error {
 }
 
 func runProcessor(r *rig) (*section, error) {
-	n := r.size(20, 500, 1500)
+	n := r.size(20, 500, 3000)
 	name := fmt.Sprintf("%d files", n)
 	racers := []*racer{ours, lsyncd, lsyncd0, loop, loopND}
 	g, err := r.run([]task{{name: name, place: r.first(), racers: racers, rounds: r.rounds(1, 1, 1),
