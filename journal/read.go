@@ -212,6 +212,10 @@ func (s *Source) Stored(path string) (Record, bool, error) {
 	return r, ok, nil
 }
 
+// NewestReplaced returns a seq above which no directory has taken the place of
+// another, as Record.Replaced tells: what is known without reading a record.
+func (s *Source) NewestReplaced() uint64 { return s.replaced.Load() }
+
 // Latest returns the newest entry of a path that is still present. It is
 // quick for a path in the index; the entry of one removed long ago is searched
 // for among those that all remotes have.

@@ -205,6 +205,9 @@ func (c *chunk) change(o Observation, old *Record, flags Flag) (Result, error) {
 	if rec.Type == Dir {
 		if another {
 			rec.Since, rec.was = rec.LastSeq, c.was(old, rec.State)
+			if rec.was != (fileID{}) {
+				c.s.replaced.Store(rec.Since)
+			}
 		} else {
 			rec.Since, rec.was = old.Since, old.was
 		}

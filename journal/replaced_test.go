@@ -6,6 +6,9 @@ import "testing"
 // remotes may still have in its place.
 func TestReplacedDirectory(t *testing.T) {
 	s := source(t, openTest(t))
+	if n := newSource(s.j, "x", header{Head: 7}).NewestReplaced(); n != 7 {
+		t.Errorf("of what was journaled before the start, only %d is searched", n)
+	}
 	tree(t, s)
 	r := remote(t, s, "nas")
 	head := func() uint64 { return s.Head() }
@@ -29,6 +32,8 @@ func TestReplacedDirectory(t *testing.T) {
 		}
 		if _, ino, ok := rec.Replaced(); ino != want || ok != (want != 0) {
 			t.Errorf("%s: inode %d (%v), want %d", what, ino, ok, want)
+		} else if newest := s.NewestReplaced(); rec.Type == Dir && ok != (newest >= rec.Since) {
+			t.Errorf("%s: since seq %d, and the newest one is said to be at %d", what, rec.Since, newest)
 		}
 	}
 	was("nobody was there", 0)

@@ -19,6 +19,8 @@ type Source struct {
 
 	walk atomic.Pointer[Walk] // told of what Record changes; may be nil
 
+	replaced atomic.Uint64 // see NewestReplaced
+
 	recording sync.Mutex // held for a whole Record, so that its cache of ancestors holds
 	// writing is held from reading the header until its change is committed
 	// and taken over: one change of the header at a time.
@@ -35,7 +37,9 @@ type Source struct {
 }
 
 func newSource(j *Journal, name string, h header) *Source {
-	return &Source{j: j, name: name, h: h, changed: make(chan struct{}), remotes: map[string]*Remote{}}
+	s := &Source{j: j, name: name, h: h, changed: make(chan struct{}), remotes: map[string]*Remote{}}
+	s.replaced.Store(h.Head)
+	return s
 }
 
 // Name returns the name.

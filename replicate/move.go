@@ -119,6 +119,7 @@ type moves struct {
 // does not count any more.
 type shadowed interface {
 	Stored(path string) (journal.Record, bool, error)
+	NewestReplaced() uint64
 }
 
 var _ shadowed = (*journal.Source)(nil)

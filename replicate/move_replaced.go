@@ -21,8 +21,12 @@ func (d *Dispatcher) mayReplace(e journal.Entry, now time.Time) {
 	if d.moves.off || d.full != nil || d.o.Delete == DeleteNone || e.Path == "" || len(d.moves.from) >= maxMoves {
 		return
 	}
+	t := d.o.Tree.(shadowed)
+	if e.First > t.NewestReplaced() {
+		return
+	}
 	// An error shows up wherever the journal is used next.
-	r, known, err := d.o.Tree.(shadowed).Stored(e.Path)
+	r, known, err := t.Stored(e.Path)
 	if err != nil || !known || r.Type != journal.Dir || r.Since < e.First {
 		return
 	}
