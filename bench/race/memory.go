@@ -75,8 +75,7 @@ func (r *rig) hold(w *world, rc *racer, idle time.Duration, then func(*runner) e
 			return h, err
 		}
 	}
-	time.Sleep(min(idle, 10*time.Second)) // what is left to do in the background
-	before, err := run.cpu()
+	before, err := run.atRest(min(idle, 10*time.Second))
 	if err != nil {
 		return h, err
 	}
@@ -88,6 +87,21 @@ func (r *rig) hold(w *world, rc *racer, idle time.Duration, then func(*runner) e
 	h.cpu, h.children = after-before, len(run.children())
 	h.Memory, err = run.memory()
 	return h, err
+}
+
+// atRest waits until a program has done what is left to do in the background:
+// until it computes for less than a hundredth of a time in which nothing changes,
+// for two minutes at most. It returns what it has computed in all.
+func (run *runner) atRest(quiet time.Duration) (time.Duration, error) {
+	before, err := run.cpu()
+	for deadline := time.Now().Add(2 * time.Minute); err == nil && time.Now().Before(deadline); {
+		time.Sleep(quiet)
+		last := before
+		if before, err = run.cpu(); before-last < quiet/100 {
+			break
+		}
+	}
+	return before, err
 }
 
 // holdBig is gorsyncd with five million files in 200,000 directories and a

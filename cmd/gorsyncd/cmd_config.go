@@ -17,7 +17,7 @@ func (a *app) configCommand() *cli.Command {
 	return &cli.Command{
 		Name:     "config",
 		Category: "Setup",
-		Usage:    "check the configuration, or show it with every default",
+		Usage:    "check the configuration, show it with every default, or make it from another program's",
 		Description: `EXAMPLE
    gorsyncd config check -c ./new.yaml`,
 		Subcommands: []*cli.Command{
@@ -39,6 +39,7 @@ EXAMPLE
 				Flags:  []cli.Flag{&cli.BoolFlag{Name: "running", Usage: "that of the running daemon instead of the file's"}},
 				Action: withContext(a.configShow),
 			},
+			a.importSersyncCommand(),
 		},
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/control"
 	"gorsyncd/cmd/gorsyncd/internal/daemon"
 	"gorsyncd/cmd/gorsyncd/internal/names"
+	"gorsyncd/cmd/gorsyncd/internal/sersync"
 )
 
 func (a *app) runCommand() *cli.Command {
@@ -29,19 +30,29 @@ end, a second one cuts them; neither loses anything. SIGHUP reloads.
 A target is host::module[/path] or rsync://host[:port]/module[/path] for an
 rsync daemon, host:/path for ssh, or a local /path; user@ before the host.
 
+With -o it runs a configuration of sersync, or several, as config import-sersync
+reads them.
+
 EXAMPLE
    gorsyncd run --config /etc/gorsyncd/gorsyncd.yaml
+   gorsyncd run -o /usr/local/sersync/confxml.xml
    gorsyncd run /data0/www/www backup@192.168.222.140::www web2:/data0/www`,
+		Flags:  []cli.Flag{&cli.StringSliceFlag{Name: flagSersync, Aliases: []string{"o"}, Usage: "run a configuration `FILE` of sersync; may be repeated"}},
 		Action: a.runDaemon,
 	}
 }
 
+const flagSersync = "sersync"
+
 func (a *app) runDaemon(c *cli.Context) error {
-	conf, reload, err := runConfig(c)
+	p, err := planOf(c)
 	if err != nil {
 		return err
 	}
-	log := newLogger(a.err, conf.Log)
+	log := newLogger(a.err, p.config.Log)
+	for _, n := range p.notes {
+		log.Info("configuration of sersync", "note", n)
+	}
 	if uid := os.Geteuid(); uid != 0 {
 		log.Warn("not running as root: what this user cannot read will fail, and owners are not kept on local targets", "uid", uid)
 	}
@@ -49,7 +60,7 @@ func (a *app) runDaemon(c *cli.Context) error {
 	stop := watchSignals(log)
 	defer stop.release()
 	err = daemon.Run(stop.ctx, daemon.Options{
-		Config: conf, Reload: reload, Logger: log, Version: versionText(), Drain: stop.drain, Signals: stop.hangups, Umask: umask,
+		Config: p.config, Reload: p.reload, Logger: log, Version: versionText(), Drain: stop.drain, Signals: stop.hangups, Umask: umask,
 	})
 	if err == nil && stop.ctx.Err() != nil {
 		return silent(control.ExitInterrupted)
@@ -57,26 +68,46 @@ func (a *app) runDaemon(c *cli.Context) error {
 	return err
 }
 
-// runConfig is the configuration of the file, or that of the arguments, which
-// cannot be reloaded.
-func runConfig(c *cli.Context) (*config.Config, func() (*config.Config, error), error) {
-	args := c.Args().Slice()
-	if len(args) == 0 {
-		conf, err := loadTrusted(c)
-		return conf, func() (*config.Config, error) { return loadTrusted(c) }, err
-	}
-	if len(args) == 1 {
-		return nil, nil, &control.Error{Code: control.CodeUsage, Message: "a target is missing", Hint: "gorsyncd run SOURCE TARGET..."}
-	}
+// plan is what to run, how to read it again, nil for not at all, and what is to be
+// said of it.
+type plan struct {
+	config *config.Config
+	reload func() (*config.Config, error)
+	notes  []sersync.Note
+}
+
+// planOf is the configuration of the file, that of a file of sersync's, or that of
+// the arguments, which cannot be reloaded.
+func planOf(c *cli.Context) (plan, error) {
+	args, files := c.Args().Slice(), c.StringSlice(flagSersync)
 	// GORSYNCD_CONFIG is no contradiction to arguments, a flag is.
-	if c.IsSet(flagConfig) && c.String(flagConfig) != os.Getenv("GORSYNCD_CONFIG") {
-		return nil, nil, &control.Error{Code: control.CodeUsage, Message: "either --config or SOURCE TARGET, not both"}
+	both := c.IsSet(flagConfig) && c.String(flagConfig) != os.Getenv("GORSYNCD_CONFIG")
+	switch {
+	case len(files) > 0 && (both || len(args) > 0):
+		return plan{}, &control.Error{Code: control.CodeUsage, Message: "either -o, or --config, or SOURCE TARGET"}
+	case len(files) > 0:
+		conf, res, err := loadSersync(c, files)
+		if err != nil {
+			return plan{}, err
+		}
+		again := func() (*config.Config, error) {
+			conf, _, err := loadSersync(c, files)
+			return conf, err
+		}
+		return plan{conf, again, res.Notes}, nil
+	case len(args) == 0:
+		conf, err := loadTrusted(c)
+		return plan{config: conf, reload: func() (*config.Config, error) { return loadTrusted(c) }}, err
+	case len(args) == 1:
+		return plan{}, &control.Error{Code: control.CodeUsage, Message: "a target is missing", Hint: "gorsyncd run SOURCE TARGET..."}
+	case both:
+		return plan{}, &control.Error{Code: control.CodeUsage, Message: "either --config or SOURCE TARGET, not both"}
 	}
 	if err := checkLogFlags(c); err != nil {
-		return nil, nil, err
+		return plan{}, err
 	}
 	conf, err := config.FromArgs(args[0], args[1:], options(c))
-	return conf, nil, err
+	return plan{config: conf}, err
 }
 
 // noCores keeps rsync, which knows passwords, from writing core files: into its

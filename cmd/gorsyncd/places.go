@@ -70,18 +70,26 @@ func load(c *cli.Context) (*config.Config, error) {
 	return nil, &control.Error{Code: control.CodeConfig, Message: err.Error(), Err: err}
 }
 
-// loadTrusted is load for those who act on it: the file names programs and
-// options to run, so that nobody but root and we may have written it.
+// loadTrusted is load for those who act on it.
 func loadTrusted(c *cli.Context) (*config.Config, error) {
-	path, err := filepath.Abs(configPath(c))
-	if err != nil {
-		return nil, fmt.Errorf("find the configuration: %w", err)
-	}
-	if err := trust.File(path); trust.Untrusted(err) {
-		return nil, &control.Error{Code: control.CodePermission, Message: "configuration: " + err.Error(), Err: err,
-			Hint: "it decides which programs run; it has to belong to root or to the user gorsyncd runs as, below directories nobody else may write in"}
+	if err := trusted(configPath(c)); err != nil {
+		return nil, err
 	}
 	return load(c) // which says what else is wrong
+}
+
+// trusted refuses a file that others may have written: it names programs and
+// options to run, so that nobody but root and we may have.
+func trusted(file string) error {
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return fmt.Errorf("find the configuration: %w", err)
+	}
+	if err := trust.File(path); trust.Untrusted(err) {
+		return &control.Error{Code: control.CodePermission, Message: "configuration: " + err.Error(), Err: err,
+			Hint: "it decides which programs run; it has to belong to root or to the user gorsyncd runs as, below directories nobody else may write in"}
+	}
+	return nil
 }
 
 func checkLogFlags(c *cli.Context) error {

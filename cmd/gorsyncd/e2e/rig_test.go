@@ -130,6 +130,12 @@ func tail(s string, n int) string {
 func (r *rig) start() {
 	r.t.Helper()
 	r.spawn()
+	r.waitAnswer()
+}
+
+// waitAnswer waits until the daemon that was spawned answers.
+func (r *rig) waitAnswer() {
+	r.t.Helper()
 	r.waitFor("the daemon to answer", 30*time.Second, func() bool {
 		select {
 		case <-r.proc.Done():
@@ -143,10 +149,15 @@ func (r *rig) start() {
 
 func (r *rig) spawn() {
 	r.t.Helper()
+	r.spawnArgs("run", "--config", r.config)
+}
+
+func (r *rig) spawnArgs(args ...string) {
+	r.t.Helper()
 	log, err := os.OpenFile(r.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	must(r.t, err)
 	defer log.Close()
-	cmd := exec.Command(binary, "run", "--config", r.config, "--log-level", "debug")
+	cmd := exec.Command(binary, append(args, "--log-level", "debug")...)
 	cmd.Env = env()
 	cmd.Stdout, cmd.Stderr = log, log
 	r.proc, err = testbed.StartProcess(cmd)

@@ -113,7 +113,7 @@ func buildSource(rs rawSource, defaults level, rep *reporter) Source {
 	own := rules(s.settings)
 	s.Filter = parseRules(own, rs.pos, rep)
 	if s.Name == "" && s.Path != "" {
-		s.Name = sanitise(filepath.Base(s.Path))
+		s.Name = SafeName(filepath.Base(s.Path))
 		s.origins["name"] = defaultPos
 		if s.Name == "" {
 			rep.add(rs.path.Pos, "no name can be made from %q: add name:", rs.path.Text)

@@ -59,7 +59,7 @@ var fields = []field{
 	leaf("delete", "tracked", enum(DeleteNone, DeleteTracked, DeleteAll), func(s *Settings) *Delete { return &s.Delete }),
 	leaf("fsync", "false", scalar(boolean), func(s *Settings) *bool { return &s.Fsync }),
 	leaf("rsync.path", "rsync", scalar(program), func(s *Settings) *string { return &s.Rsync.Path }),
-	leaf("rsync.args", "[]", items(checkRsyncArg), func(s *Settings) *[]Item { return &s.Rsync.Args }),
+	leaf("rsync.args", "[]", items(CheckRsyncArg), func(s *Settings) *[]Item { return &s.Rsync.Args }),
 	leaf("rsync.timeout", "60s", duration(time.Second, day), func(s *Settings) *time.Duration { return &s.Rsync.Timeout }),
 	leaf("rsync.connect_timeout", "10s", duration(time.Second, time.Hour), func(s *Settings) *time.Duration { return &s.Rsync.ConnectTimeout }),
 	leaf("rsync.compress", "false", scalar(boolean), func(s *Settings) *bool { return &s.Rsync.Compress }),

@@ -74,8 +74,8 @@ func words(s string) map[string]bool {
 	return m
 }
 
-// checkRsyncArg accepts one word of rsync.args.
-func checkRsyncArg(arg string) error {
+// CheckRsyncArg accepts one word of rsync.args.
+func CheckRsyncArg(arg string) error {
 	switch {
 	case arg == "":
 		return errors.New("an empty argument would be taken as a path")
@@ -96,7 +96,7 @@ func checkRsyncArg(arg string) error {
 				return fmt.Errorf("%q lacks its value: write both as one word", arg)
 			}
 			if c == 'M' {
-				return checkRsyncArg(value)
+				return CheckRsyncArg(value)
 			}
 			return nil
 		}
@@ -109,7 +109,7 @@ func checkRsyncArg(arg string) error {
 func checkLong(arg string) error {
 	name, value, _ := strings.Cut(arg, "=")
 	if name == "--remote-option" && value != "" {
-		return checkRsyncArg(value)
+		return CheckRsyncArg(value)
 	}
 	positive := name
 	if rest, ok := strings.CutPrefix(name, "--no-"); ok {

@@ -15,7 +15,7 @@ var goodArgs = []string{
 
 func TestGoodArgs(t *testing.T) {
 	for _, arg := range goodArgs {
-		if err := checkRsyncArg(arg); err != nil {
+		if err := CheckRsyncArg(arg); err != nil {
 			t.Errorf("%s: %v", arg, err)
 		}
 		// The installed rsync must know it too, else the list is wrong.
@@ -37,7 +37,7 @@ func TestRefusedArgs(t *testing.T) {
 		"--remove-source-files", "--max-delete=1", "--write-batch=x", "--stop-after=1", "--compare-dest=/x", "-s",
 		"--insecure-links", "--no-insecure-links", "--confine-root=/",
 	} {
-		if err := checkRsyncArg(arg); err == nil {
+		if err := CheckRsyncArg(arg); err == nil {
 			t.Errorf("%q was accepted", arg)
 		}
 	}
@@ -46,7 +46,7 @@ func TestRefusedArgs(t *testing.T) {
 // TestRefusedArgsHaveReasons: an empty reason would be an accepted argument.
 func TestRefusedArgsHaveReasons(t *testing.T) {
 	for arg, why := range refusedArgs {
-		if why == "" || checkRsyncArg(arg) == nil {
+		if why == "" || CheckRsyncArg(arg) == nil {
 			t.Errorf("%s: reason %q", arg, why)
 		}
 	}

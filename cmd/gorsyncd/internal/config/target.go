@@ -36,9 +36,9 @@ func parseTarget(r *Remote, rr rawRemote, rep *reporter) {
 // defaultName is the host, or the last element of a local target.
 func defaultName(t replicate.Target) string {
 	if t.Kind == replicate.Local {
-		return sanitise(path.Base(t.Path))
+		return SafeName(path.Base(t.Path))
 	}
-	return sanitise(t.Host)
+	return SafeName(t.Host)
 }
 
 // hasPassword finds user:password@host, with or without a scheme, so that it

@@ -54,7 +54,7 @@ func checkName(s string) error {
 	}
 	if strings.Trim(s, nameChars) != "" || strings.IndexByte(nameChars[:36], s[0]) < 0 {
 		hint := ""
-		if t := sanitise(s); t != "" {
+		if t := SafeName(s); t != "" {
 			hint = fmt.Sprintf(" (such as %q)", t)
 		}
 		return fmt.Errorf("%q may hold only a-z, 0-9, \".\", \"_\" and \"-\", and begins with a letter or digit%s", s, hint)
@@ -65,8 +65,8 @@ func checkName(s string) error {
 // nameChars has letters and digits first.
 const nameChars = "abcdefghijklmnopqrstuvwxyz0123456789._-"
 
-// sanitise makes a name of any text, "" when nothing is left of it.
-func sanitise(s string) string {
+// SafeName makes a name of any text, "" when nothing is left of it.
+func SafeName(s string) string {
 	var b strings.Builder
 	for _, r := range strings.ToLower(s) {
 		if strings.ContainsRune(nameChars, r) {

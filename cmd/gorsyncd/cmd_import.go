@@ -1,0 +1,124 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"gorsyncd/cmd/gorsyncd/internal/config"
+	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/sersync"
+)
+
+func (a *app) importSersyncCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "import-sersync",
+		Usage:     "turn configurations of sersync into one of gorsyncd",
+		ArgsUsage: "FILE...",
+		Description: `Writes the configuration to standard output, and to standard error what works
+otherwise than in sersync, what is not needed any more, and what was lost: then
+the exit status is 3. Every localpath of every file becomes a source.
+
+EXAMPLE
+   gorsyncd config import-sersync /usr/local/sersync/confxml.xml > gorsyncd.yaml`,
+		Action: a.importSersync,
+	}
+}
+
+// imported is config import-sersync --json.
+type imported struct {
+	Config string         `json:"config"`
+	Notes  []sersync.Note `json:"notes"`
+	Lost   bool           `json:"lost"`
+}
+
+func (a *app) importSersync(c *cli.Context) error {
+	if err := needArgs(c, "a file"); err != nil {
+		return err
+	}
+	res, err := importFiles(c.Args().Slice())
+	if err != nil {
+		return err
+	}
+	if a.json {
+		err = a.printJSON(imported{string(res.YAML), res.Notes, res.Lost()})
+	} else {
+		err = a.print("%s", res.YAML)
+		for _, n := range res.Notes {
+			a.message("%s", n)
+		}
+	}
+	if err == nil && res.Lost() {
+		return silent(control.ExitNotInSync)
+	}
+	return err
+}
+
+// importFiles reads configurations of sersync. One that is none makes the
+// configuration invalid.
+func importFiles(list []string) (*sersync.Result, error) {
+	var files []sersync.File
+	for _, name := range list {
+		data, err := readSmall(name)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, sersync.File{Name: name, Data: data})
+	}
+	res, err := sersync.Import(files)
+	var bad *sersync.SyntaxError
+	if errors.As(err, &bad) {
+		return nil, &control.Error{Code: control.CodeConfig, Message: bad.Error(), Err: err}
+	}
+	return res, err
+}
+
+func readSmall(name string) ([]byte, error) {
+	const most = 4 << 20
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, &control.Error{Code: control.CodeConfig, Message: err.Error(), Err: err}
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && len(data) > most {
+		err = fmt.Errorf("%s is larger than %d MiB", name, most>>20)
+	}
+	if err != nil {
+		return nil, &control.Error{Code: control.CodeConfig, Message: err.Error(), Err: err}
+	}
+	return data, nil
+}
+
+// loadSersync is loadTrusted for configurations of sersync. One of which something
+// would be lost is refused: what it excluded, for instance, would be sent.
+func loadSersync(c *cli.Context, files []string) (*config.Config, *sersync.Result, error) {
+	for _, f := range files {
+		if err := trusted(f); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := checkLogFlags(c); err != nil {
+		return nil, nil, err
+	}
+	res, err := importFiles(files)
+	if err != nil {
+		return nil, nil, err
+	}
+	if res.Lost() {
+		var lost []string
+		for _, n := range res.Notes {
+			if n.Kind == sersync.Lost {
+				lost = append(lost, n.String())
+			}
+		}
+		return nil, nil, &control.Error{Code: control.CodeConfig, Message: strings.Join(lost, "\n"),
+			Hint: "gorsyncd does not run with what is lost; write a configuration and edit it: gorsyncd config import-sersync " + strings.Join(files, " ") + " > gorsyncd.yaml"}
+	}
+	conf, err := config.Parse(strings.Join(files, "+"), res.YAML, options(c))
+	return conf, res, err
+}

@@ -1,0 +1,264 @@
+package sersync
+
+import (
+	"fmt"
+	"net"
+	"path"
+	"strconv"
+	"strings"
+)
+
+// File is one configuration of sersync.
+type File struct {
+	Name string
+	Data []byte
+}
+
+// conversion is one file on its way.
+type conversion struct {
+	file    string
+	head    *element
+	set     settings
+	ssh     bool
+	user    string // before the host
+	port    string // of the rsync daemon
+	debug   bool
+	sources []*source
+	notes   []Note
+}
+
+func (c *conversion) note(at *element, kind Kind, format string, args ...any) {
+	c.notes = append(c.notes, Note{c.file, at.at(), kind, fmt.Sprintf(format, args...)})
+}
+
+func convert(f File) (*conversion, error) {
+	head, err := parse(f)
+	if err != nil {
+		return nil, err
+	}
+	c := &conversion{file: f.Name, head: head}
+	c.general()
+	c.rsync(head.child("sersync", "rsync"))
+	c.filter(head.child("filter"))
+	c.inotify(head.child("inotify"))
+	c.crontab(head.child("sersync", "crontab"))
+	c.plugins(head.child("sersync", "plugin"))
+	c.localpaths(head.child("sersync").all("localpath"))
+	c.badBytes(head)
+	return c, nil
+}
+
+// general is for what is about the program itself.
+func (c *conversion) general() {
+	if d := c.head.child("debug"); d.on(false) {
+		c.debug = true
+	}
+	if e := c.head.child("fileSystem"); e.attr("xfs", "false") == "true" {
+		c.note(e, Dropped, "fileSystem xfs: directories are recognised on every file system")
+	}
+	if e := c.head.child("sersync", "failLog"); e != nil {
+		c.note(e, Dropped, "failLog: what fails is kept in the journal and tried again until it succeeds, see gorsyncd status. The script %s is not needed any more; sersync made it writable for everybody and ran it as root", e.attr("path", "/tmp/rsync_fail_log.sh"))
+	}
+}
+
+// rsync is the element rsync.
+func (c *conversion) rsync(e *element) {
+	auth := e.child("auth")
+	if auth.on(false) {
+		c.user = auth.attr("users", "root")
+		c.set.PasswordFile = auth.attr("passwordfile", "/etc/rsync.pas")
+	}
+	if p := e.child("userDefinedPort"); p.on(false) {
+		c.port = p.attr("port", "874")
+	}
+	if t := e.child("timeout"); t.on(false) {
+		c.timeout(t, t.attr("time", "100"))
+	}
+	c.ssh = e.child("ssh").on(false)
+	c.params(orElse(e.child("commonParams"), e))
+	if c.port != "" {
+		if n, err := strconv.Atoi(c.port); err != nil || n < 1 || n > 65535 {
+			c.note(orElse(e.child("userDefinedPort"), e), Lost, "port=%q is no port", c.port)
+			c.port = ""
+		}
+	}
+	if c.ssh && c.port != "" {
+		c.note(orElse(e.child("userDefinedPort"), e), Dropped, "userDefinedPort is the port of an rsync daemon and had no effect over ssh; for ssh set ssh.port")
+		c.port = ""
+	}
+	if c.ssh && c.set.PasswordFile != "" {
+		c.note(auth, Dropped, "passwordfile is for rsync daemons; over ssh rsync refused it. Use a key, see ssh.identity_file")
+		c.set.PasswordFile = ""
+	}
+}
+
+// timeout takes seconds.
+func (c *conversion) timeout(at *element, text string) {
+	n, err := strconv.Atoi(strings.TrimSpace(text))
+	switch {
+	case err != nil || n < 0 || n > 86400:
+		c.note(at, Lost, "timeout %q is not a number of seconds up to 86400", text)
+	case n == 0:
+		c.note(at, Changed, "a timeout of 0, none at all, becomes the default of 60 s without any data: a dead connection would be waited for for ever")
+	default:
+		c.set.rsync().Timeout = fmt.Sprintf("%ds", n)
+	}
+}
+
+// filter is the element filter.
+func (c *conversion) filter(e *element) {
+	if !e.on(false) {
+		return
+	}
+	n := 0
+	for _, x := range e.all("exclude") {
+		expr := x.attr("expression", "")
+		if expr == "" {
+			continue
+		}
+		rules, note, err := rulesOf(expr)
+		if err != nil {
+			c.note(x, Lost, "exclude expression \"%s\": %v. Write what it should leave out as a pattern of rsync under exclude", expr, err)
+			continue
+		}
+		if note != "" {
+			c.note(x, Changed, "exclude expression \"%s\": %s", expr, note)
+		}
+		n++
+		c.exclude(rules)
+	}
+	if n > 0 {
+		c.note(e, Changed, "filter: what is excluded is left out everywhere; sersync sent it with a directory that was new or moved in, and in its full sync")
+	}
+}
+
+// exclude adds rules in their order; where there are only plain patterns they need
+// no rules.
+func (c *conversion) exclude(rules []string) {
+	for _, r := range rules {
+		if strings.HasPrefix(r, "+ ") {
+			c.set.Filter = append(c.set.Filter, rules...)
+			return
+		}
+	}
+	for _, r := range rules {
+		c.set.Exclude = append(c.set.Exclude, strings.TrimPrefix(r, "- "))
+	}
+}
+
+// inotify is the element inotify, which chooses events.
+func (c *conversion) inotify(e *element) {
+	if d := e.child("delete"); !d.on(true) {
+		c.set.Delete = "none"
+	}
+	if f := e.child("createFolder"); !f.on(true) {
+		c.note(f, Changed, "createFolder=false: new directories are replicated with what is in them; sersync never saw what came into them")
+	}
+	if w, m := e.child("closeWrite"), e.child("modify"); !w.on(true) && !m.on(false) {
+		c.note(w, Changed, "closeWrite=false: what is written to files is replicated")
+	}
+	if m := e.child("moveTo"); !m.on(true) {
+		c.note(m, Changed, "moveTo=false: what is renamed or moved into the source is replicated")
+	}
+	if m := e.child("moveFrom"); !m.on(true) && c.set.Delete != "none" {
+		c.note(m, Changed, "moveFrom=false: the old name of what is renamed or moved away is removed on the remotes; with delete: none nothing is")
+	}
+}
+
+// crontab is the full sync of every so many minutes.
+func (c *conversion) crontab(e *element) {
+	if !e.on(false) {
+		return
+	}
+	minutes, err := strconv.Atoi(e.attr("schedule", "600"))
+	if err != nil || minutes <= 0 {
+		minutes = 600 // as sersync read it
+	}
+	f := e.child("crontabfilter")
+	excludes := f.all("exclude")
+	if c.head.child("filter").on(false) && !(f.on(false) && len(excludes) > 0) {
+		c.note(e, Changed, "crontab: sersync switched it off beside a filter; now the full sync runs every %d minutes", minutes)
+	}
+	c.set.FullSync = &fullSync{Schedule: fmt.Sprintf("@every %dm", minutes)}
+	if f.on(false) {
+		for _, x := range excludes {
+			c.note(x, Changed, "crontabfilter expression \"%s\": sersync left this out of its full sync and sent it while it watched; here it is replicated. To leave it out, put the pattern under exclude", x.attr("expression", ""))
+		}
+	}
+}
+
+// plugins: what ran after each event.
+func (c *conversion) plugins(e *element) {
+	if e.on(false) {
+		c.note(e, Lost, "plugin %q is not carried over", e.attr("name", "command"))
+	}
+}
+
+func (c *conversion) localpaths(list []*element) {
+	if len(list) == 0 {
+		c.note(c.head.child("sersync"), Lost, "there is no localpath: nothing to replicate")
+	}
+	for _, e := range list {
+		watch := e.attr("watch", "/opt/tongbu")
+		if !strings.HasPrefix(watch, "/") {
+			c.note(e, Lost, "localpath watch=%q is not an absolute path", watch)
+			continue
+		}
+		s := &source{Path: path.Clean(watch)}
+		for _, r := range e.all("remote") {
+			if t, ok := c.target(r); ok {
+				s.Remotes = append(s.Remotes, t)
+			}
+		}
+		if len(s.Remotes) == 0 {
+			c.note(e, Lost, "localpath watch=%q has no remote that could be used", watch)
+			continue
+		}
+		c.sources = append(c.sources, s)
+	}
+}
+
+// target makes the target of a remote.
+func (c *conversion) target(e *element) (string, bool) {
+	host, name := e.attr("ip", ""), e.attr("name", "")
+	if host == "" || name == "" {
+		c.note(e, Lost, "remote ip=%q name=%q: a host and a module or directory are needed", host, name)
+		return "", false
+	}
+	user := ""
+	if c.user != "" && !strings.Contains(host, "@") {
+		user = c.user + "@"
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.To4() == nil {
+		host = "[" + host + "]"
+	}
+	switch {
+	case c.ssh && !strings.HasPrefix(name, "/"):
+		c.note(e, Lost, "remote name=%q is not an absolute path: over ssh it would lie in the home directory of the user", name)
+		return "", false
+	case c.ssh:
+		return user + host + ":" + name, true
+	case c.port != "" && c.port != "873":
+		return "rsync://" + user + host + ":" + c.port + "/" + name, true
+	}
+	return user + host + "::" + name, true
+}
+
+// badBytes finds values that YAML cannot hold.
+func (c *conversion) badBytes(e *element) {
+	for name, v := range e.attrs {
+		if strings.Contains(v, badByte) {
+			c.note(e, Lost, "%s %s holds bytes that are not UTF-8, which a configuration cannot", e.name, name)
+		}
+	}
+	for _, child := range e.children {
+		c.badBytes(child)
+	}
+}
+
+func orElse(e, other *element) *element {
+	if e != nil {
+		return e
+	}
+	return other
+}

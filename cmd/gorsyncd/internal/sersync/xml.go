@@ -1,0 +1,224 @@
+package sersync
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// SyntaxError says why a file cannot be read as a configuration of sersync.
+type SyntaxError struct {
+	File string
+	Line int
+	Text string
+}
+
+func (e *SyntaxError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Text) }
+
+// maxDepth is far above the four levels of a real file.
+const maxDepth = 50
+
+// element is one element of the file. A nil element has no attributes and no
+// children.
+type element struct {
+	name     string
+	attrs    map[string]string
+	line     int
+	children []*element
+}
+
+// parse reads a file into its root element.
+func parse(f File) (*element, error) {
+	data := strings.ToValidUTF8(string(quoted(withoutComments(bytes.TrimPrefix(f.Data, []byte("\xef\xbb\xbf"))))), badByte)
+	d := xml.NewDecoder(strings.NewReader(data))
+	d.Strict = false
+	// The label says ISO-8859-1 whatever the file is in; sersync ignored it.
+	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
+	top := &element{}
+	stack := []*element{top}
+	for {
+		line, _ := d.InputPos()
+		tok, err := d.RawToken()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, syntaxError(f.Name, line, err)
+		}
+		switch tok := tok.(type) {
+		case xml.StartElement:
+			e := &element{name: tok.Name.Local, attrs: map[string]string{}, line: line}
+			for _, a := range tok.Attr {
+				e.attrs[a.Name.Local] = a.Value
+			}
+			above := stack[len(stack)-1]
+			above.children = append(above.children, e)
+			if stack = append(stack, e); len(stack) > maxDepth {
+				return nil, &SyntaxError{f.Name, line, "elements lie too deep in each other"}
+			}
+		case xml.EndElement:
+			stack = closed(stack, tok.Name.Local)
+		}
+	}
+	if root := top.child("head"); root != nil {
+		return root, nil
+	}
+	return nil, &SyntaxError{f.Name, 1, "there is no <head>: this is no configuration of sersync"}
+}
+
+// badByte stands for bytes that are no UTF-8.
+const badByte = "\uFFFD"
+
+// closed drops the elements that an end tag closes; one that nobody opened closes
+// nothing.
+func closed(stack []*element, name string) []*element {
+	for i := len(stack) - 1; i > 0; i-- {
+		if stack[i].name == name {
+			return stack[:i]
+		}
+	}
+	return stack
+}
+
+func syntaxError(file string, line int, err error) error {
+	var se *xml.SyntaxError
+	if errors.As(err, &se) {
+		return &SyntaxError{file, se.Line, se.Msg}
+	}
+	return &SyntaxError{file, line, err.Error()}
+}
+
+// withoutComments blanks comments, and keeps the lines: those of real files are in
+// GBK, and have "--" in them.
+func withoutComments(data []byte) []byte {
+	out := bytes.Clone(data)
+	for at := 0; ; {
+		i := bytes.Index(out[at:], []byte("<!--"))
+		if i < 0 {
+			return out
+		}
+		i += at
+		end := len(out)
+		if j := bytes.Index(out[i+4:], []byte("-->")); j >= 0 {
+			end = i + 4 + j + 3
+		}
+		for k := i; k < end; k++ {
+			if out[k] != '\n' {
+				out[k] = ' '
+			}
+		}
+		at = end
+	}
+}
+
+// quoted puts the values of attributes in quotes that have none, and escapes what
+// must not stand in those that have. All of that sersync read.
+func quoted(data []byte) []byte {
+	var out []byte
+	inTag, quote := false, byte(0)
+	for i := 0; i < len(data); i++ {
+		b := data[i]
+		switch {
+		case quote != 0 && b == '<':
+			out = append(out, "&lt;"...)
+			continue
+		case quote != 0 && b == quote:
+			quote = 0
+		case quote == 0 && inTag && (b == '"' || b == '\''):
+			quote = b
+		case quote == 0 && b == '<':
+			inTag = true
+		case quote == 0 && b == '>':
+			inTag = false
+		case quote == 0 && inTag && b == '=':
+			n := bareValue(data[i+1:])
+			out = append(append(append(out, '=', '"'), bytes.TrimSpace(data[i+1:i+1+n])...), '"')
+			if i += n; n > 0 {
+				continue
+			}
+			out = out[:len(out)-2] // it has quotes
+			continue
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+// bareValue returns how long a value without quotes is, white space before it
+// included; 0 for one that has them.
+func bareValue(data []byte) int {
+	start := len(data) - len(bytes.TrimLeft(data, " \t\r\n"))
+	n := bytes.IndexAny(data[start:], " \t\r\n\"'<>")
+	if n <= 0 {
+		return 0
+	}
+	if data[start+n] == '>' && data[start+n-1] == '/' {
+		n--
+	}
+	if n == 0 || bytes.ContainsRune(data[:start], '\n') {
+		return 0
+	}
+	return start + n
+}
+
+// child returns the first child of a name, or nil.
+func (e *element) child(names ...string) *element {
+	for _, name := range names {
+		e = e.first(func(c *element) bool { return c.name == name })
+	}
+	return e
+}
+
+func (e *element) first(is func(*element) bool) *element {
+	if e == nil {
+		return nil
+	}
+	for _, c := range e.children {
+		if is(c) {
+			return c
+		}
+	}
+	return nil
+}
+
+// all returns the children of a name.
+func (e *element) all(name string) []*element {
+	var list []*element
+	if e != nil {
+		for _, c := range e.children {
+			if c.name == name {
+				list = append(list, c)
+			}
+		}
+	}
+	return list
+}
+
+// attr returns the value of an attribute, or def where there is none.
+func (e *element) attr(name, def string) string {
+	if e == nil {
+		return def
+	}
+	if v, ok := e.attrs[name]; ok {
+		return v
+	}
+	return def
+}
+
+// on tells whether an element is switched on; def is for one without the switch.
+func (e *element) on(def bool) bool {
+	if def {
+		return e.attr("start", "true") == "true"
+	}
+	return e.attr("start", "false") == "true"
+}
+
+func (e *element) at() int {
+	if e == nil {
+		return 0
+	}
+	return e.line
+}
