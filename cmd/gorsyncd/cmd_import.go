@@ -11,6 +11,8 @@ import (
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/draft"
+	"gorsyncd/cmd/gorsyncd/internal/lsyncd"
 	"gorsyncd/cmd/gorsyncd/internal/sersync"
 )
 
@@ -25,52 +27,76 @@ the exit status is 3. Every localpath of every file becomes a source.
 
 EXAMPLE
    gorsyncd config import-sersync /usr/local/sersync/confxml.xml > gorsyncd.yaml`,
-		Action: a.importSersync,
+		Action: a.importing(sersync.Import),
 	}
 }
 
-// imported is config import-sersync --json.
+// imported is what an import says with --json.
 type imported struct {
-	Config string         `json:"config"`
-	Notes  []sersync.Note `json:"notes"`
-	Lost   bool           `json:"lost"`
+	Config string       `json:"config"`
+	Notes  []draft.Note `json:"notes"`
+	Lost   bool         `json:"lost"`
 }
 
-func (a *app) importSersync(c *cli.Context) error {
-	if err := needArgs(c, "a file"); err != nil {
-		return err
+func (a *app) importLsyncdCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "import-lsyncd",
+		Usage:     "turn configurations of lsyncd into one of gorsyncd",
+		ArgsUsage: "FILE...",
+		Description: `Like import-sersync. The file, which is a program, is run with nothing at hand
+but tables, strings and numbers. Functions of your own are reported as lost.
+
+EXAMPLE
+   gorsyncd config import-lsyncd /etc/lsyncd/lsyncd.conf.lua > gorsyncd.yaml`,
+		Action: a.importing(importLsyncd),
 	}
-	res, err := importFiles(c.Args().Slice())
-	if err != nil {
-		return err
-	}
-	if a.json {
-		err = a.printJSON(imported{string(res.YAML), res.Notes, res.Lost()})
-	} else {
-		err = a.print("%s", res.YAML)
-		for _, n := range res.Notes {
-			a.message("%s", n)
+}
+
+// importing prints what an import gives.
+func (a *app) importing(read func([]draft.File) (*draft.Result, error)) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		if err := needArgs(c, "a file"); err != nil {
+			return err
 		}
+		res, err := importFiles(c.Args().Slice(), read)
+		if err != nil {
+			return err
+		}
+		if a.json {
+			err = a.printJSON(imported{string(res.YAML), res.Notes, res.Lost()})
+		} else {
+			err = a.print("%s", res.YAML)
+			for _, n := range res.Notes {
+				a.message("%s", n)
+			}
+		}
+		if err == nil && res.Lost() {
+			return silent(control.ExitNotInSync)
+		}
+		return err
 	}
-	if err == nil && res.Lost() {
-		return silent(control.ExitNotInSync)
-	}
-	return err
 }
 
-// importFiles reads configurations of sersync. One that is none makes the
+func importLsyncd(files []draft.File) (*draft.Result, error) {
+	return lsyncd.Import(files, func(name string) (string, error) {
+		data, err := readSmall(name)
+		return string(data), err
+	})
+}
+
+// importFiles reads configurations of another program. One that is none makes the
 // configuration invalid.
-func importFiles(list []string) (*sersync.Result, error) {
-	var files []sersync.File
+func importFiles(list []string, read func([]draft.File) (*draft.Result, error)) (*draft.Result, error) {
+	var files []draft.File
 	for _, name := range list {
 		data, err := readSmall(name)
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, sersync.File{Name: name, Data: data})
+		files = append(files, draft.File{Name: name, Data: data})
 	}
-	res, err := sersync.Import(files)
-	var bad *sersync.SyntaxError
+	res, err := read(files)
+	var bad *draft.SyntaxError
 	if errors.As(err, &bad) {
 		return nil, &control.Error{Code: control.CodeConfig, Message: bad.Error(), Err: err}
 	}
@@ -96,7 +122,7 @@ func readSmall(name string) ([]byte, error) {
 
 // loadSersync is loadTrusted for configurations of sersync. One of which something
 // would be lost is refused: what it excluded, for instance, would be sent.
-func loadSersync(c *cli.Context, files []string) (*config.Config, *sersync.Result, error) {
+func loadSersync(c *cli.Context, files []string) (*config.Config, *draft.Result, error) {
 	for _, f := range files {
 		if err := trusted(f); err != nil {
 			return nil, nil, err
@@ -105,14 +131,14 @@ func loadSersync(c *cli.Context, files []string) (*config.Config, *sersync.Resul
 	if err := checkLogFlags(c); err != nil {
 		return nil, nil, err
 	}
-	res, err := importFiles(files)
+	res, err := importFiles(files, sersync.Import)
 	if err != nil {
 		return nil, nil, err
 	}
 	if res.Lost() {
 		var lost []string
 		for _, n := range res.Notes {
-			if n.Kind == sersync.Lost {
+			if n.Kind == draft.Lost {
 				lost = append(lost, n.String())
 			}
 		}

@@ -13,8 +13,8 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/control"
 	"gorsyncd/cmd/gorsyncd/internal/daemon"
+	"gorsyncd/cmd/gorsyncd/internal/draft"
 	"gorsyncd/cmd/gorsyncd/internal/names"
-	"gorsyncd/cmd/gorsyncd/internal/sersync"
 )
 
 func (a *app) runCommand() *cli.Command {
@@ -73,7 +73,7 @@ func (a *app) runDaemon(c *cli.Context) error {
 type plan struct {
 	config *config.Config
 	reload func() (*config.Config, error)
-	notes  []sersync.Note
+	notes  []draft.Note
 }
 
 // planOf is the configuration of the file, that of a file of sersync's, or that of

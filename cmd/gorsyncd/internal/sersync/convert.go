@@ -6,37 +6,37 @@ import (
 	"path"
 	"strconv"
 	"strings"
-)
 
-// File is one configuration of sersync.
-type File struct {
-	Name string
-	Data []byte
-}
+	"gorsyncd/cmd/gorsyncd/internal/draft"
+)
 
 // conversion is one file on its way.
 type conversion struct {
 	file    string
 	head    *element
-	set     settings
-	ssh     bool
+	opts    draft.Options
 	user    string // before the host
-	port    string // of the rsync daemon
 	debug   bool
-	sources []*source
-	notes   []Note
+	sources []*draft.Source
+	notes   []draft.Note
 }
 
-func (c *conversion) note(at *element, kind Kind, format string, args ...any) {
-	c.notes = append(c.notes, Note{c.file, at.at(), kind, fmt.Sprintf(format, args...)})
+func (c *conversion) note(at *element, kind draft.Kind, format string, args ...any) {
+	c.notes = append(c.notes, draft.Note{File: c.file, Line: at.at(), Kind: kind, Text: fmt.Sprintf(format, args...)})
 }
 
-func convert(f File) (*conversion, error) {
+// notesOf has what options mean noted at an element.
+func (c *conversion) notesOf(at *element) {
+	c.opts.Note = func(kind draft.Kind, format string, args ...any) { c.note(at, kind, format, args...) }
+}
+
+func convert(f draft.File) (*conversion, error) {
 	head, err := parse(f)
 	if err != nil {
 		return nil, err
 	}
 	c := &conversion{file: f.Name, head: head}
+	c.notesOf(head)
 	c.general()
 	c.rsync(head.child("sersync", "rsync"))
 	c.filter(head.child("filter"))
@@ -54,10 +54,10 @@ func (c *conversion) general() {
 		c.debug = true
 	}
 	if e := c.head.child("fileSystem"); e.attr("xfs", "false") == "true" {
-		c.note(e, Dropped, "fileSystem xfs: directories are recognised on every file system")
+		c.note(e, draft.Dropped, "fileSystem xfs: directories are recognised on every file system")
 	}
 	if e := c.head.child("sersync", "failLog"); e != nil {
-		c.note(e, Dropped, "failLog: what fails is kept in the journal and tried again until it succeeds, see gorsyncd status. The script %s is not needed any more; sersync made it writable for everybody and ran it as root", e.attr("path", "/tmp/rsync_fail_log.sh"))
+		c.note(e, draft.Dropped, "failLog: what fails is kept in the journal and tried again until it succeeds, see gorsyncd status. The script %s is not needed any more; sersync made it writable for everybody and ran it as root", e.attr("path", "/tmp/rsync_fail_log.sh"))
 	}
 }
 
@@ -66,43 +66,44 @@ func (c *conversion) rsync(e *element) {
 	auth := e.child("auth")
 	if auth.on(false) {
 		c.user = auth.attr("users", "root")
-		c.set.PasswordFile = auth.attr("passwordfile", "/etc/rsync.pas")
+		c.opts.Set.PasswordFile = auth.attr("passwordfile", "/etc/rsync.pas")
 	}
 	if p := e.child("userDefinedPort"); p.on(false) {
-		c.port = p.attr("port", "874")
+		c.opts.Port = p.attr("port", "874")
 	}
 	if t := e.child("timeout"); t.on(false) {
-		c.timeout(t, t.attr("time", "100"))
+		c.notesOf(t)
+		c.opts.Timeout(t.attr("time", "100"))
 	}
-	c.ssh = e.child("ssh").on(false)
+	c.opts.SSH = e.child("ssh").on(false)
 	c.params(orElse(e.child("commonParams"), e))
-	if c.port != "" {
-		if n, err := strconv.Atoi(c.port); err != nil || n < 1 || n > 65535 {
-			c.note(orElse(e.child("userDefinedPort"), e), Lost, "port=%q is no port", c.port)
-			c.port = ""
+	if c.opts.Port != "" {
+		if n, err := strconv.Atoi(c.opts.Port); err != nil || n < 1 || n > 65535 {
+			c.note(orElse(e.child("userDefinedPort"), e), draft.Lost, "port=%q is no port", c.opts.Port)
+			c.opts.Port = ""
 		}
 	}
-	if c.ssh && c.port != "" {
-		c.note(orElse(e.child("userDefinedPort"), e), Dropped, "userDefinedPort is the port of an rsync daemon and had no effect over ssh; for ssh set ssh.port")
-		c.port = ""
+	if c.opts.SSH && c.opts.Port != "" {
+		c.note(orElse(e.child("userDefinedPort"), e), draft.Dropped, "userDefinedPort is the port of an rsync daemon and had no effect over ssh; for ssh set ssh.port")
+		c.opts.Port = ""
 	}
-	if c.ssh && c.set.PasswordFile != "" {
-		c.note(auth, Dropped, "passwordfile is for rsync daemons; over ssh rsync refused it. Use a key, see ssh.identity_file")
-		c.set.PasswordFile = ""
+	if c.opts.SSH && c.opts.Set.PasswordFile != "" {
+		c.note(auth, draft.Dropped, "passwordfile is for rsync daemons; over ssh rsync refused it. Use a key, see ssh.identity_file")
+		c.opts.Set.PasswordFile = ""
 	}
 }
 
-// timeout takes seconds.
-func (c *conversion) timeout(at *element, text string) {
-	n, err := strconv.Atoi(strings.TrimSpace(text))
-	switch {
-	case err != nil || n < 0 || n > 86400:
-		c.note(at, Lost, "timeout %q is not a number of seconds up to 86400", text)
-	case n == 0:
-		c.note(at, Changed, "a timeout of 0, none at all, becomes the default of 60 s without any data: a dead connection would be waited for for ever")
-	default:
-		c.set.rsync().Timeout = fmt.Sprintf("%ds", n)
+// params reads commonParams, which sersync pasted into a command for /bin/sh.
+func (c *conversion) params(e *element) {
+	text := e.attr("params", "-artuz")
+	argv, err := draft.ShellWords(text)
+	if err != nil {
+		c.note(e, draft.Lost, "commonParams params=%q: %v; its options were not taken over", text, err)
+		return
 	}
+	c.notesOf(e)
+	c.opts.Add(argv)
+	c.opts.Kept()
 }
 
 // filter is the element filter.
@@ -118,17 +119,17 @@ func (c *conversion) filter(e *element) {
 		}
 		rules, note, err := rulesOf(expr)
 		if err != nil {
-			c.note(x, Lost, "exclude expression \"%s\": %v. Write what it should leave out as a pattern of rsync under exclude", expr, err)
+			c.note(x, draft.Lost, "exclude expression \"%s\": %v. Write what it should leave out as a pattern of rsync under exclude", expr, err)
 			continue
 		}
 		if note != "" {
-			c.note(x, Changed, "exclude expression \"%s\": %s", expr, note)
+			c.note(x, draft.Changed, "exclude expression \"%s\": %s", expr, note)
 		}
 		n++
 		c.exclude(rules)
 	}
 	if n > 0 {
-		c.note(e, Changed, "filter: what is excluded is left out everywhere; sersync sent it with a directory that was new or moved in, and in its full sync")
+		c.note(e, draft.Changed, "filter: what is excluded is left out everywhere; sersync sent it with a directory that was new or moved in, and in its full sync")
 	}
 }
 
@@ -137,31 +138,31 @@ func (c *conversion) filter(e *element) {
 func (c *conversion) exclude(rules []string) {
 	for _, r := range rules {
 		if strings.HasPrefix(r, "+ ") {
-			c.set.Filter = append(c.set.Filter, rules...)
+			c.opts.Set.Filter = append(c.opts.Set.Filter, rules...)
 			return
 		}
 	}
 	for _, r := range rules {
-		c.set.Exclude = append(c.set.Exclude, strings.TrimPrefix(r, "- "))
+		c.opts.Set.Exclude = append(c.opts.Set.Exclude, strings.TrimPrefix(r, "- "))
 	}
 }
 
 // inotify is the element inotify, which chooses events.
 func (c *conversion) inotify(e *element) {
 	if d := e.child("delete"); !d.on(true) {
-		c.set.Delete = "none"
+		c.opts.Set.Delete = "none"
 	}
 	if f := e.child("createFolder"); !f.on(true) {
-		c.note(f, Changed, "createFolder=false: new directories are replicated with what is in them; sersync never saw what came into them")
+		c.note(f, draft.Changed, "createFolder=false: new directories are replicated with what is in them; sersync never saw what came into them")
 	}
 	if w, m := e.child("closeWrite"), e.child("modify"); !w.on(true) && !m.on(false) {
-		c.note(w, Changed, "closeWrite=false: what is written to files is replicated")
+		c.note(w, draft.Changed, "closeWrite=false: what is written to files is replicated")
 	}
 	if m := e.child("moveTo"); !m.on(true) {
-		c.note(m, Changed, "moveTo=false: what is renamed or moved into the source is replicated")
+		c.note(m, draft.Changed, "moveTo=false: what is renamed or moved into the source is replicated")
 	}
-	if m := e.child("moveFrom"); !m.on(true) && c.set.Delete != "none" {
-		c.note(m, Changed, "moveFrom=false: the old name of what is renamed or moved away is removed on the remotes; with delete: none nothing is")
+	if m := e.child("moveFrom"); !m.on(true) && c.opts.Set.Delete != "none" {
+		c.note(m, draft.Changed, "moveFrom=false: the old name of what is renamed or moved away is removed on the remotes; with delete: none nothing is")
 	}
 }
 
@@ -177,12 +178,12 @@ func (c *conversion) crontab(e *element) {
 	f := e.child("crontabfilter")
 	excludes := f.all("exclude")
 	if c.head.child("filter").on(false) && !(f.on(false) && len(excludes) > 0) {
-		c.note(e, Changed, "crontab: sersync switched it off beside a filter; now the full sync runs every %d minutes", minutes)
+		c.note(e, draft.Changed, "crontab: sersync switched it off beside a filter; now the full sync runs every %d minutes", minutes)
 	}
-	c.set.FullSync = &fullSync{Schedule: fmt.Sprintf("@every %dm", minutes)}
+	c.opts.Set.FullSync = &draft.FullSync{Schedule: fmt.Sprintf("@every %dm", minutes)}
 	if f.on(false) {
 		for _, x := range excludes {
-			c.note(x, Changed, "crontabfilter expression \"%s\": sersync left this out of its full sync and sent it while it watched; here it is replicated. To leave it out, put the pattern under exclude", x.attr("expression", ""))
+			c.note(x, draft.Changed, "crontabfilter expression \"%s\": sersync left this out of its full sync and sent it while it watched; here it is replicated. To leave it out, put the pattern under exclude", x.attr("expression", ""))
 		}
 	}
 }
@@ -190,28 +191,28 @@ func (c *conversion) crontab(e *element) {
 // plugins: what ran after each event.
 func (c *conversion) plugins(e *element) {
 	if e.on(false) {
-		c.note(e, Lost, "plugin %q is not carried over", e.attr("name", "command"))
+		c.note(e, draft.Lost, "plugin %q is not carried over", e.attr("name", "command"))
 	}
 }
 
 func (c *conversion) localpaths(list []*element) {
 	if len(list) == 0 {
-		c.note(c.head.child("sersync"), Lost, "there is no localpath: nothing to replicate")
+		c.note(c.head.child("sersync"), draft.Lost, "there is no localpath: nothing to replicate")
 	}
 	for _, e := range list {
 		watch := e.attr("watch", "/opt/tongbu")
 		if !strings.HasPrefix(watch, "/") {
-			c.note(e, Lost, "localpath watch=%q is not an absolute path", watch)
+			c.note(e, draft.Lost, "localpath watch=%q is not an absolute path", watch)
 			continue
 		}
-		s := &source{Path: path.Clean(watch)}
+		s := &draft.Source{Path: path.Clean(watch)}
 		for _, r := range e.all("remote") {
 			if t, ok := c.target(r); ok {
 				s.Remotes = append(s.Remotes, t)
 			}
 		}
 		if len(s.Remotes) == 0 {
-			c.note(e, Lost, "localpath watch=%q has no remote that could be used", watch)
+			c.note(e, draft.Lost, "localpath watch=%q has no remote that could be used", watch)
 			continue
 		}
 		c.sources = append(c.sources, s)
@@ -222,7 +223,7 @@ func (c *conversion) localpaths(list []*element) {
 func (c *conversion) target(e *element) (string, bool) {
 	host, name := e.attr("ip", ""), e.attr("name", "")
 	if host == "" || name == "" {
-		c.note(e, Lost, "remote ip=%q name=%q: a host and a module or directory are needed", host, name)
+		c.note(e, draft.Lost, "remote ip=%q name=%q: a host and a module or directory are needed", host, name)
 		return "", false
 	}
 	user := ""
@@ -233,13 +234,13 @@ func (c *conversion) target(e *element) (string, bool) {
 		host = "[" + host + "]"
 	}
 	switch {
-	case c.ssh && !strings.HasPrefix(name, "/"):
-		c.note(e, Lost, "remote name=%q is not an absolute path: over ssh it would lie in the home directory of the user", name)
+	case c.opts.SSH && !strings.HasPrefix(name, "/"):
+		c.note(e, draft.Lost, "remote name=%q is not an absolute path: over ssh it would lie in the home directory of the user", name)
 		return "", false
-	case c.ssh:
+	case c.opts.SSH:
 		return user + host + ":" + name, true
-	case c.port != "" && c.port != "873":
-		return "rsync://" + user + host + ":" + c.port + "/" + name, true
+	case c.opts.Port != "" && c.opts.Port != "873":
+		return "rsync://" + user + host + ":" + c.opts.Port + "/" + name, true
 	}
 	return user + host + "::" + name, true
 }
@@ -248,7 +249,7 @@ func (c *conversion) target(e *element) (string, bool) {
 func (c *conversion) badBytes(e *element) {
 	for name, v := range e.attrs {
 		if strings.Contains(v, badByte) {
-			c.note(e, Lost, "%s %s holds bytes that are not UTF-8, which a configuration cannot", e.name, name)
+			c.note(e, draft.Lost, "%s %s holds bytes that are not UTF-8, which a configuration cannot", e.name, name)
 		}
 	}
 	for _, child := range e.children {

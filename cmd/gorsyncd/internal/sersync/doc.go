@@ -3,8 +3,8 @@
 //
 // # Usage
 //
-//	res, err := sersync.Import([]sersync.File{{Name: "confxml.xml", Data: data}})
-//	if err != nil { … }                 // *SyntaxError: it is no such file
+//	res, err := sersync.Import([]draft.File{{Name: "confxml.xml", Data: data}})
+//	if err != nil { … }                 // *draft.SyntaxError: it is no such file
 //	os.Stdout.Write(res.YAML)
 //	for _, n := range res.Notes { … }   // what works otherwise, or not at all
 //

@@ -10,17 +10,18 @@ import (
 	"testing"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
+	"gorsyncd/cmd/gorsyncd/internal/draft"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
 
-func read(t *testing.T, name string) File {
+func read(t *testing.T, name string) draft.File {
 	t.Helper()
 	data, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return File{Name: filepath.Base(name), Data: data}
+	return draft.File{Name: filepath.Base(name), Data: data}
 }
 
 // TestImport compares what becomes of the files in testdata, and what is said of
@@ -32,7 +33,7 @@ func TestImport(t *testing.T) {
 	}
 	for _, name := range files {
 		t.Run(filepath.Base(name), func(t *testing.T) {
-			res, err := Import([]File{read(t, name)})
+			res, err := Import([]draft.File{read(t, name)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -58,7 +59,7 @@ func TestImport(t *testing.T) {
 // TestShipped: all three localpaths of the file that sersync's users run are
 // replicated, and nothing is lost.
 func TestShipped(t *testing.T) {
-	res, err := Import([]File{read(t, "testdata/shipped.xml")})
+	res, err := Import([]draft.File{read(t, "testdata/shipped.xml")})
 	if err != nil || res.Lost() {
 		t.Fatal(res, err)
 	}
@@ -76,10 +77,10 @@ func TestShipped(t *testing.T) {
 
 // TestSeveralFiles: files with settings of their own keep them.
 func TestSeveralFiles(t *testing.T) {
-	one := func(name, path, rsync string) File {
-		return File{name, fmt.Appendf(nil, `<head><sersync><localpath watch="%s"><remote ip="h" name="%c"/></localpath><rsync>%s</rsync></sersync></head>`, path, name[0], rsync)}
+	one := func(name, path, rsync string) draft.File {
+		return draft.File{Name: name, Data: fmt.Appendf(nil, `<head><sersync><localpath watch="%s"><remote ip="h" name="%c"/></localpath><rsync>%s</rsync></sersync></head>`, path, name[0], rsync)}
 	}
-	res, err := Import([]File{
+	res, err := Import([]draft.File{
 		one("a.xml", "/a/www", `<commonParams params="-az"/>`),
 		one("b.xml", "/b/www", `<commonParams params="-a"/><timeout start="true" time="9"/>`),
 	})
@@ -94,7 +95,7 @@ func TestSeveralFiles(t *testing.T) {
 	if a.Name != "www" || b.Name != "www-2" || !a.Remotes[0].Rsync.Compress || b.Remotes[0].Rsync.Compress || b.Remotes[0].Rsync.Timeout.Seconds() != 9 {
 		t.Errorf("%s", res.YAML)
 	}
-	if res, err = Import([]File{one("a.xml", "/a/www", ""), one("b.xml", "/b/bbs", "")}); err != nil || strings.Count(string(res.YAML), "compress: true") != 1 {
+	if res, err = Import([]draft.File{one("a.xml", "/a/www", ""), one("b.xml", "/b/bbs", "")}); err != nil || strings.Count(string(res.YAML), "compress: true") != 1 {
 		t.Errorf("settings that are alike stand once: %v\n%s", err, res.YAML)
 	}
 }
@@ -109,26 +110,10 @@ func TestNoSersync(t *testing.T) {
 		strings.Repeat("<a>\n", 100): 50,
 		"<head>\n\n<sersync\n":       4,
 	} {
-		_, err := Import([]File{{"x.xml", []byte(text)}})
-		var bad *SyntaxError
+		_, err := Import([]draft.File{{Name: "x.xml", Data: []byte(text)}})
+		var bad *draft.SyntaxError
 		if !errors.As(err, &bad) || bad.Line != line {
 			t.Errorf("%.30q: %v, want an error of line %d", text, err, line)
-		}
-	}
-}
-
-func TestShellWords(t *testing.T) {
-	for text, want := range map[string]string{
-		` -a  -e "ssh -p 22" 'a b'\ c`: `[-a -e ssh -p 22 a b c]`,
-		`--x="" ''`:                    `[--x= ]`,
-		`-a; id`:                       errShell.Error(),
-		`$(id)`:                        errShell.Error(),
-		`"a`:                           "a quote is not closed",
-		`a\`:                           "it ends with a backslash",
-	} {
-		got, err := shellWords(text)
-		if s := fmt.Sprint(got); err != nil && err.Error() != want || err == nil && s != want {
-			t.Errorf("%s: %s, %v, want %s", text, s, err, want)
 		}
 	}
 }
@@ -145,8 +130,8 @@ func FuzzImport(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		res, err := Import([]File{{"x.xml", data}})
-		var bad *SyntaxError
+		res, err := Import([]draft.File{{Name: "x.xml", Data: data}})
+		var bad *draft.SyntaxError
 		if err != nil && !errors.As(err, &bad) {
 			t.Fatal(err)
 		}

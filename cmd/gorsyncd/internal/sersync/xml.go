@@ -4,19 +4,11 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
+
+	"gorsyncd/cmd/gorsyncd/internal/draft"
 )
-
-// SyntaxError says why a file cannot be read as a configuration of sersync.
-type SyntaxError struct {
-	File string
-	Line int
-	Text string
-}
-
-func (e *SyntaxError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Text) }
 
 // maxDepth is far above the four levels of a real file.
 const maxDepth = 50
@@ -31,7 +23,7 @@ type element struct {
 }
 
 // parse reads a file into its root element.
-func parse(f File) (*element, error) {
+func parse(f draft.File) (*element, error) {
 	data := strings.ToValidUTF8(string(quoted(withoutComments(bytes.TrimPrefix(f.Data, []byte("\xef\xbb\xbf"))))), badByte)
 	d := xml.NewDecoder(strings.NewReader(data))
 	d.Strict = false
@@ -57,7 +49,7 @@ func parse(f File) (*element, error) {
 			above := stack[len(stack)-1]
 			above.children = append(above.children, e)
 			if stack = append(stack, e); len(stack) > maxDepth {
-				return nil, &SyntaxError{f.Name, line, "elements lie too deep in each other"}
+				return nil, &draft.SyntaxError{File: f.Name, Line: line, Text: "elements lie too deep in each other"}
 			}
 		case xml.EndElement:
 			stack = closed(stack, tok.Name.Local)
@@ -66,7 +58,7 @@ func parse(f File) (*element, error) {
 	if root := top.child("head"); root != nil {
 		return root, nil
 	}
-	return nil, &SyntaxError{f.Name, 1, "there is no <head>: this is no configuration of sersync"}
+	return nil, &draft.SyntaxError{File: f.Name, Line: 1, Text: "there is no <head>: this is no configuration of sersync"}
 }
 
 // badByte stands for bytes that are no UTF-8.
@@ -86,9 +78,9 @@ func closed(stack []*element, name string) []*element {
 func syntaxError(file string, line int, err error) error {
 	var se *xml.SyntaxError
 	if errors.As(err, &se) {
-		return &SyntaxError{file, se.Line, se.Msg}
+		return &draft.SyntaxError{File: file, Line: se.Line, Text: se.Msg}
 	}
-	return &SyntaxError{file, line, err.Error()}
+	return &draft.SyntaxError{File: file, Line: line, Text: err.Error()}
 }
 
 // withoutComments blanks comments, and keeps the lines: those of real files are in

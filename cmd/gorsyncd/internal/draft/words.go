@@ -1,14 +1,14 @@
-package sersync
+package draft
 
 import (
 	"errors"
 	"strings"
 )
 
-var errShell = errors.New("it needs a shell, and there is none between gorsyncd and rsync")
+var ErrShell = errors.New("it needs a shell, and there is none between gorsyncd and rsync")
 
-// shellWords splits a text as a shell does that finds nothing to expand in it.
-func shellWords(text string) ([]string, error) {
+// ShellWords splits a text as a shell does that finds nothing to expand in it.
+func ShellWords(text string) ([]string, error) {
 	var words []string
 	var word strings.Builder
 	inWord, quote := false, rune(0)
@@ -26,7 +26,7 @@ func shellWords(text string) ([]string, error) {
 		case quote == 0 && (r == '"' || r == '\''):
 			quote, inWord = r, true
 		case strings.ContainsRune("$`", r) && quote != '\'', quote == 0 && strings.ContainsRune(";|&<>()", r):
-			return nil, errShell
+			return nil, ErrShell
 		case quote == 0 && strings.ContainsRune(" \t\r\n", r):
 			if inWord {
 				words = append(words, word.String())

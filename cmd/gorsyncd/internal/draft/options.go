@@ -1,4 +1,4 @@
-package sersync
+package draft
 
 import (
 	"fmt"
@@ -8,27 +8,24 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/config"
 )
 
-// params reads commonParams, which sersync pasted into a command for /bin/sh.
-func (c *conversion) params(e *element) {
-	text := e.attr("params", "-artuz")
-	argv, err := shellWords(text)
-	if err != nil {
-		c.note(e, Lost, "commonParams params=%q: %v; its options were not taken over", text, err)
-		return
-	}
-	p := &params{c: c, at: e}
+// Options collects what options of rsync mean, such as those that another program
+// was told to add.
+type Options struct {
+	Set  Settings
+	Port string // of the rsync daemon
+	SSH  bool   // asked for with -e
+
+	// Note is told of what has another meaning, or none.
+	Note func(kind Kind, format string, args ...any)
+
+	letters string // short options, and long ones that have a letter
+}
+
+// Add takes options as words.
+func (p *Options) Add(argv []string) {
 	for len(argv) > 0 {
 		argv = p.option(argv[0], argv[1:])
 	}
-	p.kept()
-}
-
-// params collects what the options mean.
-type params struct {
-	c  *conversion
-	at *element
-
-	letters string // short options, and long ones that have a letter
 }
 
 // sets are the options that gorsyncd sets itself, or that do nothing to a daemon.
@@ -52,7 +49,7 @@ var withValue = map[string]bool{
 }
 
 // option takes one option, and its value, off the words.
-func (p *params) option(word string, rest []string) []string {
+func (p *Options) option(word string, rest []string) []string {
 	switch {
 	case strings.HasPrefix(word, "--"):
 		name, value, has := strings.Cut(word, "=")
@@ -69,7 +66,7 @@ func (p *params) option(word string, rest []string) []string {
 }
 
 // cluster takes letters such as -artuz; e, B, T and f have a value.
-func (p *params) cluster(letters string, rest []string) []string {
+func (p *Options) cluster(letters string, rest []string) []string {
 	for i, l := range letters {
 		if !strings.ContainsRune("eBTfM", l) {
 			p.short(l)
@@ -89,21 +86,21 @@ func (p *params) cluster(letters string, rest []string) []string {
 	return rest
 }
 
-func (p *params) short(l rune) {
+func (p *Options) short(l rune) {
 	p.letters += string(l)
 	switch {
 	case strings.ContainsRune(sets, l):
 	case l == 'z':
-		p.c.set.rsync().Compress = true
+		p.Set.NeedRsync().Compress = true
 	case l == 'u':
-		p.c.note(p.at, Changed, "-u is left out: with it a file that is newer on the remote, for instance because of its clock, was never replaced, and nobody was told")
+		p.Note(Changed, "-u is left out: with it a file that is newer on the remote, for instance because of its clock, was never replaced, and nobody was told")
 	default:
 		p.pass("-" + string(l))
 	}
 }
 
-func (p *params) long(name, value string) {
-	set := &p.c.set
+func (p *Options) long(name, value string) {
+	set := &p.Set
 	switch name {
 	case "--bwlimit":
 		if n, ok := bytesPerSecond(value); ok {
@@ -118,11 +115,11 @@ func (p *params) long(name, value string) {
 	case "--exclude-from", "--include-from", "--filter":
 		p.lost(name+"="+value, "write its rules under filter, in the same order")
 	case "--port":
-		p.c.port = value
+		p.Port = value
 	case "--password-file":
 		set.PasswordFile = value
 	case "--timeout":
-		p.c.timeout(p.at, value)
+		p.Timeout(value)
 	case "--contimeout":
 		p.lost(name+"="+value, "set rsync.connect_timeout")
 	case "--rsh":
@@ -130,7 +127,7 @@ func (p *params) long(name, value string) {
 	case "--rsync-path":
 		p.pass(name + "=" + value)
 	case "--delete", "--delete-before", "--delete-during", "--delete-after", "--delete-delay", "--del", "--force":
-		p.c.note(p.at, Changed, "%s: what the source loses is removed, see delete", name)
+		p.Note(Changed, "%s: what the source loses is removed, see delete", name)
 	default:
 		if l := longLetters[name]; l != "" {
 			p.short(rune(l[0]))
@@ -144,27 +141,33 @@ func (p *params) long(name, value string) {
 }
 
 // pass hands an option on to rsync, if gorsyncd can live with it.
-func (p *params) pass(arg string) {
+func (p *Options) pass(arg string) {
 	if err := config.CheckRsyncArg(arg); err != nil {
 		p.lost(arg, err.Error())
 		return
 	}
-	r := p.c.set.rsync()
+	r := p.Set.NeedRsync()
 	r.Args = append(r.Args, arg)
 }
 
-func (p *params) lost(what, why string) {
-	p.c.note(p.at, Lost, "commonParams: %s: %s", what, why)
+func (p *Options) lost(what, why string) {
+	p.Note(Lost, "%s: %s", what, why)
 }
 
 // shell reads what -e names: ssh, with a port, a key and options.
-func (p *params) shell(command string) {
-	argv, err := shellWords(command)
+func (p *Options) shell(command string) {
+	argv, err := ShellWords(command)
 	if err != nil || len(argv) == 0 || argv[0] != "ssh" && !strings.HasSuffix(argv[0], "/ssh") {
 		p.lost("-e "+command, "only ssh can be used")
 		return
 	}
-	p.c.ssh = true
+	p.Shell(argv)
+}
+
+// Shell takes a command that begins with ssh.
+func (p *Options) Shell(argv []string) {
+	command := strings.Join(argv, " ")
+	p.SSH = true
 	for argv = argv[1:]; len(argv) > 0; {
 		name, value := argv[0], ""
 		if argv = argv[1:]; len(name) > 2 {
@@ -179,22 +182,22 @@ func (p *params) shell(command string) {
 	}
 }
 
-func (p *params) sshOption(name, value string) bool {
-	ssh := p.c.set.ssh()
+func (p *Options) sshOption(name, value string) bool {
 	if name == "-o" && !strings.Contains(value, "=") {
 		value = strings.Replace(value, " ", "=", 1)
 	}
 	port, err := strconv.Atoi(value)
 	switch {
 	case name == "-p" && err == nil:
-		ssh.Port = port
+		p.Set.NeedSSH().Port = port
 	case name == "-i":
-		ssh.IdentityFile = value
+		p.Set.NeedSSH().IdentityFile = value
 	case name == "-F":
-		ssh.ConfigFile = value
+		p.Set.NeedSSH().ConfigFile = value
 	case name == "-o" && strings.EqualFold(value, "StrictHostKeyChecking=no"):
-		p.c.note(p.at, Changed, "StrictHostKeyChecking=no is left out: make the key of the host known with ssh-keyscan, and name the file in ssh.known_hosts")
+		p.Note(Changed, "StrictHostKeyChecking=no is left out: make the key of the host known with ssh-keyscan, and name the file in ssh.known_hosts")
 	case name == "-o":
+		ssh := p.Set.NeedSSH()
 		ssh.Options = append(ssh.Options, value)
 	case name == "-q" || name == "-T" || name == "-x" || name == "-4" || name == "-6" || name == "-C":
 		// quiet, without a terminal and X11: nothing changes for rsync; C is compression of ssh's own
@@ -204,9 +207,22 @@ func (p *params) sshOption(name, value string) bool {
 	return true
 }
 
-// kept says what sersync did not send and gorsyncd does, and keeps it from being
-// set where rsync can be told to.
-func (p *params) kept() {
+// Timeout takes seconds.
+func (p *Options) Timeout(text string) {
+	n, err := strconv.Atoi(strings.TrimSpace(text))
+	switch {
+	case err != nil || n < 0 || n > 86400:
+		p.Note(Lost, "timeout %q is not a number of seconds up to 86400", text)
+	case n == 0:
+		p.Note(Changed, "a timeout of 0, none at all, becomes the default of 60 s without any data: a dead connection would be waited for for ever")
+	default:
+		p.Set.NeedRsync().Timeout = fmt.Sprintf("%ds", n)
+	}
+}
+
+// Kept is called after all options. It says what was not sent without them and is
+// by gorsyncd, and keeps it from being set where rsync can be told to.
+func (p *Options) Kept() {
 	has := func(l string) bool { return strings.Contains(p.letters, l) || strings.Contains(p.letters, "a") }
 	for _, o := range []struct{ letter, arg string }{{"p", "--no-perms"}, {"o", "--no-owner"}, {"g", "--no-group"}} {
 		if !has(o.letter) {
@@ -220,7 +236,7 @@ func (p *params) kept() {
 		}
 	}
 	if len(always) > 0 {
-		p.c.note(p.at, Changed, "commonParams do not ask for %s, and gorsyncd always keeps them", strings.Join(always, ", "))
+		p.Note(Changed, "the options do not ask for %s, and gorsyncd always keeps them", strings.Join(always, ", "))
 	}
 }
 
