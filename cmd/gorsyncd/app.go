@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -21,6 +22,8 @@ type app struct {
 	now      func() time.Time
 	cli      *cli.App
 	json     bool // set before any command runs
+
+	foreground []string // the command line without --detach
 }
 
 // newApp builds the command tree.
@@ -71,6 +74,7 @@ const (
 	flagStateDir  = "state-dir"
 	flagLogLevel  = "log-level"
 	flagLogFormat = "log-format"
+	flagLogFile   = "log-file"
 	flagJSON      = "json"
 	flagNoColor   = "no-color"
 	flagVersion   = "version"
@@ -83,6 +87,7 @@ func globalFlags() []cli.Flag {
 		&cli.StringFlag{Name: flagStateDir, Usage: "`DIR` of the journal", EnvVars: []string{"GORSYNCD_STATE_DIR"}},
 		&cli.StringFlag{Name: flagLogLevel, Usage: "debug, info, warn or error", EnvVars: []string{"GORSYNCD_LOG_LEVEL"}},
 		&cli.StringFlag{Name: flagLogFormat, Usage: "text or json", EnvVars: []string{"GORSYNCD_LOG_FORMAT"}},
+		&cli.StringFlag{Name: flagLogFile, Usage: "log to `FILE` instead of standard error", EnvVars: []string{"GORSYNCD_LOG_FILE"}},
 		&cli.BoolFlag{Name: flagJSON, Usage: "machine-readable output"},
 		&cli.BoolFlag{Name: flagNoColor, Usage: "no colour (also NO_COLOR)"},
 		&cli.BoolFlag{Name: flagVersion, Aliases: []string{"V"}, Usage: "print the version"},
@@ -98,6 +103,7 @@ func (a *app) run(args []string) int {
 		}
 		a.json = a.json || arg == "--"+flagJSON
 	}
+	a.foreground = slices.DeleteFunc(slices.Clone(ordered), func(arg string) bool { return arg == "--detach" || arg == "-d" })
 	err := a.cli.Run(append([]string{"gorsyncd"}, ordered...))
 	return a.report(err)
 }

@@ -27,7 +27,7 @@ the exit status is 3. Every localpath of every file becomes a source.
 
 EXAMPLE
    gorsyncd config import-sersync /usr/local/sersync/confxml.xml > gorsyncd.yaml`,
-		Action: a.importing(sersync.Import),
+		Action: a.importing(func(files []draft.File) (*draft.Result, error) { return sersync.Import(files, 0) }),
 	}
 }
 
@@ -131,7 +131,8 @@ func loadSersync(c *cli.Context, files []string) (*config.Config, *draft.Result,
 	if err := checkLogFlags(c); err != nil {
 		return nil, nil, err
 	}
-	res, err := importFiles(files, sersync.Import)
+	workers := min(c.Int(flagWorkers), 64)
+	res, err := importFiles(files, func(files []draft.File) (*draft.Result, error) { return sersync.Import(files, workers) })
 	if err != nil {
 		return nil, nil, err
 	}

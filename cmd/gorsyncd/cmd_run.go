@@ -14,6 +14,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/control"
 	"gorsyncd/cmd/gorsyncd/internal/daemon"
 	"gorsyncd/cmd/gorsyncd/internal/draft"
+	"gorsyncd/cmd/gorsyncd/internal/logfile"
 	"gorsyncd/cmd/gorsyncd/internal/names"
 )
 
@@ -31,25 +32,42 @@ A target is host::module[/path] or rsync://host[:port]/module[/path] for an
 rsync daemon, host:/path for ssh, or a local /path; user@ before the host.
 
 With -o it runs a configuration of sersync, or several, as config import-sersync
-reads them.
+reads them. Called by the name of sersync or sersync2 it takes the options of
+sersync: see sersync2 -h.
 
 EXAMPLE
    gorsyncd run --config /etc/gorsyncd/gorsyncd.yaml
    gorsyncd run -o /usr/local/sersync/confxml.xml
    gorsyncd run /data0/www/www backup@192.168.222.140::www web2:/data0/www`,
-		Flags:  []cli.Flag{&cli.StringSliceFlag{Name: flagSersync, Aliases: []string{"o"}, Usage: "run a configuration `FILE` of sersync; may be repeated"}},
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: flagSersync, Aliases: []string{"o"}, Usage: "run a configuration `FILE` of sersync; may be repeated"},
+			&cli.IntFlag{Name: flagWorkers, Aliases: []string{"n"}, Usage: "with -o: `N` rsync processes for each remote"},
+			&cli.BoolFlag{Name: flagDetach, Aliases: []string{"d"}, Usage: "run in the background; a service of systemd is better"},
+		},
 		Action: a.runDaemon,
 	}
 }
 
-const flagSersync = "sersync"
+// Names of the flags of run.
+const (
+	flagSersync = "sersync"
+	flagWorkers = "workers"
+	flagDetach  = "detach"
+)
 
 func (a *app) runDaemon(c *cli.Context) error {
 	p, err := planOf(c)
 	if err != nil {
 		return err
 	}
-	log := newLogger(a.err, p.config.Log)
+	if c.Bool(flagDetach) {
+		return a.detach(c, p.config)
+	}
+	out, err := a.logTo(p.config.Log.File)
+	if err != nil {
+		return err
+	}
+	log := newLogger(out, p.config.Log)
 	for _, n := range p.notes {
 		log.Info("configuration of sersync", "note", n)
 	}
@@ -125,6 +143,14 @@ func noCores(log *slog.Logger) {
 	if os.Getenv("RSYNC_PASSWORD") != "" {
 		log.Warn("RSYNC_PASSWORD is not passed on to rsync: set password_file")
 	}
+}
+
+// logTo opens the log file, if there is one; the process keeps it to its end.
+func (a *app) logTo(file string) (io.Writer, error) {
+	if file == "" {
+		return a.err, nil
+	}
+	return logfile.Open(file)
 }
 
 func newLogger(w io.Writer, l config.Log) *slog.Logger {

@@ -92,7 +92,7 @@ func TestEverySettingIsDocumentedWithItsDefault(t *testing.T) {
 	for _, k := range config.Keys() {
 		known[k.Path] = true
 	}
-	for _, k := range strings.Fields("sources defaults state_dir socket socket.path socket.group socket.mode journal.retain journal.max_size journal.verify journal.ballast log.level log.format path name remotes target") {
+	for _, k := range strings.Fields("sources defaults state_dir socket socket.path socket.group socket.mode journal.retain journal.max_size journal.verify journal.ballast log.level log.format log.file path name remotes target") {
 		known[k] = true
 	}
 	for _, r := range rows {

@@ -11,5 +11,12 @@ var umask int
 func main() {
 	// What we write is for nobody else. rsync gets the umask back.
 	umask = syscall.Umask(0o077)
-	os.Exit(newApp(os.Stdout, os.Stderr).run(os.Args[1:]))
+	a, args := newApp(os.Stdout, os.Stderr), os.Args[1:]
+	if isSersync(os.Args[0]) {
+		var help bool
+		if args, help = fromSersync(args); help {
+			os.Exit(a.report(a.print("%s", sersyncHelp)))
+		}
+	}
+	os.Exit(a.run(args))
 }

@@ -35,7 +35,7 @@ func client(c *cli.Context) *control.Client {
 func options(c *cli.Context) config.Options {
 	return config.Options{
 		StateDir: absolute(c.String(flagStateDir)), Socket: absolute(c.String(flagSocket)),
-		LogLevel: c.String(flagLogLevel), LogFormat: c.String(flagLogFormat),
+		LogLevel: c.String(flagLogLevel), LogFormat: c.String(flagLogFormat), LogFile: absolute(c.String(flagLogFile)),
 	}
 }
 

@@ -1,10 +1,15 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -125,4 +130,71 @@ func TestSersyncRefused(t *testing.T) {
 	if code != 3 || !strings.Contains(out, "sources:") {
 		t.Errorf("exit %d\n%s%s", code, out, errOut)
 	}
+}
+
+// TestCalledSersync: under the name of sersync2, with the options of the line that
+// is in its users' rc.local, it goes into the background and replicates; one that
+// is started again says who runs.
+func TestCalledSersync(t *testing.T) {
+	t.Parallel()
+	s := newShipped(t)
+	r := newRig(t, "")
+	sersync2 := filepath.Join(r.dir, "sersync2")
+	must(t, os.Symlink(binary, sersync2))
+	call := func(args ...string) (string, int) {
+		t.Helper()
+		cmd := exec.Command(sersync2, args...)
+		cmd.Env = append(env(), "GORSYNCD_STATE_DIR="+r.stateDir(), "GORSYNCD_SOCKET="+r.socket)
+		out, err := cmd.CombinedOutput()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		return string(out), cmd.ProcessState.ExitCode()
+	}
+	out, code := call("-d", "-r", "-n", "2", "-o", s.xml)
+	m := regexp.MustCompile(`pid (\d+), log (\S+)`).FindStringSubmatch(out)
+	if code != 0 || m == nil {
+		t.Fatalf("exit %d\n%s", code, out)
+	}
+	pid, err := strconv.Atoi(m[1])
+	must(t, err)
+	t.Cleanup(func() {
+		if t.Failed() {
+			b, _ := os.ReadFile(m[2])
+			t.Logf("of its log:\n%s", excerpt(string(b)))
+		}
+		end(t, pid)
+	})
+	s.replicates(t, r)
+	contains(t, r.mustCLI("config", "show", "--running"), "workers: 2")
+
+	out, code = call("-d", "-o", s.xml)
+	if code != 75 || !strings.Contains(out, "did not start, see "+m[2]) {
+		t.Errorf("a second one: exit %d\n%s", code, out)
+	}
+	if out, code = call("-h"); code != 0 || !strings.Contains(out, "-o FILE") {
+		t.Errorf("-h: exit %d\n%s", code, out)
+	}
+	if out, code = call("-m", "socket", "-o", s.xml); code != 64 {
+		t.Errorf("-m: exit %d\n%s", code, out)
+	}
+	if out, code = call("-d", "-o", "none.xml"); code != 78 || !strings.Contains(out, "none.xml") {
+		t.Errorf("a file that is not there: exit %d\n%s", code, out)
+	}
+}
+
+// end ends a process that is no child of the test, and waits for that.
+func end(t *testing.T, pid int) {
+	t.Helper()
+	for range 300 {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil || strings.Contains(string(stat), ") Z ") { // ended, and perhaps nobody waits for it
+			return
+		}
+		_ = syscall.Kill(pid, syscall.SIGTERM)
+		time.Sleep(100 * time.Millisecond)
+	}
+	_ = syscall.Kill(pid, syscall.SIGKILL)
+	t.Errorf("process %d did not end", pid)
 }

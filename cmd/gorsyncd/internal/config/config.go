@@ -40,6 +40,7 @@ type Journal struct {
 type Log struct {
 	Level  string // debug, info, warn, error
 	Format string // text, json
+	File   string // absolute; "" is standard error
 }
 
 // Source is one watched tree.

@@ -113,7 +113,7 @@ func TestDefaults(t *testing.T) {
 	if s.Settle != 2*time.Millisecond || s.SettleMax != time.Second || s.Filter == nil || s.Guard != (Guard{0, true, true}) {
 		t.Errorf("source defaults: %+v", s)
 	}
-	if c.Journal != (Journal{24 * time.Hour, 2 << 30, 10 * time.Minute, 64 << 20}) || c.Log != (Log{"info", "text"}) || c.Socket.Mode != 0o600 {
+	if c.Journal != (Journal{24 * time.Hour, 2 << 30, 10 * time.Minute, 64 << 20}) || c.Log != (Log{"info", "text", ""}) || c.Socket.Mode != 0o600 {
 		t.Errorf("top-level defaults: %+v %+v %+v", c.Journal, c.Log, c.Socket)
 	}
 	if c.JournalDir() != "/var/lib/gorsyncd/journal" {
@@ -180,7 +180,7 @@ func TestFlagsWin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.StateDir != "/flag/state" || c.Socket.Path != "/flag/sock" || c.Log != (Log{"debug", "json"}) {
+	if c.StateDir != "/flag/state" || c.Socket.Path != "/flag/sock" || c.Log != (Log{"debug", "json", ""}) {
 		t.Errorf("%+v %+v %+v", c.StateDir, c.Socket, c.Log)
 	}
 }

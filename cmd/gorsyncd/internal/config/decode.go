@@ -13,7 +13,7 @@ type raw struct {
 	stateDir Item
 	socket   rawSocket
 	journal  struct{ retain, maxSize, verify, ballast setting }
-	log      struct{ level, format setting }
+	log      struct{ level, format, file setting }
 	defaults level
 	sources  []rawSource
 	root     Pos
@@ -122,12 +122,14 @@ func (p *parser) journal(n *yaml.Node, r *raw) {
 }
 
 func (p *parser) log(n *yaml.Node, r *raw) {
-	p.mapping(n, "log", []string{"level", "format"}, func(key string, _, v *yaml.Node) {
+	p.mapping(n, "log", []string{"level", "format", "file"}, func(key string, _, v *yaml.Node) {
 		switch key {
 		case "level":
 			r.log.level = take(p, v, "log.level", enum(LogLevels...))
 		case "format":
 			r.log.format = take(p, v, "log.format", enum(LogFormats...))
+		case "file":
+			r.log.file = take(p, v, "log.file", scalar(absPath))
 		}
 	})
 }

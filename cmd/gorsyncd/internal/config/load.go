@@ -19,6 +19,7 @@ type Options struct {
 	// From flags or the environment; they win over the file. "" leaves it.
 	StateDir, Socket    string
 	LogLevel, LogFormat string
+	LogFile             string
 
 	// Used when neither the file nor a flag says anything; "" means those of
 	// DefaultPaths for this process.

@@ -35,6 +35,7 @@ func (c *Config) Show() (string, error) {
 	log := mappingNode()
 	c.put(log, "level", str(c.Log.Level), "log.level")
 	c.put(log, "format", str(c.Log.Format), "log.format")
+	c.put(log, "file", str(c.Log.File), "log.file")
 	add(root, "log", log, "")
 	sources := &yaml.Node{Kind: yaml.SequenceNode}
 	for _, s := range c.Sources {

@@ -132,6 +132,9 @@ func checkOwnPlaces(c *Config, o Options, all []place, rep *reporter) {
 		{"state_dir", c.StateDir, o.RealPath(c.StateDir), c.origins["state_dir"]},
 		{"the socket", c.Socket.Path, o.RealPath(c.Socket.Path), c.origins["socket.path"]},
 	}
+	if f := c.Log.File; f != "" { // each line would be a change
+		own = append(own, place{"the log file", f, o.RealPath(f), c.origins["log.file"]})
+	}
 	for _, mine := range own {
 		for _, p := range all {
 			if inside(mine.real, p.real) {

@@ -16,8 +16,9 @@ var general = []draft.Note{
 }
 
 // Import merges the files into one configuration. A file that is none of
-// sersync's is a *draft.SyntaxError.
-func Import(files []draft.File) (*draft.Result, error) {
+// sersync's is a *draft.SyntaxError. workers is what sersync was told with -n, 0
+// for nothing.
+func Import(files []draft.File, workers int) (*draft.Result, error) {
 	var list []*conversion
 	var names []string
 	notes := slices.Clone(general)
@@ -26,6 +27,7 @@ func Import(files []draft.File) (*draft.Result, error) {
 		if err != nil {
 			return nil, err
 		}
+		c.opts.Set.Workers = workers
 		list, names = append(list, c), append(names, f.Name)
 		slices.SortStableFunc(c.notes, func(a, b draft.Note) int { return cmp.Compare(a.Line, b.Line) })
 		notes = append(notes, c.notes...)
