@@ -44,7 +44,7 @@ func newApp(out, errOut io.Writer) *app {
 			a.runCommand(), a.reloadCommand(),
 			a.statusCommand(), a.monitorCommand(), a.explainCommand(), a.flushCommand(),
 			a.syncCommand(), a.verifyCommand(), a.retryCommand(), a.pauseCommand(), a.resumeCommand(), a.approveCommand(),
-			a.journalCommand(), a.configCommand(), a.initCommand(), a.versionCommand(),
+			a.journalCommand(), a.configCommand(), a.initCommand(), a.docsCommand(), a.versionCommand(),
 		},
 		ExitErrHandler: func(*cli.Context, error) {}, // run decides on the exit status
 	}
