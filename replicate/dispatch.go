@@ -45,7 +45,7 @@ func (d *Dispatcher) dispatch(ctx context.Context, now time.Time) error {
 // remote a single one probes.
 func (d *Dispatcher) maySend(now time.Time) bool {
 	switch {
-	case d.draining.Load(), d.state.Paused, d.state.Held != "", d.busy() >= d.o.Workers:
+	case d.draining.Load(), d.state.Paused, d.state.Held != "", !d.o.Window.Open(now), d.busy() >= d.o.Workers:
 		return false
 	case d.breaker.open():
 		return d.busy() == 0 && !now.Before(d.breaker.until)

@@ -239,7 +239,7 @@ func (d *Dispatcher) tookLeast(t time.Duration) {
 
 // resting tells whether no batch may start until something happens from outside.
 func (d *Dispatcher) resting() bool {
-	return d.draining.Load() || d.state.Paused || d.state.Held != "" || d.breaker.open()
+	return d.draining.Load() || d.state.Paused || d.state.Held != "" || d.breaker.open() || !d.o.Window.Open(time.Now())
 }
 
 // finish waits for what is under way and writes down what it came to. A journal
@@ -304,6 +304,9 @@ func (d *Dispatcher) untilNext(now time.Time) time.Duration {
 	}
 	if len(d.tidy.dirs) > 0 {
 		sooner(d.tidy.due)
+	}
+	if at := d.o.Window.Change(now); !at.IsZero() {
+		sooner(at)
 	}
 	if d.state.Paused && !d.state.PausedUntil.IsZero() {
 		sooner(d.state.PausedUntil)

@@ -125,6 +125,9 @@ type Options struct {
 	Delete    DeleteMode
 	MaxDelete uint64 // removals journaled within a minute that hold the remote; 0 = no guard
 
+	// Window is when batches may start; nil is always.
+	Window *Window
+
 	Rsync RsyncOptions
 	Retry RetryOptions
 

@@ -75,7 +75,7 @@ func (d *Dispatcher) noteBare() {
 func (d *Dispatcher) startProbe(ctx context.Context, now time.Time) {
 	p := &d.probe
 	switch {
-	case p.by == nil, p.running, now.Before(p.due), d.draining.Load(), d.state.Paused, d.state.Held != "", d.breaker.open(),
+	case p.by == nil, p.running, now.Before(p.due), d.draining.Load(), d.state.Paused, d.state.Held != "", !d.o.Window.Open(now), d.breaker.open(),
 		len(d.flights) >= d.o.Workers:
 		return
 	}

@@ -22,6 +22,7 @@ const (
 	StateFailing  State = "failing"  // needs a person
 	StateHeld     State = "held"
 	StatePaused   State = "paused"
+	StateWaiting  State = "waiting" // for its window
 )
 
 // failingAfter is how many attempts make a failing path one for a person.
@@ -48,6 +49,7 @@ type Status struct {
 	LastFull    *time.Time      `json:"last_full_sync"`
 	Failing     int             `json:"failing"` // paths in the retry set that have failed
 	Paused      *PauseStatus    `json:"paused"`
+	Opens       *time.Time      `json:"opens"` // its window, next; nil when it is open
 	Held        *HeldStatus     `json:"held"`
 	FullSync    *FullSyncStatus `json:"full_sync"`
 	Verify      *VerifyStatus   `json:"verify"`
@@ -244,7 +246,10 @@ func (d *Dispatcher) snapshot() {
 
 func (d *Dispatcher) status() Status {
 	now := time.Now()
-	s := d.base(d.word())
+	s := d.base(d.word(now))
+	if open := d.o.Window.Open(now); !open {
+		s.Opens = timePtr(d.o.Window.Change(now))
+	}
 	s.CursorSeq, s.LagEntries = d.completed.cursor.Low, uint64(d.ledger.open)+s.HeadSeq-min(s.HeadSeq, d.ledger.read)
 	var oldest time.Time
 	for it := range d.unacked() {
@@ -275,7 +280,20 @@ func (d *Dispatcher) status() Status {
 }
 
 // word sums the state up.
-func (d *Dispatcher) word() State {
+func (d *Dispatcher) word(now time.Time) State {
+	switch st := d.doing(); st {
+	case StateFullSync, StateSyncing, StateRetrying:
+		if !d.o.Window.Open(now) && d.busy() == 0 {
+			return StateWaiting
+		}
+		return st
+	default:
+		return st
+	}
+}
+
+// doing is what the remote does, or would do in its window.
+func (d *Dispatcher) doing() State {
 	failing, most := 0, 0
 	for _, e := range d.retries.byPath {
 		if e.failed() {

@@ -215,6 +215,8 @@ func (d *Dispatcher) blocked(w *waiter) *BlockedError {
 		e.Reason = "paused: " + d.state.PauseReason
 	case d.state.Held != "":
 		e.Reason = "held: " + d.state.Held
+	case st.State == StateWaiting && st.Opens != nil:
+		e.Reason = "outside of its window, which opens " + st.Opens.Format(time.RFC3339)
 	case d.full != nil:
 		e.Reason = fmt.Sprintf("full sync %d of %d directories", d.full.rec.Done, d.full.rec.Total)
 	case d.probe.running:

@@ -128,6 +128,25 @@ func program(s string) (string, error) {
 }
 
 // items reads a list of texts, each checked by check.
+// itemOrItems is items for which one alone may stand without a list.
+func itemOrItems(check func(string) error) parseFunc[[]Item] {
+	many := items(check)
+	return func(p *parser, key string, n *yaml.Node) ([]Item, bool) {
+		if deref(n).Kind != yaml.ScalarNode {
+			return many(p, key, n)
+		}
+		it, ok := p.item(n, key)
+		if !ok {
+			return nil, false
+		}
+		if err := check(it.Text); err != nil {
+			p.fail(n, "%s: %v", key, err)
+			return nil, false
+		}
+		return []Item{it}, true
+	}
+}
+
 func items(check func(string) error) parseFunc[[]Item] {
 	return func(p *parser, key string, n *yaml.Node) ([]Item, bool) {
 		out, good := []Item{}, true

@@ -6,6 +6,8 @@ import (
 
 	cron "github.com/netresearch/go-cron"
 	yaml "go.yaml.in/yaml/v4"
+
+	"gorsyncd/replicate"
 )
 
 // cronSpec takes what cron.ParseStandard takes and will fire: "30 2 31 2 *"
@@ -28,6 +30,12 @@ func cronSpec(p *parser, key string, n *yaml.Node) (string, bool) {
 		return "", false
 	}
 	return s, true
+}
+
+// checkWindow accepts one span of window.
+func checkWindow(text string) error {
+	_, err := replicate.ParseWindow([]string{text})
+	return err
 }
 
 // parseCron turns a panic of the library into an error: the expression is the

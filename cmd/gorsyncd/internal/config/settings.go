@@ -20,7 +20,8 @@ type Settings struct {
 	Delete       Delete
 	Fsync        bool // each file is on the remote's disk before it has its name
 	Rsync        Rsync
-	BWLimit      Size // bytes per second and rsync process; 0 for no limit
+	Window       []Item // when the remote may be sent to; empty for always
+	BWLimit      Size   // bytes per second and rsync process; 0 for no limit
 	Retry        Retry
 	FullSync     FullSync
 	Verify       Verify

@@ -21,6 +21,7 @@ func treeOptions(sc config.Source, src patientSource, fence string, log *slog.Lo
 
 // dispatcherOptions turns a configured remote into what replicate needs.
 func (d *Daemon) dispatcherOptions(u *unit, rc config.Remote, store patientRemote) replicate.Options {
+	window, _ := replicate.ParseWindow(config.Texts(rc.Window)) // config has parsed it, too
 	return replicate.Options{
 		Source: u.cfg.Name, Name: rc.Name, Root: u.cfg.Path, Target: rc.Target,
 		RunLock: d.runLock(u.cfg.Name, rc.Name),
@@ -29,6 +30,7 @@ func (d *Daemon) dispatcherOptions(u *unit, rc config.Remote, store patientRemot
 		FilterArgs: rc.Filter.Args(),
 		Workers:    rc.Workers, BatchFiles: rc.Batch.Files, BatchBytes: int64(rc.Batch.Bytes),
 		Delete: deleteMode(rc.Delete), MaxDelete: rc.Guard.MaxDelete,
+		Window:  window,
 		Rsync:   rsyncOptions(rc, d.sshDir, d.opts.Umask),
 		Retry:   replicate.RetryOptions{Initial: rc.Retry.Initial, Max: rc.Retry.Max, Jitter: rc.Retry.Jitter},
 		Ready:   u.tree.Ready(),

@@ -221,7 +221,7 @@ func sameRemote(a, b config.Remote) bool {
 // they are compared by their text.
 func effective(r config.Remote) any {
 	s := r.Settings
-	args, sshOptions := config.Texts(s.Rsync.Args), config.Texts(s.SSH.Options)
-	s.Rules, s.Exclude, s.Rsync.Args, s.SSH.Options = nil, nil, nil, nil
-	return []any{s, args, sshOptions}
+	args, sshOptions, window := config.Texts(s.Rsync.Args), config.Texts(s.SSH.Options), config.Texts(s.Window)
+	s.Rules, s.Exclude, s.Rsync.Args, s.SSH.Options, s.Window = nil, nil, nil, nil, nil
+	return []any{s, args, sshOptions, window}
 }

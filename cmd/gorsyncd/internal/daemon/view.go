@@ -181,7 +181,8 @@ func explainRemote(r *remote, rel string, isDir bool) control.RemotePath {
 		out.State = "delivered"
 		return out
 	}
-	if p.Sending == replicate.StateHeld || p.Sending == replicate.StatePaused {
+	switch p.Sending {
+	case replicate.StateHeld, replicate.StatePaused, replicate.StateWaiting:
 		out.State = string(p.Sending)
 	}
 	if e := p.Error; e != nil {

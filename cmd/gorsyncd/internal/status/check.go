@@ -25,7 +25,7 @@ func (l Level) String() string {
 
 // Check judges a Status for monitoring, as one line with performance data behind
 // a bar (nagios-plugins.org/doc/guidelines). What needs a person is critical, and
-// so is a lag of crit or more, a full journal and a daemon that does not run. A
+// so is a lag of crit or more but outside of its window, a full journal and a daemon that does not run. A
 // lag of warn or more is a warning, and so is a pause: somebody may have forgotten
 // it.
 func (s Status) Check(warn, crit time.Duration) (Level, string) {
@@ -70,6 +70,7 @@ func (s Status) checkAll(warn, crit time.Duration) (Level, []string) {
 		switch {
 		case r.State == replicate.StateFailing || r.State == replicate.StateHeld:
 			found(LevelCritical, "%s %s%s", r.Name, r.State, why(r))
+		case r.State == replicate.StateWaiting: // as it was told to
 		case lag >= crit:
 			found(LevelCritical, "%s %s behind%s", r.Name, Duration(lag), why(r))
 		case lag >= warn:

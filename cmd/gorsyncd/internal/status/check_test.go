@@ -35,6 +35,7 @@ func TestCheck(t *testing.T) {
 		{"a little behind", with(nil, remote("a/x", replicate.StateSyncing, 59)), LevelOK, "'a/x lag'=59.0s;60;600;0 'a/x entries'=59;;;0"},
 		{"behind", with(nil, remote("a/x", replicate.StateRetrying, 60)), LevelWarning, "WARNING - a/x 1m behind"},
 		{"far behind", with(nil, remote("a/x", replicate.StateSyncing, 600)), LevelCritical, "CRITICAL - a/x 10m behind"},
+		{"outside of its window", with(nil, remote("a/x", replicate.StateWaiting, 36000)), LevelOK, "OK - "},
 		{"paused", with(nil, remote("a/x", replicate.StatePaused, 0)), LevelWarning, "a/x paused"},
 		{"failing", with(nil, remote("a/x", replicate.StatePaused, 0), failing), LevelCritical, "CRITICAL - a/nas failing (E-AUTH auth / failed on module); a/x paused |"},
 		{"held", with(nil, heldOne), LevelCritical, "a/dr held (G-MAXDELETE)"},

@@ -19,6 +19,8 @@ func note(now time.Time, s Status, r replicate.Status) string {
 		return pauseNote(now, r)
 	case replicate.StateStarting:
 		return startNote(s, r)
+	case replicate.StateWaiting:
+		return waitNote(now, r)
 	}
 	var parts []string
 	if r.Error != nil {
@@ -39,6 +41,13 @@ func note(now time.Time, s Status, r replicate.Status) string {
 		parts = append(parts, v)
 	}
 	return strings.Join(parts, "; ")
+}
+
+func waitNote(now time.Time, r replicate.Status) string {
+	if r.Opens == nil {
+		return "outside of its window"
+	}
+	return "outside of its window, opens in " + Duration(r.Opens.Sub(now))
 }
 
 func heldNote(r replicate.Status) string {
