@@ -42,7 +42,7 @@ func newApp(out, errOut io.Writer) *app {
 		Action:          a.noCommand,
 		Commands: []*cli.Command{
 			a.runCommand(), a.reloadCommand(),
-			a.statusCommand(), a.monitorCommand(), a.explainCommand(), a.flushCommand(),
+			a.statusCommand(), a.monitorCommand(), a.doctorCommand(), a.explainCommand(), a.flushCommand(),
 			a.syncCommand(), a.verifyCommand(), a.retryCommand(), a.pauseCommand(), a.resumeCommand(), a.approveCommand(),
 			a.journalCommand(), a.configCommand(), a.initCommand(), a.docsCommand(), a.versionCommand(),
 		},

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"os"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/daemon"
+	"gorsyncd/cmd/gorsyncd/internal/doctor"
+	"gorsyncd/cmd/gorsyncd/internal/names"
+)
+
+func (a *app) doctorCommand() *cli.Command {
+	return &cli.Command{
+		Name:     "doctor",
+		Category: "Look",
+		Usage:    "look at everything the configuration needs, with a remedy for what is wrong",
+		Description: `Looks at rsync, the state directory, how trees can be watched and the sources,
+and asks every remote, with a run that sends nothing, whether it would take what
+is sent. It changes nothing, and the daemon need not run. Exit status 4: something
+fails.
+
+EXAMPLE
+   gorsyncd doctor --config ./new.yaml`,
+		Action: withContext(a.doctor),
+	}
+}
+
+func (a *app) doctor(ctx context.Context, c *cli.Context) error {
+	if err := noArgs(c); err != nil {
+		return err
+	}
+	conf, err := load(c)
+	if err != nil {
+		return err
+	}
+	list := doctor.Look(ctx, conf, doctor.Options{Reach: daemon.Reach, Running: answers(ctx, client(c)), Root: os.Geteuid() == 0})
+	if a.json {
+		err = a.printJSON(list)
+	} else {
+		err = a.showFindings(list)
+	}
+	if err == nil && slices.ContainsFunc(list, func(f doctor.Finding) bool { return f.Level == doctor.Fail }) {
+		return silent(control.ExitProblem)
+	}
+	return err
+}
+
+func (a *app) showFindings(list []doctor.Finding) error {
+	for _, f := range list {
+		text := f.Text
+		if f.ID != "" {
+			text = f.ID + " " + text
+		}
+		if err := a.print("%-4s  %s: %s\n", f.Level, names.Printable(f.About), names.Printable(text)); err != nil {
+			return err
+		}
+		if f.Remedy != "" {
+			if err := a.print("      → %s\n", names.Printable(f.Remedy)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

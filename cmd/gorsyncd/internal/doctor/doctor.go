@@ -1,0 +1,107 @@
+// Package doctor looks at what a configuration needs, before or while gorsyncd
+// runs, and names a remedy for each thing that is not as it should be. It changes
+// nothing.
+//
+//	for _, f := range doctor.Look(ctx, conf, doctor.Options{Reach: daemon.Reach}) { … }
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"gorsyncd/cmd/gorsyncd/internal/config"
+	"gorsyncd/replicate"
+)
+
+// Level says how a finding is to be taken.
+type Level string
+
+const (
+	OK   Level = "ok"
+	Warn Level = "warn" // it works, less well or less safely
+	Fail Level = "fail" // it does not
+)
+
+// Finding is one thing that was looked at.
+type Finding struct {
+	Level  Level  `json:"level"`
+	About  string `json:"about"` // such as rsync, state_dir, source www, www/nas
+	ID     string `json:"id"`    // of the error, see the guide on errors; "" for none
+	Text   string `json:"text"`
+	Remedy string `json:"remedy"`
+}
+
+// Options are what Look needs besides the configuration.
+type Options struct {
+	Reach   func(context.Context, config.Remote) replicate.Reached
+	Running bool // the daemon answers
+	Root    bool // this process has the rights of root
+}
+
+// atOnce is how many remotes are asked side by side.
+const atOnce = 8
+
+// Look looks at everything. The order is that of the configuration.
+func Look(ctx context.Context, c *config.Config, o Options) []Finding {
+	list := []Finding{process(o)}
+	list = append(list, local(ctx, c)...)
+	list = append(list, stateDir(c)...)
+	list = append(list, limits()...)
+	for _, s := range c.Sources {
+		list = append(list, source(s, o)...)
+	}
+	return append(list, remotes(ctx, c, o)...)
+}
+
+func process(o Options) Finding {
+	switch {
+	case o.Running:
+		return Finding{Level: OK, About: "daemon", Text: "is running"}
+	default:
+		return Finding{Level: Warn, About: "daemon", Text: "is not running", Remedy: "gorsyncd run, or: systemctl start gorsyncd"}
+	}
+}
+
+// remotes asks all of them.
+func remotes(ctx context.Context, c *config.Config, o Options) []Finding {
+	type asked struct {
+		name string
+		cfg  config.Remote
+	}
+	var all []asked
+	for _, s := range c.Sources {
+		for _, r := range s.Remotes {
+			all = append(all, asked{s.FullName(r), r})
+		}
+	}
+	out := make([]Finding, len(all))
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
+	for i, a := range all {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			out[i] = remote(a.name, o.Reach(ctx, a.cfg))
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+func remote(name string, got replicate.Reached) Finding {
+	f := Finding{Level: OK, About: name}
+	switch out := got.Outcome; {
+	case out.Class == replicate.ClassOK && got.Version == "":
+		f.Text = fmt.Sprintf("can be written to; answered in %d ms", got.Took.Milliseconds())
+	case out.Class == replicate.ClassOK && replicate.OldVersion(got.Version):
+		f.Level, f.ID = Warn, "W-RSYNC-OLD"
+		f.Text = fmt.Sprintf("can be written to, by rsync %s, which has known faults", got.Version)
+		f.Remedy = "install rsync 3.4.4 or newer there"
+	case out.Class == replicate.ClassOK:
+		f.Text = fmt.Sprintf("can be written to, by rsync %s; answered in %d ms", got.Version, got.Took.Milliseconds())
+	default:
+		f.Level, f.ID, f.Text, f.Remedy = Fail, out.ID, out.Message, out.Hint
+	}
+	return f
+}
