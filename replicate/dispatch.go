@@ -183,7 +183,7 @@ func (d *Dispatcher) start(ctx context.Context, b *Batch, now time.Time) {
 	if !b.Retry {
 		d.gatherUntil = time.Time{}
 		if b.chunk == nil && !b.tidy {
-			d.stream.started(len(b.Items), now)
+			d.stream.started(now)
 		}
 	}
 	d.locks.AddAll(b.Locks)

@@ -43,7 +43,7 @@ func (d *Dispatcher) listing() bool {
 const (
 	// A stream begins when more than streamRuns runs have started at more than
 	// streamRate a second, and streamChanges changes have come within a second. It
-	// lasts as long as so many do. (A file that comes or goes makes two, its
+	// lasts as long as half as many do. (A file that comes or goes makes two, its
 	// directory is one.)
 	streamRuns    = 12
 	streamRate    = 2
@@ -67,12 +67,17 @@ type stream struct {
 	changes int       // in it
 }
 
+// took counts a change.
+func (s *stream) took(now time.Time) {
+	s.roll(now)
+	s.changes++
+}
+
 // started counts a run of live changes.
-func (s *stream) started(changes int, now time.Time) {
+func (s *stream) started(now time.Time) {
 	s.roll(now)
 	s.level = max(0, s.level-streamRate*now.Sub(s.last).Seconds()) + 1
 	s.last = now
-	s.changes += changes
 	if s.since.IsZero() && s.level > streamRuns && s.changes >= streamChanges {
 		s.since = now
 	}
@@ -84,7 +89,7 @@ func (s *stream) roll(now time.Time) {
 	if over < time.Second {
 		return
 	}
-	if over >= 2*time.Second || s.changes < streamChanges {
+	if over >= 2*time.Second || s.changes < streamChanges/2 {
 		s.since = time.Time{}
 	}
 	s.second, s.changes = now, 0

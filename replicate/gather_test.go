@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,13 +55,42 @@ func TestStream(t *testing.T) {
 	}
 }
 
+// TestStreamLasts: the pauses of a stream do not end it, whether the changes are of
+// many paths or of one.
+func TestStreamLasts(t *testing.T) {
+	for name, paths := range map[string]int{"one path": 1, "a path each": 1 << 20} {
+		t.Run(name, func(t *testing.T) {
+			simulate(t, nil, func(t *testing.T, g *rig, f *fakeTransport) {
+				f.takes = time.Millisecond
+				for i := range 600 {
+					p := fmt.Sprintf("d/f%d", i%paths)
+					write(t, g.src, map[string]string{p: "1"})
+					g.j.change(p)
+					time.Sleep(30 * time.Millisecond)
+				}
+				synctest.Wait()
+				end, late := time.Now(), 0
+				for _, r := range f.all() {
+					if end.Sub(r.at) < 9*time.Second {
+						late++
+					}
+				}
+				if late > 25 {
+					t.Errorf("%d runs in the last nine seconds", late)
+				}
+			})
+		})
+	}
+}
+
 // TestStreamEnds: after a pause there is none.
 func TestStreamEnds(t *testing.T) {
 	var s stream
 	now := time.Unix(1000, 0)
 	for range 300 {
 		now = now.Add(10 * time.Millisecond)
-		s.started(1, now)
+		s.took(now)
+		s.started(now)
 	}
 	if !s.until(now).After(now) {
 		t.Fatal("no stream")
@@ -69,7 +99,8 @@ func TestStreamEnds(t *testing.T) {
 	if s.until(now).After(now) {
 		t.Error("a stream after silence")
 	}
-	s.started(1, now)
+	s.took(now)
+	s.started(now)
 	if now = now.Add(time.Millisecond); s.until(now).After(now) {
 		t.Error("and at the next change")
 	}
@@ -77,12 +108,19 @@ func TestStreamEnds(t *testing.T) {
 
 // TestNobodyWaitsForAStream: who asked for everything to arrive gets it at once.
 func TestNobodyWaitsForAStream(t *testing.T) {
-	simulate(t, nil, func(t *testing.T, g *rig, _ *fakeTransport) {
-		write(t, g.src, map[string]string{"d/f": "1"})
+	simulate(t, nil, func(t *testing.T, g *rig, f *fakeTransport) {
 		var seq uint64
-		for range 400 {
-			seq = g.j.change("d/f")
+		last := ""
+		for i := range 405 {
+			last = fmt.Sprintf("d/f%d", i)
+			write(t, g.src, map[string]string{last: "1"})
+			seq = g.j.change(last)
 			time.Sleep(10 * time.Millisecond)
+		}
+		for _, r := range f.all() {
+			if slices.Contains(r.paths, last) {
+				t.Fatal("it is no stream: the last change is on its way")
+			}
 		}
 		begin := time.Now()
 		if err := g.d.WaitFor(t.Context(), seq, nil); err != nil {

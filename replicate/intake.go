@@ -46,6 +46,7 @@ func (d *Dispatcher) take(e journal.Entry, now time.Time) {
 	}
 	first, since := d.since(e)
 	d.ledger.add(e.Seq)
+	d.stream.took(now)
 	d.tidy.took(e)
 	d.standing.took(e)
 	if e.Op == journal.OpRemove && e.Count > 1 {

@@ -14,7 +14,7 @@ const (
 	maxScans   = 1 << 14               // more of those become one scan of the whole tree
 	maxTouched = 1 << 18               // names remembered of paths that became part of a scan
 	hotLooks   = 8                     // looks in close succession after which a path is hot
-	hotGap     = 20 * time.Millisecond // close: the next event comes this soon after a look
+	hotGap     = 20 * time.Millisecond // close: the next event comes this soon after a path has settled
 	hotLevels  = 6                     // 1, 2, 4, 8, 16, 30 s
 	hotBase    = time.Second
 	hotMax     = 30 * time.Second
@@ -148,7 +148,9 @@ func (c *coalescer) touch(key itemKey, h hint, now time.Duration, wall int64) *i
 		heap.Push(&c.queue, it)
 	}
 	if !it.pending {
-		if now > it.looked+hotGap {
+		// Between events, not since the look: in a stream looks come at any time
+		// after the last event, see pace.
+		if now > it.last+c.settle+hotGap {
 			it.looks = 0
 		}
 		it.pending = true

@@ -38,6 +38,8 @@ type events struct {
 	wake chan struct{} // capacity 1
 	many chan struct{} // likewise: restEvents have gathered
 
+	hurry chan struct{} // likewise: somebody waits for what the reader has yet to read
+
 	mu    sync.Mutex // guards the following
 	taken            // since the last take
 }
@@ -45,13 +47,14 @@ type events struct {
 // taken is what came in since the last take.
 type taken struct {
 	list      []event
+	received  uint64 // events, those that are one in the list as well
 	overflows uint64
 	errs      []error // others than overflow; at most a few
 	nameless  bool    // a file was written that has no name here
 }
 
 func newEvents(base time.Time) *events {
-	return &events{base: base, wake: make(chan struct{}, 1), many: make(chan struct{}, 1)}
+	return &events{base: base, wake: make(chan struct{}, 1), many: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
 }
 
 // run reads until the watcher is closed.
@@ -99,6 +102,9 @@ func (q *events) pushBatch(b *fanBatch) bool {
 	}
 	q.nameless = q.nameless || b.nameless
 	n := len(q.list)
+	if b.lost {
+		n = restEvents
+	}
 	q.mu.Unlock()
 	q.signal(n)
 	return true
@@ -108,6 +114,7 @@ func (q *events) pushBatch(b *fanBatch) bool {
 // does not return it, an event cannot have been received.
 func (q *events) append(e event, now time.Time) {
 	e.mono, e.wall = now.Sub(q.base), now.UnixNano()
+	q.received++
 	switch n := len(q.list); {
 	case n > 0 && q.list[n-1].same(&e):
 		q.list[n-1] = e // every write of a file being written is passed on
@@ -142,6 +149,16 @@ func notify(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:
+	}
+}
+
+// drop takes back the signals of what the next take returns.
+func (q *events) drop() {
+	for _, c := range []chan struct{}{q.wake, q.many} {
+		select {
+		case <-c:
+		default:
+		}
 	}
 }
 

@@ -37,7 +37,7 @@ func (f *fanotify) run(q *events) {
 		if idle > fanCalm {
 			time.Sleep(fanPause)
 		}
-		n, waited, err := f.read(buf)
+		n, waited, err := f.read(buf, q.hurry)
 		if err == errStopped {
 			return
 		}
@@ -61,8 +61,9 @@ func (f *fanotify) run(q *events) {
 }
 
 // read waits for events, or for stop, which is errStopped, and tells whether there
-// were none at first.
-func (f *fanotify) read(buf []byte) (n int, waited bool, err error) {
+// were none at first. In a stream of events it lets some gather, unless somebody
+// is in a hurry.
+func (f *fanotify) read(buf []byte, hurry <-chan struct{}) (n int, waited bool, err error) {
 	for !f.stopped.Load() {
 		n, err := unix.Read(f.fd, buf)
 		switch err {
@@ -72,12 +73,25 @@ func (f *fanotify) read(buf []byte) (n int, waited bool, err error) {
 			if err := f.bell.wait(); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 				return 0, true, err
 			}
-			time.Sleep(f.pace.rest(time.Since(f.base), f.wanted))
+			f.rest(hurry)
 		default:
 			return n, waited, err
 		}
 	}
 	return 0, waited, errStopped
+}
+
+func (f *fanotify) rest(hurry <-chan struct{}) {
+	d := f.pace.rest(time.Since(f.base), f.wanted)
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-hurry:
+	case <-timer.C:
+	}
 }
 
 // fanBatch is what one read returned, as far as it is wanted.

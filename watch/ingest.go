@@ -22,8 +22,10 @@ func suspectsOfLate() suspects {
 // takeEvents moves what was received into the coalescer.
 func (t *Tree) takeEvents() error {
 	t.takenAt = time.Now().UnixNano()
+	t.events.drop() // before, or one that comes in between would have none
 	in := t.events.take(t.spare)
 	t.spare = in.list
+	t.received += in.received
 	for _, err := range in.errs {
 		// fsnotify drops the watch of a directory that was moved, and passes on
 		// what the kernel says when it was removed meanwhile. A failed read is

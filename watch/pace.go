@@ -69,8 +69,11 @@ func (p *pace) rest(now time.Duration, events uint64) time.Duration {
 // something, or waits for a fence, waits for that.
 func (t *Tree) rest(ctx context.Context) {
 	t.mu.Lock()
-	n, waited := t.status.Events, len(t.fences) > 0
+	waited := len(t.fences) > 0
 	t.mu.Unlock()
+	t.events.mu.Lock()
+	n := t.received + t.events.received
+	t.events.mu.Unlock()
 	t.pace.woken(t.now(), n)
 	d := t.pace.rest(t.now(), n)
 	if d <= 0 || waited {

@@ -93,6 +93,7 @@ type Tree struct {
 	// The rest up to mu belongs to the goroutine of Run.
 	co        *coalescer
 	pace      pace
+	received  uint64 // events so far
 	w         *watches
 	fan       *fanotify // nil: all is left to inotify
 	mounts    *mounts
