@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -23,7 +22,7 @@ type app struct {
 	cli      *cli.App
 	json     bool // set before any command runs
 
-	foreground []string // the command line without --detach
+	args []string // the command line, in the order the library wants
 }
 
 // newApp builds the command tree.
@@ -103,7 +102,7 @@ func (a *app) run(args []string) int {
 		}
 		a.json = a.json || arg == "--"+flagJSON
 	}
-	a.foreground = slices.DeleteFunc(slices.Clone(ordered), func(arg string) bool { return arg == "--detach" || arg == "-d" })
+	a.args = ordered
 	err := a.cli.Run(append([]string{"gorsyncd"}, ordered...))
 	return a.report(err)
 }

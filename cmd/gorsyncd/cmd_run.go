@@ -60,7 +60,7 @@ func (a *app) runDaemon(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.Bool(flagDetach) {
+	if c.Bool(flagDetach) && !isDetached() {
 		return a.detach(c, p.config)
 	}
 	out, err := a.logTo(p.config.Log.File)

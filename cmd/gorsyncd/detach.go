@@ -23,6 +23,18 @@ import (
 // have to repair its journal.
 const detachLimit = 5 * time.Minute
 
+// detachedEnv tells a process that it is the one in the background. To take the
+// flag out of its command line was rejected: it has many spellings, and with one
+// that was overlooked each process would start another.
+const detachedEnv = "GORSYNCD_DETACHED"
+
+// isDetached is true once: what this process starts is not in the background.
+func isDetached() bool {
+	is := os.Getenv(detachedEnv) != ""
+	_ = os.Unsetenv(detachedEnv) // it fails for impossible names only
+	return is
+}
+
 // detached is what run --detach says.
 type detached struct {
 	PID    int    `json:"pid"`
@@ -56,8 +68,9 @@ func (a *app) detach(c *cli.Context, conf *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("read log file: %w", err)
 	}
-	cmd := exec.Command(exe, append([]string{"--" + flagLogFile, logFile}, a.foreground...)...)
+	cmd := exec.Command(exe, append([]string{"--" + flagLogFile, logFile}, a.args...)...)
 	cmd.Args[0] = "gorsyncd"
+	cmd.Env = append(os.Environ(), detachedEnv+"=1")
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	old := syscall.Umask(umask) // it sets its own, and hands this one to rsync

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -181,6 +182,29 @@ func TestCalledSersync(t *testing.T) {
 	}
 	if out, code = call("-d", "-o", "none.xml"); code != 78 || !strings.Contains(out, "none.xml") {
 		t.Errorf("a file that is not there: exit %d\n%s", code, out)
+	}
+}
+
+// TestDetach: the one in the background stays there, however the flag is written.
+func TestDetach(t *testing.T) {
+	t.Parallel()
+	src, dst := trees(t)
+	r := newRig(t, oneRemote(src, dst, ""))
+	out := r.mustCLI("run", "--detach=true", "--json")
+	var is struct {
+		PID int    `json:"pid"`
+		Log string `json:"log"`
+	}
+	must(t, json.Unmarshal([]byte(out), &is))
+	t.Cleanup(func() { end(t, is.PID) })
+	write(t, filepath.Join(src, "f"), "1")
+	r.flush(20 * time.Second)
+	testbed.WaitEqual(t, src, dst, time.Second)
+	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", is.PID))
+	must(t, err)
+	contains(t, string(environ), "GORSYNCD_DETACHED=1")
+	if _, err := os.Stat(is.Log); err != nil {
+		t.Error(err)
 	}
 }
 

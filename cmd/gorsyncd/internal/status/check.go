@@ -25,9 +25,9 @@ func (l Level) String() string {
 
 // Check judges a Status for monitoring, as one line with performance data behind
 // a bar (nagios-plugins.org/doc/guidelines). What needs a person is critical, and
-// so is a lag of crit or more but outside of its window, a full journal and a daemon that does not run. A
+// so are a lag of crit or more, a full journal and a daemon that does not run. A
 // lag of warn or more is a warning, and so is a pause: somebody may have forgotten
-// it.
+// it. Outside of its window a remote may lag as it likes.
 func (s Status) Check(warn, crit time.Duration) (Level, string) {
 	level, problems := s.checkAll(warn, crit)
 	text := "no remotes"
