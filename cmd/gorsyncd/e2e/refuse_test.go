@@ -68,7 +68,11 @@ func TestRemoteFull(t *testing.T) {
 	t.Cleanup(d.Stop) // before the umount
 	r := newRig(t, oneRemote(src, d.Target("m"), "defaults: {retry: {initial: 300ms, max: 1s}}"))
 	r.start()
-	write(t, filepath.Join(src, "a-huge"), strings.Repeat("x", 8<<20))
+	// It comes whole: what of it is there while it is written may fit, and then
+	// fill the remote for good.
+	huge := filepath.Join(filepath.Dir(src), "a-huge")
+	write(t, huge, strings.Repeat("x", 8<<20))
+	must(t, os.Rename(huge, filepath.Join(src, "a-huge")))
 	for i := range 30 {
 		write(t, filepath.Join(src, fmt.Sprintf("small%d", i)), "flows")
 	}
