@@ -105,6 +105,22 @@ func (s *Sink) AckedBy() (remote string, acked bool) {
 // FullSinkName is the name everything else uses: source/sink.
 func (s Source) FullSinkName(k Sink) string { return s.Name + "/" + k.Name }
 
+// Same tells whether two sinks are configured alike. Where a value stands in the file
+// does not matter.
+func (k Sink) Same(o Sink) bool {
+	if k.Name != o.Name || k.Kind != o.Kind {
+		return false
+	}
+	for _, f := range sinkFields {
+		a, b := f.get(&k.SinkSettings), f.get(&o.SinkSettings)
+		list, isList := a.([]Item)
+		if isList && !slices.Equal(Texts(list), Texts(b.([]Item))) || !isList && a != b {
+			return false
+		}
+	}
+	return true
+}
+
 type rawSink struct {
 	pos      Pos
 	name     Item

@@ -21,8 +21,8 @@ type CDN struct {
 	User         string
 	PasswordFile string
 	Missing      bool // 404 says that there is no copy, which is as good
-	PerSecond    float64
-	Batch        int // addresses in one request
+	Limits
+	Batch int // addresses in one request
 
 	client web
 }
@@ -153,7 +153,7 @@ func (c *CDN) request(ctx context.Context, group []address) Result {
 	}
 	to := fill(c.URL, group, c.User, password, url.QueryEscape)
 	body := fill(c.Body, group, c.User, password, jsonInside)
-	res := c.client.do(ctx, c.PerSecond, c.Method, to, head, []byte(body))
+	res := c.client.do(ctx, c.Limits, c.Method, to, head, []byte(body))
 	if res.Status == 404 && c.Missing {
 		return delivered
 	}

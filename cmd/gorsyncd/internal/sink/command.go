@@ -18,15 +18,17 @@ import (
 	"gorsyncd/replicate"
 )
 
-// Command runs a program for events. It is never given to a shell, so no file name
-// can become a command or, but for a program that takes a path that begins with "-"
-// for an option, an option: paths are absolute.
+// Command runs a program for events. Nothing goes through a shell, and paths are
+// absolute: no file name can become a command or an option.
 type Command struct {
-	Argv   []string // {path} in an element: one run for each event
-	JSON   bool     // events on stdin as JSON lines, else absolute paths that end with NUL
+	Argv []string // {path} in an element: one run for each event
+	Limits
+	JSON   bool // events on stdin as JSON lines, else absolute paths that end with NUL
 	Source string
 	Sink   string
 	Root   string
+
+	rate rate
 }
 
 // pathHolder stands for the absolute path of an event.
@@ -109,6 +111,11 @@ func (c *Command) env(events []Event) []string {
 
 // run runs the program once.
 func (c *Command) run(ctx context.Context, argv []string, stdin []byte, events []Event) Result {
+	if err := c.rate.wait(ctx, c.PerSecond); err != nil {
+		return broken(ctx, err)
+	}
+	ctx, cancel := timed(ctx, c.Timeout)
+	defer cancel()
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	if !filepath.IsAbs(argv[0]) && errors.Is(cmd.Err, exec.ErrDot) {
 		return needsPerson(idExec, "give its absolute path", "%s", plainly(cmd.Err))

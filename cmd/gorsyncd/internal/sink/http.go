@@ -30,10 +30,10 @@ type HTTP struct {
 	HeadersFile string   // more of them, that nobody is to read
 	SecretFile  string   // signs bodies; "" for no signature
 	Sersync     bool     // the form that sersync's plugin posted, one request for each event
-	PerSecond   float64  // requests; 0 for no limit
-	Source      string
-	Sink        string
-	Root        string
+	Limits
+	Source string
+	Sink   string
+	Root   string
 
 	client web
 }
@@ -103,7 +103,7 @@ func (h *HTTP) send(ctx context.Context, b []byte, kind string) Result {
 		}
 		head.Set(SignatureHeader, "sha256="+Sign(secret, b))
 	}
-	return h.client.do(ctx, h.PerSecond, h.Method, h.URL, head, b)
+	return h.client.do(ctx, h.Limits, h.Method, h.URL, head, b)
 }
 
 // Sign is the HMAC-SHA256 of a body under a secret, in hex.

@@ -39,7 +39,8 @@ type Remote interface {
 
 // Delivery hands events over to their receiver.
 type Delivery interface {
-	// Deliver returns when the receiver has the events or ctx ends.
+	// Deliver returns when the receiver has the events, it was waited for long enough,
+	// or ctx ends.
 	Deliver(ctx context.Context, events []Event) Result
 	// String says who the receiver is, without secrets.
 	String() string
@@ -75,10 +76,10 @@ type Options struct {
 	Below       bool          // a removed directory is told path by path
 	Batch       int           // events at once
 	Gather      time.Duration // how long the first of a batch waits for others
-	Timeout     time.Duration // of a delivery
 	Retry       replicate.RetryOptions
 
 	Logger *slog.Logger
+	Now    func() time.Time // nil for time.Now
 }
 
 // FullName is source/sink.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"gorsyncd/replicate"
 )
@@ -36,6 +37,14 @@ func needsPerson(id, hint, format string, args ...any) Result {
 
 func rejected(id, hint, format string, args ...any) Result {
 	return Result{Outcome: replicate.Outcome{ID: id, Class: replicate.ClassEntry, Hint: hint, Message: fmt.Sprintf(format, args...)}}
+}
+
+// errSlow is why a request ended that took too long.
+var errSlow = errors.New("no answer in time")
+
+// timed bounds one request.
+func timed(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, limit, errSlow)
 }
 
 // broken judges a connection that could not be made or used.

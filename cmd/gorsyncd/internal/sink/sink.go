@@ -51,6 +51,9 @@ type Sink struct {
 
 // New prepares a sink; Run makes it work.
 func New(o Options) (*Sink, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	s := &Sink{
 		o: o, log: o.Logger, poke: make(chan struct{}, 1), drain: make(chan struct{}),
 		byPath: map[string]*item{}, retries: map[string]*waiting{}, limit: o.Batch,
@@ -61,7 +64,7 @@ func New(o Options) (*Sink, error) {
 	s.log = s.log.With("source", o.Source, "sink", o.Name)
 	s.start = o.Store.Cursor()
 	s.read, s.lost, s.state = s.start.Low, o.Store.FullSync(), o.Store.State()
-	return s, s.loadRetries(time.Now())
+	return s, s.loadRetries(o.Now())
 }
 
 // Run delivers until ctx ends, Drain is called, or the journal fails.
@@ -76,7 +79,7 @@ func (s *Sink) Run(ctx context.Context) error {
 	}
 	for {
 		grown := s.o.Feed.Changed()
-		next, err := s.Step(ctx, time.Now())
+		next, err := s.Step(ctx, s.o.Now())
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil
@@ -121,7 +124,7 @@ func (s *Sink) look() {
 func (s *Sink) rest(ctx context.Context, next time.Time, grown <-chan struct{}) bool {
 	var due <-chan time.Time
 	if !next.IsZero() {
-		t := time.NewTimer(time.Until(next))
+		t := time.NewTimer(next.Sub(s.o.Now()))
 		defer t.Stop()
 		due = t.C
 	}
@@ -153,7 +156,7 @@ func (s *Sink) Drain() { s.drained.Do(func() { close(s.drain) }) }
 func (s *Sink) last(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.commit(context.WithoutCancel(ctx), time.Now()); err != nil {
+	if err := s.commit(context.WithoutCancel(ctx), s.o.Now()); err != nil {
 		return fmt.Errorf("sink %s: %w", s.o.FullName(), err)
 	}
 	return nil
@@ -184,7 +187,7 @@ func (s *Sink) decide(ctx context.Context, change func(*journal.RemoteState)) er
 	}
 	change(&s.state)
 	s.update.state = true
-	return s.commit(ctx, time.Now())
+	return s.commit(ctx, s.o.Now())
 }
 
 // RetryNow skips the back-off: of some paths, or of everything.
@@ -222,9 +225,9 @@ func (s *Sink) GiveUp(ctx context.Context, reason string) error {
 	}
 	s.sweepGone()
 	s.read, s.moved = s.o.Feed.Head(), true
-	s.lost = &journal.FullSync{Reason: reason, Started: time.Now()}
+	s.lost = &journal.FullSync{Reason: reason, Started: s.o.Now()}
 	s.update.lost = true
-	return s.commit(ctx, time.Now())
+	return s.commit(ctx, s.o.Now())
 }
 
 // breaker is the back-off of the whole sink.

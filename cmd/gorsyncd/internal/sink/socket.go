@@ -24,7 +24,10 @@ type Socket struct {
 	Address string
 	Sersync bool // the bare absolute path, a connection for each event
 	Reply   bool // the receiver answers "ok" before it ends
-	Root    string
+	Limits
+	Root string
+
+	rate rate
 }
 
 func (s *Socket) String() string { return s.Network + " " + names.Printable(s.Address) }
@@ -58,6 +61,11 @@ type halfConn interface {
 }
 
 func (s *Socket) send(ctx context.Context, write func(io.Writer) error) Result {
+	if err := s.rate.wait(ctx, s.PerSecond); err != nil {
+		return broken(ctx, err)
+	}
+	ctx, cancel := timed(ctx, s.Timeout)
+	defer cancel()
 	c, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, s.Network, s.Address)
 	if err != nil {
 		return broken(ctx, err)

@@ -47,7 +47,7 @@ const failingAfter = 5
 func (s *Sink) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
+	now := s.o.Now()
 	st := Status{
 		Name: s.o.FullName(), Source: s.o.Source, Sink: s.o.Name, Kind: s.o.Kind, Target: s.o.Delivery.String(),
 		CursorSeq: s.cursor().Low, HeadSeq: s.o.Feed.Head(), InFlight: s.inFlight, WaitsFor: s.waitsFor,

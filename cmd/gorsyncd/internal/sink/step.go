@@ -93,14 +93,13 @@ func (s *Sink) pick(now time.Time) (batch []*item, again time.Time, err error) {
 // deliver hands a batch over and files what came of it. The caller holds mu, which
 // is free in between.
 func (s *Sink) deliver(ctx context.Context, batch []*item) error {
-	s.inFlight, s.since = len(batch), time.Now()
+	s.inFlight, s.since = len(batch), s.o.Now()
 	s.attempts++
-	limit := s.o.Timeout
 	s.mu.Unlock()
-	v := s.handOver(ctx, batch, limit)
+	v := s.handOver(ctx, batch)
 	s.mu.Lock()
 	s.inFlight = 0
-	now := time.Now()
+	now := s.o.Now()
 	if ctx.Err() != nil && v.Class != replicate.ClassOK {
 		return nil // cut off; it is repeated at the next start
 	}
@@ -120,7 +119,7 @@ type verdict struct {
 
 // handOver calls the delivery, in pieces where a removed directory is told path by
 // path.
-func (s *Sink) handOver(ctx context.Context, batch []*item, limit time.Duration) verdict {
+func (s *Sink) handOver(ctx context.Context, batch []*item) verdict {
 	v := verdict{Result: Result{Outcome: replicate.Outcome{Class: replicate.ClassOK}}, untold: len(batch)}
 	told := 0
 	for p, err := range s.pieces(batch) {
@@ -129,9 +128,7 @@ func (s *Sink) handOver(ctx context.Context, batch []*item, limit time.Duration)
 			v.untold = told
 			return v
 		}
-		ctx, cancel := context.WithTimeoutCause(ctx, limit, errSlow)
 		v.Result = s.o.Delivery.Deliver(ctx, p.events)
-		cancel()
 		if v.Class != replicate.ClassOK {
 			v.blamed, v.untold = p.blamed(v.Left), p.items[len(p.items)-1]+1
 			return v
@@ -143,9 +140,6 @@ func (s *Sink) handOver(ctx context.Context, batch []*item, limit time.Duration)
 
 // errEnough ends a walk whose receiver has failed.
 var errEnough = errors.New("enough")
-
-// errSlow is why a delivery ended that took too long.
-var errSlow = errors.New("no answer in time")
 
 // file takes the result of a delivery into account.
 func (s *Sink) file(batch []*item, v verdict, now time.Time) {
@@ -164,7 +158,7 @@ func (s *Sink) file(batch []*item, v verdict, now time.Time) {
 	switch {
 	case v.Class == replicate.ClassOK:
 		s.limit = min(s.o.Batch, 2*s.limit)
-	case v.Class != replicate.ClassEntry, s.lost != nil:
+	case v.Class != replicate.ClassEntry, batch[0].event.Op == OpResync:
 		s.fail(v.Result, now)
 	case v.Left == nil && len(blamed) > 1:
 		s.limit = max(1, len(blamed)/2)

@@ -15,12 +15,11 @@ import (
 type web struct {
 	once   sync.Once
 	client *http.Client
-	limit  *limiter
+	rate   rate
 }
 
-func (w *web) start(perSecond float64) {
+func (w *web) start() {
 	w.once.Do(func() {
-		w.limit = newLimiter(perSecond)
 		w.client = &http.Client{
 			// A redirect would lose the body or the method.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -37,12 +36,20 @@ func (w *web) start(perSecond float64) {
 	})
 }
 
+// Limits of requests.
+type Limits struct {
+	Timeout   time.Duration // of one
+	PerSecond float64       // 0 for no limit
+}
+
 // do sends one request and judges the answer.
-func (w *web) do(ctx context.Context, perSecond float64, method, url string, head http.Header, body []byte) Result {
-	w.start(perSecond)
-	if err := w.limit.wait(ctx); err != nil {
+func (w *web) do(ctx context.Context, l Limits, method, url string, head http.Header, body []byte) Result {
+	w.start()
+	if err := w.rate.wait(ctx, l.PerSecond); err != nil {
 		return broken(ctx, err)
 	}
+	ctx, cancel := timed(ctx, l.Timeout)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
 		return rejected(idStatus, "", "%s", plainly(err))
