@@ -114,11 +114,17 @@ func TestWakes(t *testing.T) {
 	go func() { done <- r.sink.Run(t.Context()) }()
 	for _, name := range []string{"a", "b"} {
 		r.record(file(name))
+		check(t, r.remote.Commit(t.Context(), journal.Update{State: &journal.RemoteState{LastSuccess: time.Now()}})) // wakes it, for nothing
+		time.Sleep(gatePause / 4)
 		r.ack()
+		start := time.Now()
 		select {
 		case got := <-told:
 			if got != name {
 				t.Errorf("told of %s", got)
+			}
+			if d := time.Since(start); d >= lazily {
+				t.Errorf("only the clock woke it, after %s", d)
 			}
 		case <-time.After(10 * time.Second):
 			t.Fatalf("never told of %s", name)

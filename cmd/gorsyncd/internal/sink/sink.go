@@ -98,12 +98,13 @@ const gatePause = 20 * time.Millisecond
 
 // watch pokes the sink when what changed says that it may go on.
 func (s *Sink) watch(ctx context.Context, changed func() <-chan struct{}) {
-	for {
+	for next := changed(); ; {
 		select {
 		case <-ctx.Done():
 			return
-		case <-changed():
+		case <-next:
 		}
+		next = changed() // what changes from here on is looked at again
 		s.look()
 		select {
 		case <-ctx.Done():
