@@ -33,6 +33,7 @@ func sinkLeaf[T any](path, def string, parse parseFunc[T], at func(*SinkSettings
 var sinkFields = []sinkField{
 	sinkLeaf("when", Journaled, scalar(checkWhen), func(s *SinkSettings) *string { return &s.When }),
 	sinkLeaf("match", "[]", items(checkMatch), func(s *SinkSettings) *[]Item { return &s.Match }),
+	sinkLeaf("ops", "[change, remove, resync]", itemOrItems(checkOp), func(s *SinkSettings) *[]Item { return &s.Ops }),
 	sinkLeaf("directories", "false", scalar(boolean), func(s *SinkSettings) *bool { return &s.Directories }),
 	sinkLeaf("batch", "500", integer(1, 100_000), func(s *SinkSettings) *int { return &s.Batch }),
 	sinkLeaf("gather", "100ms", duration(0, time.Hour), func(s *SinkSettings) *time.Duration { return &s.Gather }),

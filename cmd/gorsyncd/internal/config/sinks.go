@@ -57,6 +57,7 @@ type Sink struct {
 type SinkSettings struct {
 	When        string // journaled, acked, or acked:REMOTE
 	Match       []Item
+	Ops         []Item // change, remove, resync
 	Directories bool
 	Batch       int
 	Gather      time.Duration
@@ -324,6 +325,13 @@ func checkSite(s string) error {
 		err = errors.New("must be the address of a directory, without ? and #")
 	}
 	return err
+}
+
+func checkOp(s string) error {
+	if known := []string{sink.OpChange, sink.OpRemove, sink.OpResync}; !slices.Contains(known, s) {
+		return fmt.Errorf("unknown value %q, known are %s%s", s, strings.Join(known, ", "), didYouMean(s, known))
+	}
+	return nil
 }
 
 // checkMatch takes a rule. A pattern alone would leave out what it matches, which is

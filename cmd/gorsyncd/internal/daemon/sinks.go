@@ -117,7 +117,7 @@ func gateNames(sc config.Source, kc config.Sink) []string {
 func sinkOptions(sc config.Source, kc config.Sink) sink.Options {
 	return sink.Options{
 		Source: sc.Name, Name: kc.Name, Kind: string(kc.Kind), Delivery: delivery(sc, kc),
-		Filter: kc.Filter, Directories: kc.Directories, Below: kc.Kind == config.SinkCDN,
+		Filter: kc.Filter, Ops: config.Texts(kc.Ops), Directories: kc.Directories, Below: kc.Kind == config.SinkCDN,
 		Batch: kc.Batch, Gather: kc.Gather,
 		Retry: replicate.RetryOptions{Initial: kc.Retry.Initial, Max: kc.Retry.Max, Jitter: kc.Retry.Jitter},
 	}

@@ -74,7 +74,7 @@ func (s *Sink) take(e journal.Entry, now time.Time) error {
 
 // wants tells whether an event is one that the sink was configured for.
 func (o *Options) wants(ev *Event) bool {
-	if ev.Op == OpChange && ev.isDir && !o.Directories {
+	if !o.tells(ev.Op) || ev.Op == OpChange && ev.isDir && !o.Directories {
 		return false
 	}
 	return !o.Filter.Match(ev.rel, ev.isDir).Excluded

@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"gorsyncd/journal"
@@ -72,6 +73,7 @@ type Options struct {
 	Gates    []Remote // an event waits until each has it; none: for nothing
 
 	Filter      *watch.Filter // what is not excluded is told
+	Ops         []string      // those that are told; none for all
 	Directories bool          // changes of directories themselves, too; removals always are
 	Below       bool          // a removed directory is told path by path
 	Batch       int           // events at once
@@ -84,6 +86,9 @@ type Options struct {
 
 // FullName is source/sink.
 func (o *Options) FullName() string { return o.Source + "/" + o.Name }
+
+// tells whether events of a kind are wanted.
+func (o *Options) tells(op string) bool { return len(o.Ops) == 0 || slices.Contains(o.Ops, op) }
 
 // JournalName is the name under which the journal keeps a sink among the remotes of
 // its source. No remote is called so: their names begin with a letter or a digit.

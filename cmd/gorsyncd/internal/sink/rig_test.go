@@ -208,5 +208,3 @@ func (r *rig) idle() {
 		r.t.Errorf("left in the retry set: %+v", list)
 	}
 }
-
-

@@ -29,6 +29,20 @@ func TestDirectories(t *testing.T) {
 	r.want("change a, change a/1")
 }
 
+func TestOps(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.Ops = []string{OpChange} })
+	r.record(file("a"), file("b"))
+	r.step()
+	r.to.take()
+	r.record(gone("a"), file("b"))
+	check(t, r.sink.GiveUp(t.Context(), "limit"))
+	r.step()
+	r.record(file("c"))
+	r.step()
+	r.want("change c")
+	r.idle()
+}
+
 func TestFilter(t *testing.T) {
 	r := newRig(t, func(o *Options) {
 		f, err := watch.ParseFilter([]watch.Rule{{Text: "+ */"}, {Text: "+ *.html"}, {Text: "- *"}})

@@ -48,6 +48,10 @@ func earlierOf(a, b time.Time) time.Time {
 // pick chooses the next batch, and says when to look again when there is none.
 func (s *Sink) pick(now time.Time) (batch []*item, again time.Time, err error) {
 	g := s.o.look()
+	if s.lost != nil && !s.o.tells(OpResync) {
+		s.log.Warn("events were missed, and the sink is not told so: ops lacks resync", "reason", s.lost.Reason)
+		s.lost, s.update.lost = nil, true
+	}
 	if s.lost != nil {
 		if s.waitsFor = g.blocker(); s.waitsFor != "" {
 			return nil, time.Time{}, nil // its full sync ends, and pokes us
