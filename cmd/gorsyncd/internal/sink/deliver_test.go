@@ -315,7 +315,11 @@ func TestSocketFails(t *testing.T) {
 		}, true, replicate.ClassEntry, idReply},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &Socket{Network: "tcp", Address: listen(t, "tcp", c.handle), Reply: c.reply, Limits: Limits{Timeout: time.Second}}
+			l := limits
+			if c.id == idSlow {
+				l.Timeout = time.Second
+			}
+			s := &Socket{Network: "tcp", Address: listen(t, "tcp", c.handle), Reply: c.reply, Limits: l}
 			expect(t, s.Deliver(t.Context(), many), c.class, c.id, "")
 		})
 	}
