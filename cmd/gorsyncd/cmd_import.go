@@ -132,7 +132,9 @@ func loadSersync(c *cli.Context, files []string) (*config.Config, *draft.Result,
 		return nil, nil, err
 	}
 	workers := min(c.Int(flagWorkers), 64)
-	res, err := importFiles(files, func(files []draft.File) (*draft.Result, error) { return sersync.Import(files, workers, c.String(flagPlugin)) })
+	res, err := importFiles(files, func(files []draft.File) (*draft.Result, error) {
+		return sersync.Import(files, workers, c.String(flagPlugin))
+	})
 	if err != nil {
 		return nil, nil, err
 	}

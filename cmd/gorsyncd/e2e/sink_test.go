@@ -98,9 +98,17 @@ func TestSinkOperation(t *testing.T) {
 	write(t, filepath.Join(src, "one"), "x")
 	told("one")
 
+	write(t, filepath.Join(src, "more"), "x")
+	contains(t, r.mustCLI("flush", "--sinks"), "src/r", "src/hook")
+	if b, err := os.ReadFile(out); err != nil || !strings.Contains(string(b), "/more\n") {
+		t.Errorf("flush --sinks did not wait: %v %s", err, b)
+	}
 	contains(t, r.mustCLI("pause", "src/hook", "--reason", "tests"), "src/hook")
 	write(t, filepath.Join(src, "two"), "x")
 	r.flush(10 * time.Second) // remotes only
+	if _, errOut, code := r.cli("flush", "--sinks", "--timeout", "300ms"); code != 3 || !strings.Contains(errOut, "src/hook 1 entries behind, paused") {
+		t.Errorf("flush --sinks: exit %d: %s", code, errOut)
+	}
 	r.waitState("src/hook", "paused", 10*time.Second)
 	text, _, code := r.cli("status")
 	if code != 3 {

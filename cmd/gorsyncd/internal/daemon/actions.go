@@ -143,11 +143,11 @@ func (d *Daemon) Approve(ctx context.Context, patterns []string) ([]string, erro
 	if err != nil {
 		return nil, err
 	}
-	held := remotes[:0:0]
+	var held []*unit
 	for _, r := range remotes {
 		if r.unit.tree.Status().State == watch.StateHeld {
 			r.unit.tree.Approve()
-			held = append(held, r)
+			held = append(held, r.unit)
 		}
 	}
 	wait, cancel := context.WithTimeout(ctx, approveWait)

@@ -61,6 +61,8 @@ func (s *Sink) commit(ctx context.Context, now time.Time) error {
 		return err
 	}
 	s.update, s.moved, s.commitAt = update{}, false, now
+	close(s.progressed)
+	s.progressed = make(chan struct{})
 	return nil
 }
 

@@ -47,6 +47,8 @@ type Sink struct {
 	attempts  uint64
 	rejected  uint64
 	ended     bool
+
+	progressed chan struct{} // closed and made anew when less may be left
 }
 
 // New prepares a sink; Run makes it work.
@@ -55,7 +57,7 @@ func New(o Options) (*Sink, error) {
 		o.Now = time.Now
 	}
 	s := &Sink{
-		o: o, log: o.Logger, poke: make(chan struct{}, 1), drain: make(chan struct{}),
+		o: o, log: o.Logger, poke: make(chan struct{}, 1), drain: make(chan struct{}), progressed: make(chan struct{}),
 		byPath: map[string]*item{}, retries: map[string]*waiting{}, limit: o.Batch,
 	}
 	if s.log == nil {
@@ -167,6 +169,7 @@ func (s *Sink) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = true
+	close(s.progressed)
 }
 
 // Pause stops deliveries until Resume, or until a time; the zero time is for ever.

@@ -2,6 +2,7 @@ package sink
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -235,6 +236,37 @@ func TestPause(t *testing.T) {
 	r.step()
 	r.want("change b")
 	r.idle()
+}
+
+func TestWaitFor(t *testing.T) {
+	r := newRig(t)
+	r.to.answer = func(events []Event) Result {
+		for i := range events {
+			if events[i].rel == "d/bad" {
+				return rejected(idExit, "", "no")
+			}
+		}
+		return delivered
+	}
+	r.record(dirState("d"), file("d/bad"), file("good"))
+	seq := r.src.Head()
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	var blocked *replicate.BlockedError
+	if err := r.sink.WaitFor(over, seq, []string{"good"}); !errors.As(err, &blocked) || blocked.Pending == 0 {
+		t.Errorf("nothing was read yet: %v", err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- r.sink.WaitFor(t.Context(), seq, []string{"good"}) }()
+	r.step()
+	check(t, <-done)
+	if err := r.sink.WaitFor(over, seq, []string{"x", "d"}); !errors.As(err, &blocked) || blocked.Pending != 1 || blocked.Failing != 1 || blocked.Last.ID != idExit {
+		t.Errorf("one is rejected: %v", err)
+	}
+	go func() { done <- r.sink.WaitFor(t.Context(), seq, nil) }()
+	r.to.answer = nil
+	r.later(time.Minute)
+	check(t, <-done)
 }
 
 func TestGather(t *testing.T) {
