@@ -19,7 +19,7 @@ import (
 type Journal struct {
 	dir       string
 	log       *slog.Logger
-	retain    time.Duration
+	retain    atomic.Int64 // a time.Duration
 	db        *badger.DB
 	epoch     string // set once while opening
 	readOnly  bool
@@ -106,6 +106,9 @@ func (j *Journal) Err() error {
 	}
 	return nil
 }
+
+// SetRetain changes Options.Retain from the next Maintain on.
+func (j *Journal) SetRetain(d time.Duration) { j.retain.Store(int64(d)) }
 
 // Dir is the directory that the journal was opened in; for OpenOffline
 // possibly a temporary copy.

@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -84,8 +85,9 @@ func (s *Source) truncate(ctx context.Context) (more bool, err error) {
 			return nil, nil
 		}
 		failpoint.Hit("journal.truncate")
-		excess := s.excess(txn, h, upto)
-		cutoff := s.j.now().Add(-s.j.retain)
+		retain := time.Duration(s.j.retain.Load())
+		excess := s.excess(txn, h, upto, retain)
+		cutoff := s.j.now().Add(-retain)
 		var ops []op
 		it := scan(txn, prefix(kindEntry, s.name))
 		defer it.Close()
@@ -97,7 +99,7 @@ func (s *Source) truncate(ctx context.Context) (more bool, err error) {
 			if e.Seq > upto {
 				break
 			}
-			if s.j.retain > 0 && e.Time.After(cutoff) && len(ops) >= excess {
+			if retain > 0 && e.Time.After(cutoff) && len(ops) >= excess {
 				return ops, nil
 			}
 			if len(ops) == sweepDeletes {
@@ -116,8 +118,8 @@ func (s *Source) truncate(ctx context.Context) (more bool, err error) {
 }
 
 // excess counts the entries up to a seq beyond those that may be retained.
-func (s *Source) excess(txn *badger.Txn, h *header, upto uint64) int {
-	if s.j.retain <= 0 || h.Entries <= maxRetained {
+func (s *Source) excess(txn *badger.Txn, h *header, upto uint64, retain time.Duration) int {
+	if retain <= 0 || h.Entries <= maxRetained {
 		return 0
 	}
 	it := scan(txn, prefix(kindEntry, s.name))

@@ -76,7 +76,8 @@ func Open(o Options) (*Journal, error) {
 		return nil, err
 	}
 	j := newJournal(dir, log, db)
-	j.retain, j.reserve = o.Retain, space
+	j.reserve = space
+	j.SetRetain(o.Retain)
 	if err := j.start(); err != nil {
 		closeRefused(db)
 		return nil, err
