@@ -190,6 +190,9 @@ func (r *Remote) State() RemoteState {
 	return r.state
 }
 
+// RetryCount is how many retry records there are.
+func (r *Remote) RetryCount() uint64 { return r.holdings().Retries }
+
 // Retries returns all retry records in index order.
 func (r *Remote) Retries() ([]Retry, error) {
 	list, digest, err := r.readRetries()

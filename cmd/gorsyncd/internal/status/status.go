@@ -34,6 +34,7 @@ type Status struct {
 	Journal Journal            `json:"journal"`
 	Sources []Source           `json:"sources"`
 	Remotes []replicate.Status `json:"remotes"`
+	Kept    []Kept             `json:"kept"`
 }
 
 // Daemon is the running process.
@@ -45,6 +46,7 @@ type Daemon struct {
 	ConfigFile      string     `json:"config_file"` // "" when made from arguments
 	LastReload      *time.Time `json:"last_reload"`
 	LastReloadError string     `json:"last_reload_error,omitempty"`
+	NeedsRestart    []string   `json:"needs_restart"` // keys of the configuration that were changed since the start and only a start can apply
 }
 
 // Journal is the size of the journal, over all sources.
@@ -84,7 +86,7 @@ type Source struct {
 
 // New returns an empty Status of the moment now whose lists are present.
 func New(now time.Time, from string) Status {
-	return Status{V: Version, Time: now.UTC(), From: from, Sources: []Source{}, Remotes: []replicate.Status{}}
+	return Status{V: Version, Time: now.UTC(), From: from, Sources: []Source{}, Remotes: []replicate.Status{}, Kept: []Kept{}}
 }
 
 // Exit codes of a status, ordered by how much they want a person.
