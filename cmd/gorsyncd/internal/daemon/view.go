@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,6 +69,11 @@ func (d *Daemon) Status(context.Context) (status.Status, error) {
 	for _, r := range d.allRemotes() {
 		s.Remotes = append(s.Remotes, r.disp.Status())
 	}
+	kept, err := d.kept.Kept(d.journal, c, now)
+	if err != nil {
+		s.Note = fmt.Sprintf("what is kept for remotes that are not configured is not known: %v", err)
+	}
+	s.Kept = append(s.Kept, kept...)
 	return s, nil
 }
 
@@ -79,6 +85,7 @@ func (d *Daemon) about(now time.Time, c *config.Config) *status.Daemon {
 		at := d.lastReload.at.UTC()
 		a.LastReload = &at
 	}
+	a.NeedsRestart = slices.Clone(d.needsRestart)
 	if d.lastReload.err != nil {
 		a.LastReloadError = d.lastReload.err.Error()
 	}
