@@ -245,7 +245,10 @@ func (r *rig) flush(limit time.Duration, args ...string) {
 type statusDoc struct {
 	Source string `json:"source"`
 	Daemon struct {
-		Version string `json:"version"`
+		Version         string   `json:"version"`
+		LastReload      string   `json:"last_reload"`
+		LastReloadError string   `json:"last_reload_error"`
+		NeedsRestart    []string `json:"needs_restart"`
 	} `json:"daemon"`
 	Journal struct {
 		Entries   uint64 `json:"entries"`
@@ -254,6 +257,23 @@ type statusDoc struct {
 	} `json:"journal"`
 	Sources []sourceDoc `json:"sources"`
 	Remotes []remoteDoc `json:"remotes"`
+	Kept    []keptDoc   `json:"kept"`
+}
+
+type keptDoc struct {
+	Name       string `json:"name"`
+	CursorSeq  uint64 `json:"cursor_seq"`
+	LagEntries uint64 `json:"lag_entries"`
+	FullSync   bool   `json:"full_sync"`
+}
+
+func (d statusDoc) kept(name string) (keptDoc, bool) {
+	for _, k := range d.Kept {
+		if k.Name == name {
+			return k, true
+		}
+	}
+	return keptDoc{}, false
 }
 
 type sourceDoc struct {
