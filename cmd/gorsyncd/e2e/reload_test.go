@@ -140,10 +140,10 @@ func TestReloadUnderLoad(t *testing.T) {
 	}
 
 	// What was removed is kept, and comes back without a full sync.
-	kept, ok := r.status().kept("src/c")
-	if !ok || kept.LagEntries == 0 || kept.FullSync {
-		t.Errorf("of the remote that was removed: %+v", r.status().Kept)
-	}
+	r.waitFor("the entries that are kept", 10*time.Second, func() bool {
+		kept, ok := r.status().kept("src/c")
+		return ok && kept.LagEntries > 0 && !kept.FullSync
+	})
 	text, _, _ := r.cli("status")
 	contains(t, text, "src/c is no longer configured; the journal keeps ", ": gorsyncd reload --forget src/c")
 	must(t, os.RemoveAll(filepath.Join(src, "d3"))) // only its entries can tell
@@ -163,9 +163,11 @@ func TestReloadUnderLoad(t *testing.T) {
 		write(t, filepath.Join(src, "more", strconv.Itoa(i)), "x")
 	}
 	r.flush(60 * time.Second)
-	if kept, _ := r.status().kept("src/c"); kept.LagEntries < 50 || r.status().Journal.Entries < 50 {
-		t.Errorf("%+v, %+v", kept, r.status().Journal)
-	}
+	r.waitFor("the entries that are kept", 10*time.Second, func() bool {
+		doc := r.status()
+		kept, _ := doc.kept("src/c")
+		return kept.LagEntries >= 50 && doc.Journal.Entries >= 50
+	})
 	_, errOut, code := r.cli("reload", "--forget", "src/b")
 	if code != 64 {
 		t.Errorf("forget of a remote that is configured: exit %d", code)

@@ -70,8 +70,9 @@ func Find(j *journal.Journal, source, remote string) (Stranger, bool, error) {
 	return Stranger{}, false, nil
 }
 
-// countEvery is how often entries are counted at most: there may be millions.
-const countEvery = 10 * time.Second
+// countShare bounds the cost of counting, for there may be millions of entries: it
+// rests a hundred times as long as it took.
+const countShare = 100
 
 // Counter says how much is kept for strangers. The zero value is ready.
 type Counter struct {
@@ -81,12 +82,13 @@ type Counter struct {
 
 type count struct {
 	head, low uint64
-	at, since time.Time
+	since     time.Time
 	n         uint64
+	next      time.Time // not counted again before
 }
 
-// Kept describes them. What has changed within the last seconds may not be counted
-// yet.
+// Kept describes them. Where they are many, what has changed within the last seconds
+// may not be counted yet.
 func (c *Counter) Kept(j *journal.Journal, conf *config.Config, now time.Time) ([]status.Kept, error) {
 	list, err := Of(j, conf)
 	if err != nil {
@@ -122,12 +124,13 @@ func (c *Counter) Kept(j *journal.Journal, conf *config.Config, now time.Time) (
 func (c *Counter) count(s Stranger, now time.Time) (count, error) {
 	cursor, head := s.Remote.Cursor(), s.Source.Head()
 	old, known := c.counts[s.Name()]
-	if known && old.low == cursor.Low && (old.head == head || now.Sub(old.at) < countEvery) {
+	if known && old.low == cursor.Low && (old.head == head || now.Before(old.next)) {
 		return old, nil
 	}
+	begin := time.Now()
 	n, since, err := s.Source.Behind(cursor)
 	if err != nil {
 		return count{}, err
 	}
-	return count{head: head, low: cursor.Low, at: now, since: since, n: n}, nil
+	return count{head: head, low: cursor.Low, since: since, n: n, next: now.Add(countShare * time.Since(begin))}, nil
 }
