@@ -21,8 +21,8 @@ const (
 
 // Maintain does one round of what keeps the journal small and verifiable: it
 // deletes tombstones and what they shadow once every remote has passed them,
-// deletes entries that every remote has and Retain does not keep, and writes
-// the checkpoint. It works in small transactions, so that Record and Commit go
+// deletes entries that every remote has and Retain does not keep, and what is left
+// of dropped sources, and writes the checkpoint. It works in small transactions, so that Record and Commit go
 // on meanwhile.
 func (j *Journal) Maintain(ctx context.Context) error {
 	if j.readOnly {
@@ -37,6 +37,11 @@ func (j *Journal) Maintain(ctx context.Context) error {
 		}
 		if err != nil {
 			return fmt.Errorf("maintain source %s: %w", s.name, err)
+		}
+	}
+	if names := j.haunted(false); len(names) > 0 {
+		if err := j.purge(ctx, names); err != nil {
+			return err
 		}
 	}
 	if err := j.enter(); err != nil {

@@ -55,6 +55,9 @@ func (s *Source) Remote(name string) (*Remote, error) {
 	if r := s.handle(name); r != nil {
 		return r, nil
 	}
+	if s.dropped {
+		return nil, fmt.Errorf("remote %s/%s: %w", s.name, name, errDroppedSource)
+	}
 	if s.j.readOnly {
 		return nil, fmt.Errorf("remote %s/%s: %w", s.name, name, ErrNotFound)
 	}
