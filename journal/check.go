@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/dgraph-io/badger/v4"
 )
@@ -71,6 +72,9 @@ func (c *checker) checkSide() {
 		c.j.mu.Lock()
 		s := c.j.sources[name]
 		c.j.mu.Unlock()
+		if s == nil && slices.Contains(c.j.haunted(true), name) {
+			continue // dropped since the side file was read
+		}
 		if s == nil {
 			c.problem("source %s of %s is missing", name, sidePath(c.j.dir))
 		} else if s.Head() < head {

@@ -98,13 +98,13 @@ func (j *Journal) findGhosts(txn *badger.Txn) {
 }
 
 // haunted are the dropped sources whose records are not all deleted; with every
-// they are all that were dropped since the start.
+// they are all that may have left some in any snapshot.
 func (j *Journal) haunted(every bool) []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	names := slices.Sorted(maps.Keys(j.ghosts))
 	if every {
-		return names
+		return append(names, slices.Collect(maps.Keys(j.dropping))...)
 	}
 	return slices.DeleteFunc(names, func(n string) bool { return !j.ghosts[n] })
 }

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -34,6 +35,9 @@ func (j *Journal) Maintain(ctx context.Context) error {
 			if err == nil {
 				err = repeat(ctx, step)
 			}
+		}
+		if errors.Is(err, errDroppedSource) {
+			continue // meanwhile
 		}
 		if err != nil {
 			return fmt.Errorf("maintain source %s: %w", s.name, err)

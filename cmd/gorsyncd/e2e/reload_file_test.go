@@ -68,10 +68,26 @@ func TestStrangersAtStart(t *testing.T) {
 	r.setConfig(fmt.Sprintf("sources: [{path: %s, name: src, remotes: [%s, %s]}]\n", a, a1, a2))
 	contains(t, r.mustCLI("reload"), "b: removed\n", "b/b1: removed; its place")
 	contains(t, r.mustCLI("reload", "--forget", "b"), "b/b1: forgotten")
-	r.setConfig(all)
+	if out := r.mustCLI("journal", "stats"); strings.Contains(out, "b1") || !strings.Contains(out, "src") {
+		t.Errorf("of a source that was forgotten:\n%s", out)
+	}
+	// One of that name is a new one, wherever it is.
+	other := mkdir(t, base, "other")
+	fill(t, other, 5)
+	r.setConfig(strings.Replace(all, "path: "+b+",", "name: b, path: "+other+",", 1))
 	contains(t, r.mustCLI("reload"), "b/b1: added; full sync starts")
 	r.flush(30 * time.Second)
-	testbed.WaitEqual(t, b, b1, time.Second)
+	if _, err := os.Stat(filepath.Join(b1, "d0", "0")); err != nil {
+		t.Error(err)
+	}
+	for _, src := range r.status().Sources {
+		if src.State != "watching" {
+			t.Errorf("%+v", src)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(b1, "d9", "29")); err != nil {
+		t.Errorf("what the new source never had was removed as the old one's: %v", err)
+	}
 }
 
 func readFile(t *testing.T, name string) string {

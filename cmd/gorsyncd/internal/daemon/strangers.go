@@ -18,14 +18,17 @@ import (
 // giveUpLimit bounds how long a reload may have to wait for a full disk.
 const giveUpLimit = 30 * time.Second
 
-// sayStrangers names them once, at the start.
+// sayStrangers names them once, at the start, and drops sources without any.
 func (d *Daemon) sayStrangers() error {
 	kept, err := d.kept.Kept(d.journal, d.cfg, time.Now())
 	for _, k := range kept {
 		d.log.Warn("remote is no longer configured: its place in the journal is kept", "remote", k.Name, "entries", k.LagEntries,
 			"hint", "gorsyncd reload --forget "+k.Name)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return d.dropEmpty()
 }
 
 // forget drops all that is kept of strangers. The caller holds reloading.
@@ -46,6 +49,28 @@ func (d *Daemon) forget(names []string) error {
 			return fmt.Errorf("forget remote %s: %w", s.Name(), err)
 		}
 		d.log.Info("forgotten", "remote", s.Name())
+	}
+	return d.dropEmpty()
+}
+
+// dropEmpty drops the sources that are not configured and have nobody a place is
+// kept for: nobody needs what their index knows. The caller holds reloading.
+func (d *Daemon) dropEmpty() error {
+	for _, name := range d.journal.Sources() {
+		if d.config().HasSource(name) {
+			continue
+		}
+		src, err := d.journal.Source(name)
+		if err != nil {
+			return fmt.Errorf("open source %s in the journal: %w", name, err)
+		}
+		if len(src.Remotes()) > 0 {
+			continue
+		}
+		if err := d.patience.until(d.soft, func() error { return d.journal.DropSource(d.soft, name) }); err != nil {
+			return err
+		}
+		d.log.Info("the journal keeps nothing of a source that is not configured", "source", name)
 	}
 	return nil
 }

@@ -72,6 +72,9 @@ func TestForget(t *testing.T) {
 	if got := fmt.Sprint(src.Remotes()); got != "[a b]" {
 		t.Errorf("left are %s", got)
 	}
+	if got := fmt.Sprint(j.Sources()); got != "[www]" {
+		t.Errorf("sources left are %s", got)
+	}
 	kept, err := d.kept.Kept(j, conf, time.Now())
 	if err != nil || len(kept) != 1 || kept[0].Name != "www/b" {
 		t.Errorf("%+v, %v", kept, err)
