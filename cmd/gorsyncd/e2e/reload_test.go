@@ -27,7 +27,7 @@ func churning(t *testing.T, root string) (stop func()) {
 			select {
 			case <-end:
 				return
-			case <-time.After(10 * time.Millisecond):
+			case <-time.After(20 * time.Millisecond):
 				churn.Step()
 			}
 		}
@@ -128,7 +128,10 @@ func TestReloadUnderLoad(t *testing.T) {
 	if now := sending(big); now != pid {
 		t.Errorf("the rsync of a remote that has not changed was %d and is %d", pid, now)
 	}
-	r.flush(60*time.Second, "--remote", "src/b", "--remote", "src/d")
+	r.waitFor("the full syncs of what is new", 60*time.Second, func() bool {
+		doc := r.status()
+		return doc.remote(t, "src/b").LastFull != "" && doc.remote(t, "src/d").FullSync == nil
+	})
 	if now := sending(big); now != pid {
 		t.Errorf("the rsync of a remote that has not changed was %d and is %d, later", pid, now)
 	}
