@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -275,5 +277,49 @@ func TestManyReloads(t *testing.T) {
 		if n := r.fullSyncs(name); n != 1 {
 			t.Errorf("%s: %d full syncs, want that of its first start", name, n)
 		}
+	}
+}
+
+// TestStopDuringReload: a daemon that is told to stop while a reload waits for a
+// transfer to end stops, says so to whoever reloads, and the next start applies the
+// file. What was cut goes on where it was.
+func TestStopDuringReload(t *testing.T) {
+	t.Parallel()
+	src, dst := trees(t)
+	other := mkdir(t, filepath.Dir(dst), "other")
+	fast := remoteLine("fast", other, "")
+	r := newRig(t, source(src, fast, remoteLine("slow", dst, ", bwlimit: 100K")))
+	r.start()
+	r.flush(30 * time.Second)
+	big := fmt.Sprint("big-", time.Now().UnixNano())
+	must(t, os.WriteFile(filepath.Join(src, big), noise(t, 8<<20), 0o644))
+	r.flush(30*time.Second, "--remote", "src/fast")
+	r.waitFor("the transfer to begin", 10*time.Second, func() bool { return sending(big) != 0 })
+	r.setConfig(source(src, fast))
+	reload := startCommand(t, "--config", r.config, "--socket", r.socket, "reload")
+	time.Sleep(300 * time.Millisecond)
+	if n := len(r.status().Remotes); n != 2 { // the status is to be had meanwhile
+		t.Errorf("%d remotes while a transfer may end", n)
+	}
+	begin := time.Now()
+	r.stop()
+	if took := time.Since(begin); took > 25*time.Second {
+		t.Errorf("it took %s to stop", took)
+	}
+	var exit *exec.ExitError
+	if err := reload.Wait(); !errors.As(err, &exit) || exit.ExitCode() == 78 {
+		t.Errorf("the reload ended with %v", err)
+	}
+	r.start()
+	if _, ok := r.status().kept("src/slow"); !ok {
+		t.Errorf("nothing is kept: %+v", r.status())
+	}
+	r.setConfig(source(src, fast, remoteLine("slow", dst, "")))
+	contains(t, r.mustCLI("reload"), "src/slow: configured again; goes on from its cursor")
+	r.flush(30 * time.Second)
+	testbed.WaitEqual(t, src, dst, time.Second)
+	noLeftovers(t, dst)
+	if n := r.fullSyncs("slow"); n != 1 {
+		t.Errorf("%d full syncs, want that of the first start", n)
 	}
 }

@@ -164,8 +164,9 @@ func (d *Daemon) stopAll(p plan) {
 func (d *Daemon) startAll(p plan) (units []*unit, err error) {
 	for i, s := range p.units {
 		u := s.old
-		if err := d.soft.Err(); err != nil { // the daemon is stopping
-			return append(units, untouched(p.units[i:])...), err
+		if err := d.soft.Err(); err != nil {
+			return append(units, untouched(p.units[i:])...), &control.Error{Code: control.CodeInterrupted, Err: err,
+				Message: "the daemon is stopping: its next start applies the configuration"}
 		}
 		if u == nil || s.anew {
 			if u, err = d.startUnit(s.cfg); err != nil {
