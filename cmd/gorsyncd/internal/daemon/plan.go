@@ -8,7 +8,6 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/control"
 	"gorsyncd/cmd/gorsyncd/internal/strangers"
-	"gorsyncd/journal"
 )
 
 // plan is what a reload is going to do. Making it changes nothing.
@@ -62,6 +61,7 @@ func (p plan) stops() (list []*remote) {
 type planner struct {
 	plan
 	known func(source, remote string) (strangers.Stranger, bool, error) // what the journal has of it
+	kept  []strangers.Stranger                                          // by next
 	lost  bool                                                          // see startUpdate
 	err   error
 }
@@ -169,7 +169,18 @@ func (p *planner) added(source string, rc config.Remote) string {
 	case rc.FullSync.OnStart == config.Never && !p.lost:
 		return "added; no full sync, as full_sync.on_start says"
 	}
-	return "added; full sync starts"
+	return "added; full sync starts" + p.renamed(source, rc)
+}
+
+// renamed is a remark on a remote that had another name: only the name tells which
+// place in the journal is whose.
+func (p *planner) renamed(source string, rc config.Remote) string {
+	for _, s := range p.kept {
+		if s.Source.Name() == source && s.Remote.State().Target == rc.Target.String() {
+			return fmt.Sprintf(" (with its old name, %s, it would go on from its cursor)", s.Remote.Name())
+		}
+	}
+	return ""
 }
 
 // outlook says how a remote that the journal knows begins.
@@ -196,16 +207,12 @@ func (p *planner) outlook(source string, rc config.Remote) string {
 }
 
 // forgotten notes the remotes that patterns name. They must not be configured.
-func (p *planner) forgotten(patterns []string, j *journal.Journal) error {
+func (p *planner) forgotten(patterns []string) (err error) {
 	if len(patterns) == 0 {
 		return nil
 	}
-	list, err := strangers.Of(j, p.next)
-	if err != nil {
-		return err
-	}
-	names := make([]string, 0, len(list))
-	for _, s := range list {
+	names := make([]string, 0, len(p.kept))
+	for _, s := range p.kept {
 		names = append(names, s.Name())
 	}
 	for _, pattern := range patterns {

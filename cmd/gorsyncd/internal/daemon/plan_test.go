@@ -62,8 +62,13 @@ func knownJournal(t *testing.T, c *config.Config) *journal.Journal {
 	return j
 }
 
-func planOf(j *journal.Journal, running []*unit, from, next *config.Config) *planner {
-	p := &planner{known: func(s, r string) (strangers.Stranger, bool, error) { return strangers.Find(j, s, r) }}
+func planOf(t *testing.T, j *journal.Journal, running []*unit, from, next *config.Config) *planner {
+	t.Helper()
+	kept, err := strangers.Of(j, next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &planner{kept: kept, known: func(s, r string) (strangers.Stranger, bool, error) { return strangers.Find(j, s, r) }}
 	p.next = next
 	p.keys, p.fixed = next.Follow(from)
 	p.all(running)
@@ -116,6 +121,8 @@ socket: {mode: "0640"}
 			"www/c removed: removed; its place in the journal is kept, gorsyncd reload --forget www/c gives it up",
 			"new added: added", "new/a added: added; full sync starts", "new/quiet added: added; no full sync, as",
 			"bbs removed: removed", "bbs/a removed: removed; its place"}},
+		{"another name", strings.Replace(planBase, "name: b,", "name: b2,", 1), "www/b", []string{"www/a unchanged",
+			"www/b2 added: added; full sync starts (with its old name, b, it would go on from its cursor)", "www/c unchanged", "www/b removed: removed", "bbs/a unchanged"}},
 		{"settings", `
 sources:
   - path: /www
@@ -134,7 +141,7 @@ sources:
 		t.Run(c.name, func(t *testing.T) {
 			from := parseConfig(t, planBase)
 			running := runningUnits(from)
-			p := planOf(knownJournal(t, from), running, from, parseConfig(t, c.next))
+			p := planOf(t, knownJournal(t, from), running, from, parseConfig(t, c.next))
 			if p.err != nil {
 				t.Fatal(p.err)
 			}
@@ -178,7 +185,7 @@ func TestPlanOfWhoComesBack(t *testing.T) {
 	}
 	from := parseConfig(t, "sources: [{path: /www, remotes: [{name: a, target: 'a::m'}]}]")
 	next := parseConfig(t, strings.Replace(planBase, "c::m", "c::elsewhere", 1))
-	p := planOf(j, runningUnits(from), from, next)
+	p := planOf(t, j, runningUnits(from), from, next)
 	got := lines(p.changes)
 	for _, w := range []string{"www/a unchanged", "www/b added: configured again; its full sync goes on", "www/c added: configured again; full sync starts",
 		"bbs added: added", "bbs/a added: configured again; goes on from its cursor"} {
@@ -204,8 +211,8 @@ func TestPlanForget(t *testing.T) {
 		{[]string{"www/b", "www/c"}, "", "www/c is configured"},
 		{[]string{"www/x"}, "", `nothing is kept for "www/x"`},
 	} {
-		p := planOf(j, runningUnits(all), all, next)
-		err := p.forgotten(c.patterns, j)
+		p := planOf(t, j, runningUnits(all), all, next)
+		err := p.forgotten(c.patterns)
 		if c.err != "" {
 			if !isUsage(err) || !strings.Contains(err.Error(), c.err) || len(p.forget) > 0 {
 				t.Errorf("%v: %v", c.patterns, err)
@@ -223,7 +230,7 @@ func TestPlanForget(t *testing.T) {
 		}
 	}
 	var e *control.Error
-	if err := planOf(j, nil, all, all).forgotten([]string{"x"}, j); !errors.As(err, &e) || !strings.Contains(e.Hint, "nothing is kept for any") {
+	if err := planOf(t, j, nil, all, all).forgotten([]string{"x"}); !errors.As(err, &e) || !strings.Contains(e.Hint, "nothing is kept for any") {
 		t.Errorf("%v, %+v", err, e)
 	}
 }

@@ -92,10 +92,13 @@ func (d *Daemon) plan(q control.ReloadRequest) (plan, error) {
 	}}
 	p.next = next
 	p.keys, p.fixed = next.Follow(d.config())
+	if p.kept, err = strangers.Of(d.journal, next); err != nil {
+		return plan{}, err
+	}
 	if p.all(d.allUnits()); p.err != nil {
 		return plan{}, p.err
 	}
-	err = p.forgotten(q.Forget, d.journal)
+	err = p.forgotten(q.Forget)
 	return p.plan, err
 }
 
