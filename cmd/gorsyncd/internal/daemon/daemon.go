@@ -123,12 +123,12 @@ func (d *Daemon) open(ctx context.Context) error {
 }
 
 func (d *Daemon) fenceDir(source string) string {
-	return filepath.Join(d.cfg.StateDir, "fence", source)
+	return filepath.Join(d.config().StateDir, "fence", source)
 }
 
 // probeDir is where the files of a probe are made for a remote.
 func (d *Daemon) probeDir(source, remote string) string {
-	return filepath.Join(d.cfg.StateDir, "probe", source, remote)
+	return filepath.Join(d.config().StateDir, "probe", source, remote)
 }
 
 // serve runs everything and takes it down again in phases: intake first, then
@@ -187,8 +187,8 @@ func (d *Daemon) serve(ctx context.Context) error {
 
 // work says that everything runs and waits for the end.
 func (d *Daemon) work(ctx context.Context) error {
-	d.log.Info("gorsyncd is running", "version", d.opts.Version, "sources", len(d.cfg.Sources), "remotes", len(d.cfg.RemoteNames()))
-
+	c := d.config()
+	d.log.Info("gorsyncd is running", "version", d.opts.Version, "sources", len(c.Sources), "remotes", len(c.RemoteNames()))
 	return d.wait(ctx)
 }
 
