@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/dgraph-io/badger/v4"
 )
@@ -71,6 +72,9 @@ func (c *checker) checkSide() {
 		c.j.mu.Lock()
 		s := c.j.sources[name]
 		c.j.mu.Unlock()
+		if s == nil && slices.Contains(c.j.haunted(true), name) {
+			continue // dropped since the side file was read
+		}
 		if s == nil {
 			c.problem("source %s of %s is missing", name, sidePath(c.j.dir))
 		} else if s.Head() < head {
@@ -123,6 +127,11 @@ func (c *checker) all() error {
 			}
 		}
 		for _, kind := range []byte{kindEntry, kindIndex, kindInode, kindCursor, kindRetry, kindFull, kindState, kindPin} {
+			known[string(prefix(kind, name))] = true
+		}
+	}
+	for _, name := range c.j.haunted(true) { // left by a DropSource, and harmless
+		for _, kind := range kindsOfSource {
 			known[string(prefix(kind, name))] = true
 		}
 	}

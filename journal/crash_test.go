@@ -17,7 +17,7 @@ import (
 
 // crashOp is one operation of the crash workload, and what came of it.
 type crashOp struct {
-	Kind  string   // record, ack, maintain
+	Kind  string   // record, ack, maintain, drop
 	Paths []string `json:",omitempty"`
 	Seqs  []uint64 `json:",omitempty"` // per path, 0 when there was no difference
 	Low   uint64   `json:",omitempty"`
@@ -63,7 +63,9 @@ func childCrash(dir, seed string) {
 		switch k := rng.IntN(20); {
 		case k == 0:
 			op.Kind = "maintain"
-		case k < 5:
+		case k == 1:
+			op.Kind, obs = "drop", crashObservations(rng)
+		case k < 6:
 			op.Kind, op.Low = "ack", r.Cursor().Low+rng.Uint64N(s.Head()-r.Cursor().Low+1)
 		default:
 			obs = crashObservations(rng)
@@ -82,6 +84,8 @@ func childCrash(dir, seed string) {
 				return err
 			case "ack":
 				return r.Commit(context.Background(), Update{Cursor: &Cursor{Low: op.Low}})
+			case "drop":
+				return dropAnother(j, obs)
 			}
 			return j.Maintain(context.Background())
 		})
@@ -91,6 +95,25 @@ func childCrash(dir, seed string) {
 		op.Done = true
 		say.Encode(op)
 	}
+}
+
+// dropAnother drops a source that has been in use a moment.
+func dropAnother(j *Journal, obs []Observation) error {
+	ctx := context.Background()
+	s, err := j.Source("another")
+	if err != nil {
+		return err
+	}
+	if _, err := s.Remote("nas"); err != nil {
+		return err
+	}
+	if _, err := s.Record(ctx, obs); err != nil {
+		return err
+	}
+	if err := s.DropRemote(ctx, "nas"); err != nil {
+		return err
+	}
+	return j.DropSource(ctx, "another")
 }
 
 // patiently repeats what fails for lack of space, as the daemon does.

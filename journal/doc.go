@@ -60,6 +60,9 @@
 // cursors have version 2, with digests, the others version 1; what earlier
 // versions wrote gets its digests when it is opened.
 //
+// DropSource deletes the header; records that it leaves belong to nobody, no sum has
+// them, and Maintain deletes them.
+//
 // # Integrity
 //
 // Badger reads over what it cannot read: an iterator ends at a bad block, a

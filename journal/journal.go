@@ -19,7 +19,7 @@ import (
 type Journal struct {
 	dir       string
 	log       *slog.Logger
-	retain    time.Duration
+	retain    atomic.Int64 // a time.Duration
 	db        *badger.DB
 	epoch     string // set once while opening
 	readOnly  bool
@@ -52,8 +52,11 @@ type Journal struct {
 	checkpointing sync.Mutex // held while the side file is written
 	side          *sideFile  // what it holds; guarded by checkpointing
 
-	mu      sync.Mutex
-	sources map[string]*Source // guarded by mu
+	mu       sync.Mutex
+	sources  map[string]*Source // guarded by mu
+	dropping map[string]bool    // sources whose header is about to go; guarded by mu
+	ghosts   map[string]bool    // dropped sources, true while records of them are left; guarded by mu
+	purging  sync.Mutex         // held while such records are deleted
 
 	closeOnce sync.Once
 	closeErr  error
@@ -111,6 +114,9 @@ func (j *Journal) Err() error {
 	return nil
 }
 
+// SetRetain changes Options.Retain from the next Maintain on.
+func (j *Journal) SetRetain(d time.Duration) { j.retain.Store(int64(d)) }
+
 // Dir is the directory that the journal was opened in; for OpenOffline
 // possibly a temporary copy.
 func (j *Journal) Dir() string { return j.dir }
@@ -121,41 +127,61 @@ func (j *Journal) Source(name string) (*Source, error) {
 	if !validName(name) {
 		return nil, fmt.Errorf("invalid source name %.100q", name)
 	}
+	for {
+		s, ghost, err := j.source(name)
+		if !ghost {
+			return s, err
+		}
+		// What is left of the one that was dropped must not be taken for the new one's.
+		if err := j.purge(context.Background(), []string{name}); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// source is Source, unless something is left of a dropped one of that name.
+func (j *Journal) source(name string) (s *Source, ghost bool, err error) {
 	if err := j.enter(); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer j.leave()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if s := j.sources[name]; s != nil {
-		return s, nil
+	switch s := j.sources[name]; {
+	case s != nil && j.dropping[name]:
+		return nil, false, fmt.Errorf("source %s: %w", name, errDroppedSource)
+	case s != nil:
+		return s, false, nil
+	case j.readOnly:
+		return nil, false, fmt.Errorf("source %s: %w", name, ErrNotFound)
+	case j.ghosts[name]:
+		return nil, true, nil
 	}
-	if j.readOnly {
-		return nil, fmt.Errorf("source %s: %w", name, ErrNotFound)
-	}
-	s := newSource(j, name, header{Baseline: true, Summed: true})
+	s = newSource(j, name, header{Baseline: true, Summed: true})
 	key := sourceKey(name)
 	if err := j.submit(context.Background(), []op{{key: key, val: s.h.encode(key)}}); err != nil {
-		return nil, fmt.Errorf("create source %s: %w", name, err)
+		return nil, false, fmt.Errorf("create source %s: %w", name, err)
 	}
 	j.sources[name] = s
-	return s, nil
+	return s, false, nil
 }
 
 // Sources returns the names of all sources, sorted.
 func (j *Journal) Sources() []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return slices.Sorted(maps.Keys(j.sources))
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(j.sources)), func(n string) bool { return j.dropping[n] })
 }
 
-// all returns the sources sorted by name.
+// all returns the sources sorted by name, without one that is being dropped.
 func (j *Journal) all() []*Source {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	list := make([]*Source, 0, len(j.sources))
 	for _, name := range slices.Sorted(maps.Keys(j.sources)) {
-		list = append(list, j.sources[name])
+		if !j.dropping[name] {
+			list = append(list, j.sources[name])
+		}
 	}
 	return list
 }

@@ -2,7 +2,9 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -20,8 +22,8 @@ const (
 
 // Maintain does one round of what keeps the journal small and verifiable: it
 // deletes tombstones and what they shadow once every remote has passed them,
-// deletes entries that every remote has and Retain does not keep, and writes
-// the checkpoint. It works in small transactions, so that Record and Commit go
+// deletes entries that every remote has and Retain does not keep, and what is left
+// of dropped sources, and writes the checkpoint. It works in small transactions, so that Record and Commit go
 // on meanwhile.
 func (j *Journal) Maintain(ctx context.Context) error {
 	if j.readOnly {
@@ -34,8 +36,16 @@ func (j *Journal) Maintain(ctx context.Context) error {
 				err = repeat(ctx, step)
 			}
 		}
+		if errors.Is(err, errDroppedSource) {
+			continue // meanwhile
+		}
 		if err != nil {
 			return fmt.Errorf("maintain source %s: %w", s.name, err)
+		}
+	}
+	if names := j.haunted(false); len(names) > 0 {
+		if err := j.purge(ctx, names); err != nil {
+			return err
 		}
 	}
 	if err := j.enter(); err != nil {
@@ -84,8 +94,9 @@ func (s *Source) truncate(ctx context.Context) (more bool, err error) {
 			return nil, nil
 		}
 		failpoint.Hit("journal.truncate")
-		excess := s.excess(txn, h, upto)
-		cutoff := s.j.now().Add(-s.j.retain)
+		retain := time.Duration(s.j.retain.Load())
+		excess := s.excess(txn, h, upto, retain)
+		cutoff := s.j.now().Add(-retain)
 		var ops []op
 		it := scan(txn, prefix(kindEntry, s.name))
 		defer it.Close()
@@ -97,7 +108,7 @@ func (s *Source) truncate(ctx context.Context) (more bool, err error) {
 			if e.Seq > upto {
 				break
 			}
-			if s.j.retain > 0 && e.Time.After(cutoff) && len(ops) >= excess {
+			if retain > 0 && e.Time.After(cutoff) && len(ops) >= excess {
 				return ops, nil
 			}
 			if len(ops) == sweepDeletes {
@@ -116,8 +127,8 @@ func (s *Source) truncate(ctx context.Context) (more bool, err error) {
 }
 
 // excess counts the entries up to a seq beyond those that may be retained.
-func (s *Source) excess(txn *badger.Txn, h *header, upto uint64) int {
-	if s.j.retain <= 0 || h.Entries <= maxRetained {
+func (s *Source) excess(txn *badger.Txn, h *header, upto uint64, retain time.Duration) int {
+	if retain <= 0 || h.Entries <= maxRetained {
 		return 0
 	}
 	it := scan(txn, prefix(kindEntry, s.name))

@@ -76,7 +76,8 @@ func Open(o Options) (*Journal, error) {
 		return nil, err
 	}
 	j := newJournal(dir, log, db)
-	j.retain, j.reserve = o.Retain, space
+	j.reserve = space
+	j.SetRetain(o.Retain)
 	if err := j.start(); err != nil {
 		closeRefused(db)
 		return nil, err
@@ -105,7 +106,7 @@ const closeLimit = 3 * time.Second
 func newJournal(dir string, log *slog.Logger, db *badger.DB) *Journal {
 	return &Journal{
 		dir: dir, log: log, db: db, now: time.Now, grace: sweepGrace,
-		commitTxn: (*badger.Txn).Commit, sources: map[string]*Source{}, rotated: make(chan struct{}, 1),
+		commitTxn: (*badger.Txn).Commit, sources: map[string]*Source{}, dropping: map[string]bool{}, ghosts: map[string]bool{}, rotated: make(chan struct{}, 1),
 	}
 }
 
@@ -291,6 +292,7 @@ func (j *Journal) load() (fresh bool, err error) {
 				err = s.loadRemotes(txn)
 			}
 		}
+		j.findGhosts(txn)
 		if !summed {
 			for _, m := range j.top.marks {
 				j.top.Digest += m

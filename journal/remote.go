@@ -56,6 +56,9 @@ func (s *Source) Remote(name string) (*Remote, error) {
 	if r := s.handle(name); r != nil {
 		return r, nil
 	}
+	if s.dropped {
+		return nil, fmt.Errorf("remote %s/%s: %w", s.name, name, errDroppedSource)
+	}
 	if s.j.readOnly {
 		return nil, fmt.Errorf("remote %s/%s: %w", s.name, name, ErrNotFound)
 	}
@@ -190,6 +193,9 @@ func (r *Remote) State() RemoteState {
 	defer r.mu.Unlock()
 	return r.state
 }
+
+// RetryCount is how many retry records there are.
+func (r *Remote) RetryCount() uint64 { return r.holdings().Retries }
 
 // Retries returns all retry records in index order.
 func (r *Remote) Retries() ([]Retry, error) {

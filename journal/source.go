@@ -29,6 +29,7 @@ type Source struct {
 	// What every remote had passed at a time; guarded by writing.
 	passed   uint64
 	passedAt time.Time
+	dropped  bool // guarded by writing, too
 
 	mu      sync.Mutex // guards the following
 	h       header     // as committed
@@ -78,6 +79,9 @@ func (s *Source) setHeader(h header) {
 // commit writes ops together with the header, if that changed, and takes it
 // over. The caller holds writing.
 func (s *Source) commit(ctx context.Context, h header, ops []op) error {
+	if s.dropped {
+		return fmt.Errorf("source %s: %w", s.name, errDroppedSource)
+	}
 	for i := range ops {
 		h.Digest += ops[i].delta()
 	}

@@ -79,20 +79,9 @@ func (d *Dispatcher) contentOnly(head uint64) (paths map[string]uint64, all bool
 			paths[it.Path] = max(paths[it.Path], it.Seq)
 		}
 	}
-	for from := d.ledger.read + 1; from <= head && len(paths) <= maxContentOnly; {
-		entries, err := d.o.Feed.Entries(from, readStep)
-		if err != nil {
-			return nil, false, fmt.Errorf("read journal of %s: %w", d.o.Source, err)
-		}
-		for _, e := range entries {
-			if e.Seq <= head && e.Flags&journal.FlagChecksum != 0 && !has(d.completed.cursor, e.Seq) {
-				paths[e.Path] = max(paths[e.Path], e.Seq)
-			}
-		}
-		if len(entries) < readStep {
-			break
-		}
-		from = entries[len(entries)-1].Seq + 1
+	err = contentBetween(d.o.Feed, d.ledger.read+1, head, d.completed.cursor, paths)
+	if err != nil {
+		return nil, false, fmt.Errorf("read journal of %s: %w", d.o.Source, err)
 	}
 	return paths, len(paths) <= maxContentOnly, nil
 }

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/daemon"
+	"gorsyncd/cmd/gorsyncd/internal/doctor"
 )
 
 func (a *app) configCommand() *cli.Command {
@@ -24,10 +27,14 @@ func (a *app) configCommand() *cli.Command {
 			{
 				Name:  "check",
 				Usage: "find every mistake; exit status 78 if there is one",
-				Description: `Each error has its place, the line, and a suggestion where one is close.
+				Description: `Each error has its place, the line, and a suggestion where one is close. With
+--connect every remote is asked, too, with a run that sends nothing, whether it
+would take what is sent; exit status 4 if one would not.
 
 EXAMPLE
-   gorsyncd config check -c /etc/gorsyncd/gorsyncd.yaml`,
+   gorsyncd config check -c /etc/gorsyncd/gorsyncd.yaml
+   gorsyncd config check --connect && gorsyncd reload`,
+				Flags:  []cli.Flag{&cli.BoolFlag{Name: "connect", Usage: "ask every remote as well"}},
 				Action: withContext(a.configCheck),
 			},
 			{
@@ -49,6 +56,8 @@ type configReport struct {
 	OK     bool              `json:"ok"`
 	File   string            `json:"file"`
 	Errors []configErrorLine `json:"errors"`
+	// Remotes says of each, with --connect, whether it would take what is sent.
+	Remotes []doctor.Finding `json:"remotes"`
 }
 
 type configErrorLine struct {
@@ -69,10 +78,30 @@ func (a *app) configCheck(ctx context.Context, c *cli.Context) error {
 		return a.configErrors(ctx, c, bad)
 	case err != nil:
 		return err
-	case a.json:
-		return a.printJSON(configReport{OK: true, File: conf.File, Errors: []configErrorLine{}})
 	}
-	return a.print("%s: ok, %s\n", conf.File, summary(conf))
+	asked := []doctor.Finding{}
+	if c.Bool("connect") {
+		asked = doctor.Remotes(ctx, conf, daemon.Reach)
+	}
+	if err := a.configGood(conf, asked); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(asked, func(f doctor.Finding) bool { return f.Level == doctor.Fail }) {
+		return silent(control.ExitProblem)
+	}
+	return nil
+}
+
+// configGood tells of a file without mistakes, and what its remotes say.
+func (a *app) configGood(conf *config.Config, asked []doctor.Finding) error {
+	if a.json {
+		ok := !slices.ContainsFunc(asked, func(f doctor.Finding) bool { return f.Level == doctor.Fail })
+		return a.printJSON(configReport{OK: ok, File: conf.File, Errors: []configErrorLine{}, Remotes: asked})
+	}
+	if err := a.print("%s: ok, %s\n", conf.File, summary(conf)); err != nil {
+		return err
+	}
+	return a.showFindings(asked)
 }
 
 func summary(c *config.Config) string {
@@ -91,7 +120,7 @@ func word(n int, one string) string {
 // running daemon.
 func (a *app) configErrors(ctx context.Context, c *cli.Context, bad *config.Errors) error {
 	if a.json {
-		rep := configReport{File: configPath(c), Errors: []configErrorLine{}}
+		rep := configReport{File: configPath(c), Errors: []configErrorLine{}, Remotes: []doctor.Finding{}}
 		for _, e := range bad.List {
 			rep.Errors = append(rep.Errors, configErrorLine{e.Pos.File, e.Pos.Line, e.Pos.Col, e.Message})
 		}

@@ -117,39 +117,3 @@ EXAMPLE
 		}),
 	}
 }
-
-func (a *app) reloadCommand() *cli.Command {
-	return &cli.Command{
-		Name:     "reload",
-		Category: "Daemon",
-		Usage:    "apply a changed configuration to the running daemon",
-		Description: `What has not changed keeps running. A configuration with an error changes
-nothing, exit status 78.
-
-EXAMPLE
-   gorsyncd config check && gorsyncd reload`,
-		Action: withContext(a.reload),
-	}
-}
-
-func (a *app) reload(ctx context.Context, c *cli.Context) error {
-	if err := noArgs(c); err != nil {
-		return err
-	}
-	changes, err := client(c).Reload(ctx)
-	if e := control.Classify(err); e != nil {
-		if e.Code == control.CodeConfig && e.Hint == "" {
-			e.Hint = "the running daemon keeps its configuration"
-		}
-		return e
-	}
-	if a.json {
-		return a.printJSON(map[string]any{"changes": changes})
-	}
-	for _, line := range changes {
-		if err := a.print("%s\n", names.Printable(line)); err != nil {
-			return err
-		}
-	}
-	return nil
-}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -14,8 +13,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/control"
 	"gorsyncd/cmd/gorsyncd/internal/daemon"
 	"gorsyncd/cmd/gorsyncd/internal/draft"
-	"gorsyncd/cmd/gorsyncd/internal/logfile"
-	"gorsyncd/cmd/gorsyncd/internal/names"
+	"gorsyncd/cmd/gorsyncd/internal/logging"
 )
 
 func (a *app) runCommand() *cli.Command {
@@ -65,11 +63,11 @@ func (a *app) runDaemon(c *cli.Context) error {
 	if c.Bool(flagDetach) && !isDetached() {
 		return a.detach(c, p.config)
 	}
-	out, err := a.logTo(p.config.Log.File)
+	logs, err := logging.Open(a.err, p.config.Log)
 	if err != nil {
 		return err
 	}
-	log := newLogger(out, p.config.Log)
+	log := logs.Logger()
 	for _, n := range p.notes {
 		log.Info("configuration of sersync", "note", n)
 	}
@@ -80,7 +78,7 @@ func (a *app) runDaemon(c *cli.Context) error {
 	stop := watchSignals(log)
 	defer stop.release()
 	err = daemon.Run(stop.ctx, daemon.Options{
-		Config: p.config, Reload: p.reload, Logger: log, Version: versionText(), Drain: stop.drain, Signals: stop.hangups, Umask: umask,
+		Config: p.config, Reload: p.reload, Logger: log, SetLog: logs.Set, Version: versionText(), Drain: stop.drain, Signals: stop.hangups, Umask: umask,
 	})
 	if err == nil && stop.ctx.Err() != nil {
 		return silent(control.ExitInterrupted)
@@ -145,23 +143,6 @@ func noCores(log *slog.Logger) {
 	if os.Getenv("RSYNC_PASSWORD") != "" {
 		log.Warn("RSYNC_PASSWORD is not passed on to rsync: set password_file")
 	}
-}
-
-// logTo opens the log file, if there is one; the process keeps it to its end.
-func (a *app) logTo(file string) (io.Writer, error) {
-	if file == "" {
-		return a.err, nil
-	}
-	return logfile.Open(file)
-}
-
-func newLogger(w io.Writer, l config.Log) *slog.Logger {
-	level := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}[l.Level]
-	o := &slog.HandlerOptions{Level: level}
-	if l.Format == "json" {
-		return slog.New(slog.NewJSONHandler(names.JSONWriter(w), o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
 }
 
 // stopper turns signals into the two phases of stopping.

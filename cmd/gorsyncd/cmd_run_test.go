@@ -1,14 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"log/slog"
 	"os"
-	"strings"
 	"syscall"
 	"testing"
-
-	"gorsyncd/cmd/gorsyncd/internal/config"
 )
 
 func signalSelf(t *testing.T, sig syscall.Signal) {
@@ -42,20 +38,5 @@ func TestReleaseWithoutSignals(t *testing.T) {
 	case <-s.drain:
 		t.Error("drained without a signal")
 	default:
-	}
-}
-
-func TestLogger(t *testing.T) {
-	var b bytes.Buffer
-	log := newLogger(&b, config.Log{Level: "warn", Format: "json"})
-	log.Info("hidden")
-	log.Warn("shown", "path", "a\nb")
-	if got := b.String(); strings.Contains(got, "hidden") || !strings.Contains(got, `"msg":"shown","path":"a\nb"`) {
-		t.Errorf("%s", got)
-	}
-	b.Reset()
-	newLogger(&b, config.Log{Level: "debug", Format: "text"}).Debug("m", "path", "a\nb")
-	if got := b.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, `path="a\nb"`) {
-		t.Errorf("%s", got)
 	}
 }

@@ -73,11 +73,15 @@ func (a *app) readStatus(ctx context.Context, c *cli.Context) (status.Status, er
 	for _, r := range s.Remotes {
 		all = append(all, r.Name)
 	}
+	for _, k := range s.Kept {
+		all = append(all, k.Name)
+	}
 	chosen, err := control.Select(c.Args().Slice(), all)
 	if err != nil {
 		return s, err
 	}
 	s.Remotes = slices.DeleteFunc(s.Remotes, func(r replicate.Status) bool { return !slices.Contains(chosen, r.Name) })
+	s.Kept = slices.DeleteFunc(s.Kept, func(k status.Kept) bool { return !slices.Contains(chosen, k.Name) })
 	if c.NArg() > 0 {
 		s.Sources = slices.DeleteFunc(s.Sources, func(src status.Source) bool {
 			return !slices.ContainsFunc(chosen, func(n string) bool { return strings.HasPrefix(n, src.Name+"/") })

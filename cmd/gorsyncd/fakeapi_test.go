@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
@@ -156,12 +157,25 @@ func (fakeAPI) Resume(_ context.Context, n []string) ([]string, error) {
 
 func (fakeAPI) Approve(context.Context, []string) ([]string, error) { return nil, nil }
 
-func (fakeAPI) Reload(context.Context) ([]string, error) {
-	if _, err := os.Stat("g.yaml"); err != nil {
-		return []string{"nothing changed"}, nil
+func (fakeAPI) Reload(_ context.Context, r control.ReloadRequest) (control.ReloadResult, error) {
+	res := control.ReloadResult{DryRun: r.DryRun, Changes: []control.Change{{Name: "www/web1", Change: control.Unchanged, Text: "unchanged"}}}
+	for _, n := range r.Forget {
+		if !strings.HasPrefix(n, "www/") {
+			return res, &control.Error{Code: control.CodeUsage, Message: fmt.Sprintf("nothing is kept for %q", n)}
+		}
+		res.Changes = append(res.Changes, control.Change{Name: n, Change: control.Forgotten, Text: "forgotten\x1b[31m"})
 	}
-	_, err := config.Load("g.yaml", config.Options{})
-	return []string{"www/nas: target changed, full sync starts"}, err
+	if _, err := os.Stat("g.yaml"); err != nil {
+		return res, nil
+	}
+	c, err := config.Load("g.yaml", config.Options{})
+	for i := range 30 { // more than are worth a line
+		if err == nil && len(c.Sources) > 1 {
+			res.Changes = append(res.Changes, control.Change{Name: fmt.Sprint("www/", i), Change: control.Unchanged, Text: "unchanged"})
+		}
+	}
+	res.Changes = append(res.Changes, control.Change{Name: "www/nas", Change: control.Restarted, Text: "target changed; full sync starts"})
+	return res, err
 }
 
 func (fakeAPI) Inspect(_ context.Context, q journal.Query, row func(journal.Row) error) error {

@@ -33,6 +33,7 @@ var Names = []string{
 	"journal.checkpoint.placed",  // it is in place
 	"journal.sweep",              // before tombstones are deleted
 	"journal.truncate",           // before entries are deleted
+	"journal.drop.source",        // a source is about to go, the side file has forgotten it
 	"journal.flush",              // Badger begins to write a memtable out
 	"journal.compaction",         // Badger has begun or ended a compaction
 	"journal.aside.moved",        // a damaged journal is set aside, its side file not

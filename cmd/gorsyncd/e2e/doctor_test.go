@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -32,4 +33,24 @@ func TestDoctor(t *testing.T) {
 		t.Errorf("exit %d\n%s", code, errOut)
 	}
 	contains(t, out, "fail  src/ro: E-READONLY", "fail  src/none: E-MODULE", "fail  src/open: E-PASSFILE", "      → ")
+
+	contains(t, r.mustCLI("config", "check", "--connect"), ": ok, 1 source, 1 remote\n", "ok    src/r: can be written to, by rsync")
+	out, errOut, code = other.cli("config", "check", "--connect")
+	if code != 4 {
+		t.Errorf("config check --connect: exit %d\n%s", code, errOut)
+	}
+	contains(t, out, ": ok, 1 source, 3 remotes\n", "fail  src/ro: E-READONLY", "fail  src/none: E-MODULE")
+	other.mustCLI("config", "check")
+	out, _, code = other.cli("config", "check", "--connect", "--json")
+	var doc struct {
+		OK      bool
+		Remotes []struct{ About, ID, Level, Remedy string }
+	}
+	if err := json.Unmarshal([]byte(out), &doc); err != nil || code != 4 || doc.OK || len(doc.Remotes) != 3 || doc.Remotes[1].About != "src/none" || doc.Remotes[1].ID != "E-MODULE" || doc.Remotes[1].Remedy == "" {
+		t.Errorf("exit %d, %v\n%s", code, err, out)
+	}
+	other.setConfig("sources: 7\n")
+	if _, _, code := other.cli("config", "check", "--connect"); code != 78 {
+		t.Errorf("config check --connect of a bad file: exit %d", code)
+	}
 }

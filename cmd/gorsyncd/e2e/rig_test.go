@@ -246,7 +246,10 @@ func (r *rig) flush(limit time.Duration, args ...string) {
 type statusDoc struct {
 	Source string `json:"source"`
 	Daemon struct {
-		Version string `json:"version"`
+		Version         string   `json:"version"`
+		LastReload      string   `json:"last_reload"`
+		LastReloadError string   `json:"last_reload_error"`
+		NeedsRestart    []string `json:"needs_restart"`
 	} `json:"daemon"`
 	Journal struct {
 		Entries   uint64 `json:"entries"`
@@ -256,6 +259,7 @@ type statusDoc struct {
 	Sources []sourceDoc `json:"sources"`
 	Remotes []remoteDoc `json:"remotes"`
 	Sinks   []remoteDoc `json:"sinks"`
+	Kept    []keptDoc   `json:"kept"`
 }
 
 type sourceDoc struct {
@@ -429,22 +433,4 @@ func contains(t *testing.T, text string, parts ...string) {
 			t.Errorf("%q is missing in:\n%s", p, text)
 		}
 	}
-}
-
-// startCommand starts the binary; it dies with the test.
-func startCommand(t *testing.T, args ...string) *testbed.Process {
-	t.Helper()
-	cmd := exec.Command(binary, args...)
-	cmd.Env = env()
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	p, err := testbed.StartProcess(cmd)
-	must(t, err)
-	t.Cleanup(func() {
-		p.Kill()
-		if t.Failed() {
-			t.Logf("output of gorsyncd %v:\n%s", args, tail(out.String(), 8000))
-		}
-	})
-	return p
 }

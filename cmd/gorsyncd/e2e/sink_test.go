@@ -124,7 +124,7 @@ func TestSinkOperation(t *testing.T) {
 	told("two")
 
 	r.setConfig(config("[" + hook + "-gone]"))
-	contains(t, r.mustCLI("reload"), "src/hook: changed, cursor kept")
+	contains(t, r.mustCLI("reload"), "src/hook: changed; goes on from its cursor")
 	write(t, filepath.Join(src, "three"), "x")
 	if st := r.waitState("src/hook", "failing", 10*time.Second); st.Error == nil || st.Error.ID != "E-SINK-EXEC" {
 		t.Errorf("status: %+v", st)
@@ -145,8 +145,18 @@ func TestSinkOperation(t *testing.T) {
 
 	r.setConfig("sources:\n  - {name: src, path: " + src + ", remotes: [{name: r, target: " + dst + "}]}\n")
 	contains(t, r.mustCLI("reload"), "src/hook: removed")
-	if st := r.status(); len(st.Sinks) != 0 {
-		t.Errorf("still there: %+v", st)
+	if st := r.status(); len(st.Sinks) != 0 || len(st.Kept) != 1 || st.Kept[0].Name != "src/hook" {
+		t.Errorf("after its removal: %+v", st)
+	}
+	write(t, filepath.Join(src, "four"), "x")
+	r.flush(10 * time.Second)
+	r.setConfig(config("[" + hook + "-gone]"))
+	contains(t, r.mustCLI("reload"), "src/hook: configured again; goes on from its cursor")
+	told("four")
+	r.setConfig("sources:\n  - {name: src, path: " + src + ", remotes: [{name: r, target: " + dst + "}]}\n")
+	contains(t, r.mustCLI("reload", "--forget", "src/hook"), "src/hook: forgotten")
+	if st := r.status(); len(st.Kept) != 0 {
+		t.Errorf("after it was forgotten: %+v", st)
 	}
 }
 

@@ -38,7 +38,7 @@ func TestWindow(t *testing.T) {
 		t.Errorf("something was sent: %v %q, %+v", err, diff, st)
 	}
 	r.setConfig(window(`["Mon-Sun 00:00-24:00"]`))
-	contains(t, r.mustCLI("reload"), "src/r: changed, cursor kept")
+	contains(t, r.mustCLI("reload"), "src/r: window changed; its full sync goes on")
 	r.flush(20 * time.Second)
 	testbed.WaitEqual(t, src, dst, time.Second)
 }

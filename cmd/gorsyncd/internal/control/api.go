@@ -52,8 +52,9 @@ type Operator interface {
 	Pause(ctx context.Context, r PauseRequest) ([]string, error)
 	Resume(ctx context.Context, names []string) ([]string, error)
 	Approve(ctx context.Context, names []string) ([]string, error)
-	// Reload reads the configuration again; one line per change.
-	Reload(ctx context.Context) ([]string, error)
+	// Reload reads the configuration again and applies it, or only says what that
+	// would do. A configuration with a mistake changes nothing.
+	Reload(ctx context.Context, r ReloadRequest) (ReloadResult, error)
 }
 
 // JournalReader gives insight into the journal.
@@ -108,6 +109,38 @@ type PauseRequest struct {
 	For    time.Duration `json:"for"`   // nanoseconds; 0: until resumed
 	Reason string        `json:"reason"`
 }
+
+// ReloadRequest asks for a reload.
+type ReloadRequest struct {
+	DryRun bool     `json:"dry_run"`
+	Forget []string `json:"forget"` // names or globs of remotes that are not configured: nothing is kept for them any more
+}
+
+// ReloadResult is what a reload did, or would do.
+type ReloadResult struct {
+	DryRun  bool     `json:"dry_run"`
+	Changes []Change `json:"changes"` // every remote has one, and what else was changed
+}
+
+// Change is what becomes of a remote, a source or a key of the configuration.
+type Change struct {
+	Name   string     `json:"name"` // source/remote, source, or a key such as log.level
+	Change ChangeKind `json:"change"`
+	Text   string     `json:"text"` // for people
+}
+
+// ChangeKind is what a reload does with something.
+type ChangeKind string
+
+const (
+	Unchanged    ChangeKind = "unchanged"     // it goes on, whatever it is doing
+	Added        ChangeKind = "added"         // new, or configured again
+	Updated      ChangeKind = "updated"       // applied without an interruption
+	Restarted    ChangeKind = "restarted"     // begun anew, going on from where it was
+	Removed      ChangeKind = "removed"       // stopped; its place in the journal is kept
+	Forgotten    ChangeKind = "forgotten"     // nothing is kept for it any more
+	NeedsRestart ChangeKind = "needs_restart" // not applied: only a start of the daemon can
+)
 
 // Explanation is what becomes of a path.
 type Explanation struct {

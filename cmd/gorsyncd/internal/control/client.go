@@ -117,10 +117,9 @@ func (c *Client) Approve(ctx context.Context, names []string) ([]string, error) 
 }
 
 // Reload has the configuration read again; it returns what has changed.
-func (c *Client) Reload(ctx context.Context) ([]string, error) {
-	var d changesDoc
-	err := c.ask(ctx, actLimit, http.MethodPost, "/reload", nil, struct{}{}, &d)
-	return d.Changes, err
+func (c *Client) Reload(ctx context.Context, r ReloadRequest) (ReloadResult, error) {
+	var res ReloadResult
+	return res, c.ask(ctx, reloadLimit, http.MethodPost, "/reload", nil, r, &res)
 }
 
 func (c *Client) act(ctx context.Context, path string, body any) ([]string, error) {

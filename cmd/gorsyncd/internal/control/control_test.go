@@ -35,7 +35,7 @@ func equal(t *testing.T, what string, got, want any) {
 }
 
 func TestEveryRequestArrives(t *testing.T) {
-	f := &fake{changes: []string{"x: added"}}
+	f := &fake{changes: []Change{{Name: "x", Change: Added, Text: "added"}}}
 	_, c := serve(t, f)
 	ctx := t.Context()
 
@@ -67,9 +67,11 @@ func TestEveryRequestArrives(t *testing.T) {
 	approved, err := c.Approve(ctx, []string{"h"})
 	check(t, err)
 	equal(t, "approved, none of them held", approved, []string{})
-	changes, err := c.Reload(ctx)
+	reload := ReloadRequest{DryRun: true, Forget: []string{"a/old"}}
+	res, err := c.Reload(ctx, reload)
 	check(t, err)
-	equal(t, "changes", changes, f.changes)
+	equal(t, "changes", res, ReloadResult{DryRun: true, Changes: f.changes})
+	equal(t, "reload", f.reload, reload)
 
 	st, err := c.JournalStats(ctx)
 	check(t, err)
@@ -155,7 +157,7 @@ func TestErrorsKeepTheirCodes(t *testing.T) {
 	} {
 		f := &fake{err: e.err}
 		_, c := serve(t, f)
-		_, one := c.Reload(t.Context())
+		_, one := c.Reload(t.Context(), ReloadRequest{})
 		stream := c.Inspect(t.Context(), journal.Query{}, func(Row) error { return nil })
 		for _, err := range []error{one, stream} {
 			var got *Error

@@ -43,7 +43,7 @@
 //	POST /sync                       stream of SyncProgress
 //	POST /verify                     stream of VerifyLine
 //	POST /retry, /pause, /resume, /approve   {"affected": [names]}
-//	POST /reload                     {"changes": [lines]}
+//	POST /reload                     ReloadResult
 //
 // curl --unix-socket /run/gorsyncd/gorsyncd.sock http://x/api/v1/status works.
 package control

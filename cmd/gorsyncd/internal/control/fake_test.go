@@ -29,7 +29,8 @@ type fake struct {
 	retry   RetryRequest
 	pause   PauseRequest
 	names   []string
-	changes []string
+	changes []Change
+	reload  ReloadRequest
 }
 
 var _ API = (*fake)(nil)
@@ -95,7 +96,10 @@ func (f *fake) Approve(_ context.Context, names []string) ([]string, error) {
 	return nil, f.err
 }
 
-func (f *fake) Reload(context.Context) ([]string, error) { return f.changes, f.err }
+func (f *fake) Reload(_ context.Context, r ReloadRequest) (ReloadResult, error) {
+	f.reload = r
+	return ReloadResult{DryRun: r.DryRun, Changes: f.changes}, f.err
+}
 
 func (f *fake) Inspect(ctx context.Context, q journal.Query, row func(journal.Row) error) error {
 	f.query = q

@@ -18,6 +18,7 @@ func FuzzRequests(f *testing.F) {
 	f.Add("GET", "/explain", "path=%ff", "")
 	f.Add("GET", "/journal/entries", "from=1&to=18446744073709551616&state=acked", "")
 	f.Add("POST", "/journal/check", "", "")
+	f.Add("POST", "/reload", "", `{"dry_run":true,"forget":["a/*",""]}`)
 	f.Fuzz(func(t *testing.T, method, path, query, body string) {
 		s := &Server{api: &fake{}, log: slog.New(slog.DiscardHandler), slots: make(chan struct{}, 1)}
 		req := httptest.NewRequest("GET", "/", strings.NewReader(body))

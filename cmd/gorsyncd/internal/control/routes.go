@@ -60,9 +60,12 @@ func (s *Server) routes() http.Handler {
 		}
 		return affected(s.api.Approve(ctx, r.Names))
 	})
-	post(s, mux, "POST /reload", func(ctx context.Context, _ struct{}) (any, error) {
-		lines, err := s.api.Reload(ctx)
-		return changesDoc{nonNil(lines)}, err
+	postWithin(s, mux, "POST /reload", reloadLimit, func(ctx context.Context, r ReloadRequest) (any, error) {
+		res, err := s.api.Reload(ctx, r)
+		if res.Changes == nil {
+			res.Changes = []Change{}
+		}
+		return res, err
 	})
 	s.streams(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -81,9 +84,6 @@ type (
 	}
 	affectedDoc struct {
 		Affected []string `json:"affected"`
-	}
-	changesDoc struct {
-		Changes []string `json:"changes"`
 	}
 )
 
@@ -126,13 +126,17 @@ func (s *Server) one(w http.ResponseWriter, r *http.Request, limit time.Duration
 
 // post registers a handler whose body is one JSON document.
 func post[T any](s *Server, mux *http.ServeMux, pattern string, do func(context.Context, T) (any, error)) {
+	postWithin(s, mux, pattern, actLimit, do)
+}
+
+func postWithin[T any](s *Server, mux *http.ServeMux, pattern string, limit time.Duration, do func(context.Context, T) (any, error)) {
 	mux.HandleFunc(route(pattern), func(w http.ResponseWriter, r *http.Request) {
 		var body T
 		if err := readBody(r, &body); err != nil {
 			s.fail(w, err)
 			return
 		}
-		s.one(w, r, actLimit, func(ctx context.Context) (any, error) { return do(ctx, body) })
+		s.one(w, r, limit, func(ctx context.Context) (any, error) { return do(ctx, body) })
 	})
 }
 

@@ -17,7 +17,8 @@ import (
 // Limits of the server. Each request ends within its limit plus graceWrite.
 const (
 	lookLimit    = 15 * time.Second // status, explain, configuration
-	actLimit     = 60 * time.Second // pause, resume, retry, approve, reload, sync
+	actLimit     = 60 * time.Second // pause, resume, retry, approve, sync
+	reloadLimit  = 5 * time.Minute  // transfers may end, one reload may wait for another
 	longLimit    = 30 * time.Minute // inspect, check, dry run
 	flushDefault = 60 * time.Second
 	flushMax     = 24 * time.Hour

@@ -47,7 +47,7 @@ const maxWarm = 64
 
 // runLock keeps the rsyncs of a killed daemon apart from ours.
 func (d *Daemon) runLock(source, remote string) string {
-	return filepath.Join(d.cfg.StateDir, "run", source, remote)
+	return filepath.Join(d.config().StateDir, "run", source, remote)
 }
 
 func rsyncOptions(rc config.Remote, sshDir string, umask int) replicate.RsyncOptions {

@@ -12,6 +12,7 @@ import (
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/strangers"
 	"gorsyncd/journal"
 	"gorsyncd/replicate"
 )
@@ -24,6 +25,7 @@ type Options struct {
 	Config  *config.Config
 	Reload  func() (*config.Config, error) // reads the configuration again
 	Logger  *slog.Logger
+	SetLog  func(config.Log) error // changes what Logger writes to; nil for a log that stays as it is
 	Version string
 	Drain   <-chan struct{}  // closed to stop politely
 	Signals <-chan os.Signal // each one received reloads; nil for none
@@ -54,6 +56,11 @@ type Daemon struct {
 	cfg        *config.Config // guarded by mu
 	units      []*unit        // guarded by mu; in the order of the configuration
 	lastReload reloadResult   // guarded by mu
+	// needsRestart names the keys of the configuration that were changed since the
+	// start and not applied; guarded by mu.
+	needsRestart []string
+
+	kept strangers.Counter
 }
 
 // lock is a mutex that can be waited for with a context.
@@ -116,12 +123,12 @@ func (d *Daemon) open(ctx context.Context) error {
 }
 
 func (d *Daemon) fenceDir(source string) string {
-	return filepath.Join(d.cfg.StateDir, "fence", source)
+	return filepath.Join(d.config().StateDir, "fence", source)
 }
 
 // probeDir is where the files of a probe are made for a remote.
 func (d *Daemon) probeDir(source, remote string) string {
-	return filepath.Join(d.cfg.StateDir, "probe", source, remote)
+	return filepath.Join(d.config().StateDir, "probe", source, remote)
 }
 
 // serve runs everything and takes it down again in phases: intake first, then
@@ -163,7 +170,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 	}
 	stopIntake()
 	// A reload under way has to end first, and no other may begin.
-	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainLimit)
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainLimit+5*time.Second)
 	defer cancel()
 	if d.reloading.take(patience) == nil {
 		defer d.reloading.release()
@@ -180,8 +187,8 @@ func (d *Daemon) serve(ctx context.Context) error {
 
 // work says that everything runs and waits for the end.
 func (d *Daemon) work(ctx context.Context) error {
-	d.log.Info("gorsyncd is running", "version", d.opts.Version, "sources", len(d.cfg.Sources), "remotes", len(d.cfg.RemoteNames()))
-
+	c := d.config()
+	d.log.Info("gorsyncd is running", "version", d.opts.Version, "sources", len(c.Sources), "remotes", len(c.RemoteNames()))
 	return d.wait(ctx)
 }
 

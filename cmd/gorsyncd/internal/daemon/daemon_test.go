@@ -74,32 +74,6 @@ func load(t *testing.T, remote, defaults string) config.Remote {
 	return c.Sources[0].Remotes[0]
 }
 
-func TestSameRemote(t *testing.T) {
-	base := load(t, "host::www", "")
-	same := map[string]config.Remote{
-		"again":              load(t, "host::www", ""),
-		"written as mapping": load(t, "{name: host, target: 'host::www'}", ""),
-		"the default, said":  load(t, "host::www", "defaults: {workers: 4}"),
-	}
-	for name, r := range same {
-		if !sameRemote(base, r) {
-			t.Errorf("%s: taken for a change", name)
-		}
-	}
-	other := map[string]config.Remote{
-		"target":  load(t, "host::www2", ""),
-		"workers": load(t, "host::www", "defaults: {workers: 7}"),
-		"args":    load(t, "host::www", "defaults: {rsync: {args: [-X]}}"),
-		"filter":  load(t, "host::www", "defaults: {exclude: ['*.o']}"),
-		"delete":  load(t, "host::www", "defaults: {delete: none}"),
-	}
-	for name, r := range other {
-		if sameRemote(base, r) {
-			t.Errorf("%s: the change is not seen", name)
-		}
-	}
-}
-
 // startOpen opens the journal as a starting daemon does.
 func startOpen(ctx context.Context, c *config.Config) (*journal.Journal, bool, error) {
 	d := &Daemon{cfg: c, log: quiet, patience: patience{log: quiet}, starts: newStartGuard(c.JournalDir(), quiet)}

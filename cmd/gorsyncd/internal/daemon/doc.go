@@ -28,13 +28,15 @@
 //   - A machine that went down in the middle of transfers and has mounted the
 //     source anew since may have set it back to before what rsync has seen of it:
 //     every remote that was being written to gets a full sync.
-//   - A remote that is no longer configured loses its cursor, since it would
-//     pin the journal for ever; configured again, it starts with a full sync. A
-//     remote whose target has changed gets one, too: the new place need not have
-//     what the old one had.
+//   - A remote that is no longer configured keeps its place in the journal until it
+//     is configured again, and goes on from there, or is forgotten. As long as it is
+//     there it pins entries as any remote does, within journal.max_size. A remote
+//     whose target has changed gets a full sync: the new place need not have what
+//     the old one had.
 //   - A scheduled verify that was missed, while nothing ran or because the remote
 //     could not be reached, is made up for once. Up to when its schedule was
 //     served is in the journal.
-//   - Reload changes only what differs. A configuration that is not valid
-//     changes nothing.
+//   - Reload changes only what differs: a plan is made first, which a dry run shows.
+//     A configuration that is not valid changes nothing; what only a start can
+//     change keeps its value and is named.
 package daemon

@@ -4,32 +4,66 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
+	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/strangers"
 )
 
-// Reload reads the configuration again and applies what differs. It returns a
-// line for each source or remote that changed. A configuration that is not
-// valid, or that changes what only a restart can change, changes nothing.
-func (d *Daemon) Reload(ctx context.Context) ([]string, error) {
+// Reload implements control.Operator. What begins to be applied is applied to the
+// end, also when nobody waits for it any more.
+func (d *Daemon) Reload(ctx context.Context, q control.ReloadRequest) (control.ReloadResult, error) {
+	res := control.ReloadResult{DryRun: q.DryRun}
+	if err := d.allStarted(ctx); err != nil {
+		return res, err
+	}
 	if err := d.reloading.take(ctx); err != nil {
-		return nil, err
+		return res, err
 	}
 	defer d.reloading.release()
-	lines, err := d.reload()
+	p, err := d.plan(q)
+	res.Changes = p.changes
+	if q.DryRun || isUsage(err) {
+		return res, err
+	}
+	failed := "reload refused: the running configuration stays"
+	if err == nil {
+		failed = "reload failed"
+		err = d.apply(p)
+	}
 	d.mu.Lock()
 	d.lastReload = reloadResult{at: time.Now(), err: err}
 	d.mu.Unlock()
 	if err != nil {
-		d.log.Error("reload refused: the running configuration stays", "error", err)
-		return nil, err
+		d.log.Error(failed, "error", err)
+		return res, err
 	}
-	d.log.Info("configuration reloaded", "changes", strings.Join(lines, "; "))
-	return lines, nil
+	d.log.Info("configuration reloaded", "changes", summary(p.changes))
+	return res, nil
+}
+
+// isUsage tells whether the request was wrong, and not the configuration.
+func isUsage(err error) bool {
+	var e *control.Error
+	return errors.As(err, &e) && e.Code == control.CodeUsage
+}
+
+// summary is what has changed, for a line of the log.
+func summary(changes []control.Change) string {
+	var parts []string
+	for _, c := range changes {
+		if c.Change != control.Unchanged {
+			parts = append(parts, c.Name+": "+c.Text)
+		}
+	}
+	if len(parts) == 0 {
+		return "none"
+	}
+	return strings.Join(parts, "; ")
 }
 
 func (d *Daemon) reloadOnSignal(ctx context.Context) {
@@ -38,194 +72,156 @@ func (d *Daemon) reloadOnSignal(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-d.opts.Signals:
-			_, _ = d.Reload(ctx) // logged there; a signal has nobody to tell
+			_, _ = d.Reload(ctx, control.ReloadRequest{}) // logged there; a signal has nobody to tell
 		}
 	}
 }
 
-func (d *Daemon) reload() ([]string, error) {
+// plan reads the configuration and compares it with what runs.
+func (d *Daemon) plan(q control.ReloadRequest) (plan, error) {
 	if d.opts.Reload == nil {
-		return nil, errors.New("started without a configuration file: there is nothing to reload")
+		return plan{}, &control.Error{Code: control.CodeUsage, Message: "the daemon was started without a configuration file: there is nothing to reload",
+			Hint: "write one with gorsyncd init, and start with: gorsyncd run --config FILE"}
 	}
 	next, err := d.opts.Reload()
 	if err != nil {
-		return nil, err
+		return plan{}, err
 	}
-	if err := d.fixedParts(next); err != nil {
-		return nil, err
+	p := planner{lost: d.lost, known: func(source, remote string) (strangers.Stranger, bool, error) {
+		return strangers.Find(d.journal, source, remote)
+	}}
+	p.next = next
+	p.keys, p.fixed = next.Follow(d.config())
+	if p.kept, err = strangers.Of(d.journal, next); err != nil {
+		return plan{}, err
 	}
-	d.warnOfSecrets(next)
-	units, lines, err := d.apply(next)
+	if p.all(d.allUnits()); p.err != nil {
+		return plan{}, p.err
+	}
+	err = p.forgotten(q.Forget)
+	return p.plan, err
+}
+
+// apply makes what runs match the plan. It is the only one to change units while
+// the daemon runs (see reloading), and does so without holding mu: transfers under
+// way may take a while to end, and the status is to be had meanwhile.
+func (d *Daemon) apply(p plan) error {
+	if err := d.setLog(p); err != nil {
+		return err
+	}
+	d.warnOfSecrets(p.next)
+	d.journal.SetRetain(p.next.Journal.Retain)
+	d.stopAll(p)
+	units, err := d.startAll(p)
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.units = units // also after an error: this is what runs now
+	if err == nil {
+		d.cfg, d.needsRestart = p.next, nil
+		for _, k := range p.fixed {
+			d.needsRestart = append(d.needsRestart, k.Key)
+		}
+	}
+	d.mu.Unlock()
+	if err == nil {
+		err = d.forget(p.forget)
+	}
 	if err != nil {
 		// Neither the old configuration runs nor the new one; the next start
 		// makes one of them of it.
 		d.fail(fmt.Errorf("apply configuration: %w", err))
-		return nil, err
 	}
-	d.cfg = next
-	return lines, nil
+	return err
 }
 
-// fixedParts refuses changes of what is opened once.
-func (d *Daemon) fixedParts(next *config.Config) error {
-	switch {
-	case next.StateDir != d.cfg.StateDir:
-		return fmt.Errorf("state_dir cannot change while running: restart gorsyncd")
-	case next.Socket != d.cfg.Socket:
-		return fmt.Errorf("socket cannot change while running: restart gorsyncd")
+// setLog applies what was changed of the log, before anything else is.
+func (d *Daemon) setLog(p plan) error {
+	if d.opts.SetLog == nil || !slices.ContainsFunc(p.keys, func(k config.KeyChange) bool { return strings.HasPrefix(k.Key, "log.") }) {
+		return nil
+	}
+	if err := d.opts.SetLog(p.next.Log); err != nil {
+		return &control.Error{Code: control.CodeConfig, Message: fmt.Sprintf("%s: log.file: %v", p.next.Origin("log.file"), err), Err: err}
 	}
 	return nil
 }
 
-// apply makes the running units match next and returns them, also when it could
-// not go through with it. It is the only one to change units while the daemon
-// runs (see reloading), and does so without holding mu: transfers under way may
-// take a while to end, and the status is to be had meanwhile.
-func (d *Daemon) apply(next *config.Config) (units []*unit, lines []string, err error) {
-	old := d.allUnits()
-	gone := func(u *unit) bool {
-		return !slices.ContainsFunc(next.Sources, func(s config.Source) bool { return s.Name == u.cfg.Name })
+// stopAll ends what the plan ends. All remotes get the same time for their
+// transfers, together.
+func (d *Daemon) stopAll(p plan) {
+	var wg sync.WaitGroup
+	for _, r := range p.stops() {
+		wg.Go(func() { r.stopGently(drainLimit) })
 	}
-	for i := slices.IndexFunc(old, gone); i >= 0; i = slices.IndexFunc(old, gone) {
-		u := old[i]
-		old = slices.Delete(old, i, i+1)
+	wg.Wait()
+	for _, u := range p.gone {
 		u.stop()
-		lines = append(lines, u.cfg.Name+": removed")
-		if err := d.dropStrangers(u.src, config.Source{Name: u.cfg.Name}); err != nil {
-			return old, nil, err
+	}
+	for _, s := range p.units {
+		if s.anew {
+			s.old.stop()
 		}
 	}
-	for _, sc := range next.Sources {
-		var u *unit
-		if i := slices.IndexFunc(old, func(u *unit) bool { return u.cfg.Name == sc.Name }); i >= 0 {
-			u = old[i]
-			old = slices.Delete(old, i, i+1)
-		}
-		u, changed, err := d.applySource(u, sc)
-		if u != nil {
-			units = append(units, u)
-		}
-		if err != nil {
-			return append(units, old...), nil, err
-		}
-		lines = append(lines, changed...)
-	}
-	if len(lines) == 0 {
-		lines = []string{"nothing changed"}
-	}
-	return units, lines, nil
 }
 
-// applySource makes one source match its configuration; u is nil when it does
-// not run yet. It returns the unit that runs now, nil for none.
-func (d *Daemon) applySource(u *unit, sc config.Source) (*unit, []string, error) {
-	switch {
-	case u == nil:
-		u, err := d.startUnit(sc)
-		return u, addedLines(sc), err
-	case !sameTree(u.cfg, sc):
-		u.stop()
-		u, err := d.startUnit(sc)
-		return u, []string{sc.Name + ": changed, started anew"}, err
+// startAll starts what the plan starts. It returns the units that run, also when
+// it could not go through with it.
+func (d *Daemon) startAll(p plan) (units []*unit, err error) {
+	for i, s := range p.units {
+		u := s.old
+		if err := d.soft.Err(); err != nil {
+			return append(units, untouched(p.units[i:])...), &control.Error{Code: control.CodeInterrupted, Err: err,
+				Message: "the daemon is stopping: its next start applies the configuration"}
+		}
+		if u == nil || s.anew {
+			if u, err = d.startUnit(s.cfg); err != nil {
+				return append(units, untouched(p.units[i+1:])...), err
+			}
+		} else if err := d.change(u, s); err != nil {
+			return append(append(units, u), untouched(p.units[i+1:])...), err
+		}
+		units = append(units, u)
 	}
-	lines, err := d.applyRemotes(u, sc)
-	if err != nil {
-		return u, nil, err
-	}
-	more, err := d.applySinks(u, sc)
-	return u, append(lines, more...), err
+	return units, nil
 }
 
-func addedLines(sc config.Source) []string {
-	lines := make([]string, 0, len(sc.Remotes))
-	for _, rc := range sc.Remotes {
-		lines = append(lines, sc.FullName(rc)+": added, full sync starts")
+// change makes the remotes and sinks of a source whose tree goes on match its step.
+func (d *Daemon) change(u *unit, s unitStep) error {
+	if err := d.startRemotes(u, s.remotes); err != nil {
+		return err
 	}
-	return lines
+	return d.changeSinks(u, s)
 }
 
-// applyRemotes changes the remotes of a source whose tree stays as it is.
-func (d *Daemon) applyRemotes(u *unit, sc config.Source) (lines []string, err error) {
-	running := d.remotesOf(u)
-	var remotes []*remote
+// untouched are the units of steps that were not come to and still run.
+func untouched(steps []unitStep) (units []*unit) {
+	for _, s := range steps {
+		if s.old != nil && !s.anew {
+			units = append(units, s.old)
+		}
+	}
+	return units
+}
+
+// startRemotes changes the remotes of a source whose tree goes on.
+func (d *Daemon) startRemotes(u *unit, steps []remoteStep) error {
+	remotes := make([]*remote, 0, len(steps))
 	defer func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		u.remotes = remotes // also after an error: what runs now
 	}()
-	for _, r := range running {
-		if slices.ContainsFunc(sc.Remotes, func(rc config.Remote) bool { return rc.Name == r.cfg.Name }) {
-			remotes = append(remotes, r)
-			continue
-		}
-		r.stopGently(drainLimit)
-		lines = append(lines, r.name+": removed")
-	}
-	if err := d.dropStrangers(u.src, sc); err != nil {
-		return nil, err
-	}
-	kept := remotes
-	remotes = nil
-	for _, rc := range sc.Remotes {
-		var old *remote
-		if i := slices.IndexFunc(kept, func(r *remote) bool { return r.cfg.Name == rc.Name }); i >= 0 {
-			old = kept[i]
-			kept = slices.Delete(kept, i, i+1)
-		}
-		r, what, err := d.applyRemote(u, old, rc)
-		if err != nil {
-			remotes = append(remotes, kept...)
-			return nil, err
-		}
-		remotes = append(remotes, r)
-		if what != "" {
-			lines = append(lines, r.name+": "+what)
-		}
-	}
-	return lines, nil
-}
-
-// applyRemote makes one remote match its configuration; old is nil when it does
-// not run yet. what is empty when nothing has changed.
-func (d *Daemon) applyRemote(u *unit, old *remote, rc config.Remote) (r *remote, what string, err error) {
-	what = "added, full sync starts"
-	if old != nil {
+	var failed error
+	for _, s := range steps {
 		switch {
-		case sameRemote(old.cfg, rc):
-			return old, "", nil
-		case old.cfg.Target != rc.Target:
-			what = "target changed, full sync starts"
-		default:
-			what = "changed, cursor kept"
+		case s.old != nil && !s.anew:
+			goesOn := *s.old
+			goesOn.cfg = s.cfg // with what upkeep reads, and the places of rules
+			remotes = append(remotes, &goesOn)
+		case failed == nil:
+			r, err := d.startRemote(u, s.cfg)
+			if failed = err; err == nil {
+				remotes = append(remotes, r)
+			}
 		}
-		old.stopGently(drainLimit)
 	}
-	r, err = d.startRemote(u, rc)
-	return r, what, err
-}
-
-// sameTree tells whether the watched tree of a source is configured alike.
-func sameTree(a, b config.Source) bool {
-	return a.Path == b.Path && a.Settle == b.Settle && a.SettleMax == b.SettleMax && a.Backend == b.Backend &&
-		a.Guard.EmptySource == b.Guard.EmptySource && a.Guard.SameFilesystem == b.Guard.SameFilesystem &&
-		slices.Equal(a.Filter.Args(), b.Filter.Args())
-}
-
-// sameRemote compares what a dispatcher is made from. Where a value stands in
-// the file does not matter.
-func sameRemote(a, b config.Remote) bool {
-	return a.Target == b.Target && reflect.DeepEqual(effective(a), effective(b)) &&
-		slices.Equal(a.Filter.Args(), b.Filter.Args())
-}
-
-// effective leaves out of a remote's settings the lists that carry positions;
-// they are compared by their text.
-func effective(r config.Remote) any {
-	s := r.Settings
-	args, sshOptions, window := config.Texts(s.Rsync.Args), config.Texts(s.SSH.Options), config.Texts(s.Window)
-	s.Rules, s.Exclude, s.Rsync.Args, s.SSH.Options, s.Window = nil, nil, nil, nil, nil
-	return []any{s, args, sshOptions, window}
+	return failed
 }

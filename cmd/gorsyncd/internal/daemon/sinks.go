@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
@@ -144,6 +143,8 @@ func delivery(sc config.Source, kc config.Sink) sink.Delivery {
 	return &sink.Socket{Network: "tcp", Address: kc.TCP, Sersync: sersync, Reply: kc.Reply, Limits: limits, Root: sc.Path}
 }
 
+func (r *reader) fullName() string { return r.name }
+
 // stopGently lets a delivery under way end, for at most limit.
 func (r *reader) stopGently(limit time.Duration) {
 	r.sink.Drain()
@@ -153,55 +154,6 @@ func (r *reader) stopGently(limit time.Duration) {
 	}
 	r.cancel()
 	<-r.done
-}
-
-// applySinks makes the sinks of a running unit match its configuration, once its
-// remotes do: who waits for others than before is started anew.
-func (d *Daemon) applySinks(u *unit, sc config.Source) (lines []string, err error) {
-	running := d.readersOf(u)
-	var now []*reader
-	defer func() {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		u.sinks = append(now, running...) // also after an error: what runs now
-	}()
-	for i := 0; i < len(running); {
-		r := running[i]
-		if slices.ContainsFunc(sc.Sinks, func(k config.Sink) bool { return k.Name == r.cfg.Name }) {
-			i++
-			continue
-		}
-		r.stopGently(drainLimit)
-		running = slices.Delete(running, i, i+1)
-		lines = append(lines, r.name+": removed")
-	}
-	for _, kc := range sc.Sinks {
-		what := "added"
-		if i := slices.IndexFunc(running, func(r *reader) bool { return r.cfg.Name == kc.Name }); i >= 0 {
-			old := running[i]
-			running = slices.Delete(running, i, i+1)
-			if old.cfg.Same(kc) && slices.Equal(old.gates, gateNames(sc, kc)) {
-				now = append(now, old)
-				continue
-			}
-			what = "changed, cursor kept"
-			old.stopGently(drainLimit)
-		}
-		r, err := d.startSink(u, sc, kc)
-		if err != nil {
-			return nil, err
-		}
-		now = append(now, r)
-		lines = append(lines, r.name+": "+what)
-	}
-	return lines, nil
-}
-
-// readersOf are the sinks of one unit.
-func (d *Daemon) readersOf(u *unit) []*reader {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	return slices.Clone(u.sinks)
 }
 
 // allReaders is a snapshot of the running sinks in the order of the configuration.

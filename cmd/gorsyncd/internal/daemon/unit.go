@@ -6,14 +6,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
-	"gorsyncd/cmd/gorsyncd/internal/sink"
 	"gorsyncd/journal"
 	"gorsyncd/replicate"
 	"gorsyncd/watch"
@@ -48,7 +46,7 @@ func (d *Daemon) startUnits() error {
 		return err
 	}
 	defer d.reloading.release()
-	if err := d.dropGhosts(); err != nil {
+	if err := d.sayStrangers(); err != nil {
 		return err
 	}
 	for _, sc := range d.cfg.Sources {
@@ -100,8 +98,7 @@ func (d *Daemon) startUnit(sc config.Source) (*unit, error) {
 	return u, nil
 }
 
-// openSource opens a source of the journal, without remotes that are no longer
-// configured, and makes the directory of its fences.
+// openSource opens a source of the journal and makes the directory of its fences.
 func (d *Daemon) openSource(sc config.Source) (src *journal.Source, err error) {
 	err = d.patience.until(d.soft, func() (err error) {
 		src, err = d.journal.Source(sc.Name)
@@ -120,49 +117,7 @@ func (d *Daemon) openSource(sc config.Source) (src *journal.Source, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("make fence directory: %w", err)
 	}
-	return src, d.dropStrangers(src, sc)
-}
-
-// dropGhosts forgets the remotes of sources that are no longer configured:
-// they would pin the journal for ever.
-func (d *Daemon) dropGhosts() error {
-	for _, name := range d.journal.Sources() {
-		if slices.ContainsFunc(d.cfg.Sources, func(s config.Source) bool { return s.Name == name }) {
-			continue
-		}
-		src, err := d.journal.Source(name)
-		if err != nil {
-			return fmt.Errorf("open source %s in the journal: %w", name, err)
-		}
-		if err := d.dropStrangers(src, config.Source{Name: name}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// dropStrangers forgets remotes and sinks that are no longer configured.
-func (d *Daemon) dropStrangers(src *journal.Source, sc config.Source) error {
-	for _, name := range src.Remotes() {
-		if belongs(sc, name) {
-			continue
-		}
-		d.log.Warn("remote is no longer configured: its cursor is dropped", "remote", sc.Name+"/"+name)
-		if err := d.patience.until(d.soft, func() error { return src.DropRemote(d.soft, name) }); err != nil {
-			return fmt.Errorf("drop remote %s/%s: %w", sc.Name, name, err)
-		}
-	}
-	return nil
-}
-
-// belongs tells whether a source has the remote or sink that its journal has under
-// a name.
-func belongs(sc config.Source, journalName string) bool {
-	name, isSink := sink.NameOf(journalName)
-	if isSink {
-		return slices.ContainsFunc(sc.Sinks, func(k config.Sink) bool { return k.Name == name })
-	}
-	return slices.ContainsFunc(sc.Remotes, func(r config.Remote) bool { return r.Name == name })
+	return src, nil
 }
 
 // startRemote starts one dispatcher of a unit.
@@ -210,6 +165,13 @@ func (d *Daemon) prepareRemote(store *journal.Remote, name string, rc config.Rem
 	return nil
 }
 
+// Reasons of full syncs.
+const (
+	reasonTarget = "target changed"
+	reasonFilter = "filter changed"
+	reasonSize   = "journal.max_size reached"
+)
+
 // startUpdate is what a remote's records need before it starts. lost says that
 // the journal was set aside: what the remotes have is not known then, whatever
 // the configuration says about full syncs.
@@ -226,10 +188,10 @@ func startUpdate(state journal.RemoteState, full *journal.FullSync, rc config.Re
 	case lost && fresh:
 		up.FullSync = &journal.FullSync{Reason: "journal lost"}
 	case state.Target != "" && state.Target != target:
-		up.FullSync = &journal.FullSync{Reason: "target changed"}
+		up.FullSync = &journal.FullSync{Reason: reasonTarget}
 	case state.Filter != "" && state.Filter != filter:
 		// What the old filter left out was passed over, by entries as well.
-		up.FullSync = &journal.FullSync{Reason: "filter changed"}
+		up.FullSync = &journal.FullSync{Reason: reasonFilter}
 	case cut && !fresh:
 		up.FullSync = &journal.FullSync{Reason: "power cut", Checksum: full != nil && full.Checksum}
 	case full == nil && rc.FullSync.OnStart == config.Always:
@@ -269,6 +231,8 @@ func (u *unit) stopRemotes() {
 		<-r.done
 	}
 }
+
+func (r *remote) fullName() string { return r.name }
 
 // stopGently lets transfers under way end, for at most limit.
 func (r *remote) stopGently(limit time.Duration) {

@@ -94,6 +94,9 @@ func (d *Daemon) limitJournal(ctx context.Context) {
 	if !over {
 		return
 	}
+	if d.giveUp(ctx, source, name, st, limit) {
+		return
+	}
 	for _, r := range d.allRemotes() {
 		if r.name != source+"/"+name {
 			continue
@@ -104,7 +107,7 @@ func (d *Daemon) limitJournal(ctx context.Context) {
 		}
 		d.log.Error("the journal is past journal.max_size: the remote furthest behind gets a full sync instead of its backlog",
 			"remote", r.name, "size_bytes", st.DiskBytes, "max_bytes", limit, "entries", behind)
-		err := ask(ctx, func(ctx context.Context) error { return r.disp.RequireFullSync(ctx, "journal.max_size reached") })
+		err := ask(ctx, func(ctx context.Context) error { return r.disp.RequireFullSync(ctx, reasonSize) })
 		if err != nil && ctx.Err() == nil {
 			d.log.Error("could not release the journal", "remote", r.name, "error", err)
 		}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,6 +73,11 @@ func (d *Daemon) Status(context.Context) (status.Status, error) {
 	for _, r := range d.allReaders() {
 		s.Sinks = append(s.Sinks, r.sink.Status())
 	}
+	kept, err := d.kept.Kept(d.journal, c, now)
+	if err != nil {
+		s.Note = fmt.Sprintf("what is kept for remotes that are not configured is not known: %v", err)
+	}
+	s.Kept = append(s.Kept, kept...)
 	return s, nil
 }
 
@@ -83,6 +89,7 @@ func (d *Daemon) about(now time.Time, c *config.Config) *status.Daemon {
 		at := d.lastReload.at.UTC()
 		a.LastReload = &at
 	}
+	a.NeedsRestart = slices.Clone(d.needsRestart)
 	if d.lastReload.err != nil {
 		a.LastReloadError = d.lastReload.err.Error()
 	}

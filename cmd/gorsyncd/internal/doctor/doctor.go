@@ -51,7 +51,7 @@ func Look(ctx context.Context, c *config.Config, o Options) []Finding {
 	for _, s := range c.Sources {
 		list = append(list, source(s, o)...)
 	}
-	return append(list, remotes(ctx, c, o)...)
+	return append(list, Remotes(ctx, c, o.Reach)...)
 }
 
 func process(o Options) Finding {
@@ -63,8 +63,8 @@ func process(o Options) Finding {
 	}
 }
 
-// remotes asks all of them.
-func remotes(ctx context.Context, c *config.Config, o Options) []Finding {
+// Remotes asks all of them whether they would take what is sent.
+func Remotes(ctx context.Context, c *config.Config, reach func(context.Context, config.Remote) replicate.Reached) []Finding {
 	type asked struct {
 		name string
 		cfg  config.Remote
@@ -82,7 +82,7 @@ func remotes(ctx context.Context, c *config.Config, o Options) []Finding {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			out[i] = remote(a.name, o.Reach(ctx, a.cfg))
+			out[i] = remote(a.name, reach(ctx, a.cfg))
 		})
 	}
 	wg.Wait()

@@ -15,6 +15,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/control"
 	"gorsyncd/cmd/gorsyncd/internal/status"
+	"gorsyncd/cmd/gorsyncd/internal/strangers"
 	"gorsyncd/journal"
 	"gorsyncd/replicate"
 )
@@ -108,6 +109,13 @@ func (v *View) Status(c *config.Config, now time.Time) (status.Status, error) {
 			}
 			s.Sinks = append(s.Sinks, k)
 		}
+	}
+	if v.j == nil {
+		return s, nil
+	}
+	var err error
+	if s.Kept, err = new(strangers.Counter).Kept(v.j, c, now); err != nil {
+		return s, fmt.Errorf("read what is kept for remotes that are not configured: %w", err)
 	}
 	return s, nil
 }

@@ -29,6 +29,14 @@ func (s Status) MarshalJSON() ([]byte, error) {
 		}
 		doc.Sources = append(doc.Sources, d)
 	}
+	if doc.plain.Kept == nil {
+		doc.plain.Kept = []Kept{}
+	}
+	if d := s.Daemon; d != nil && d.NeedsRestart == nil {
+		with := *d
+		with.NeedsRestart = []string{}
+		doc.plain.Daemon = &with
+	}
 	for _, r := range s.Remotes {
 		doc.Remotes = append(doc.Remotes, newRemoteDoc(r))
 	}

@@ -36,6 +36,7 @@ type Status struct {
 	Sources []Source           `json:"sources"`
 	Remotes []replicate.Status `json:"remotes"`
 	Sinks   []sink.Status      `json:"sinks"`
+	Kept    []Kept             `json:"kept"`
 }
 
 // Daemon is the running process.
@@ -47,6 +48,7 @@ type Daemon struct {
 	ConfigFile      string     `json:"config_file"` // "" when made from arguments
 	LastReload      *time.Time `json:"last_reload"`
 	LastReloadError string     `json:"last_reload_error,omitempty"`
+	NeedsRestart    []string   `json:"needs_restart"` // keys of the configuration that were changed since the start and only a start can apply
 }
 
 // Journal is the size of the journal, over all sources.
@@ -87,7 +89,7 @@ type Source struct {
 
 // New returns an empty Status of the moment now whose lists are present.
 func New(now time.Time, from string) Status {
-	return Status{V: Version, Time: now.UTC(), From: from, Sources: []Source{}, Remotes: []replicate.Status{}, Sinks: []sink.Status{}}
+	return Status{V: Version, Time: now.UTC(), From: from, Sources: []Source{}, Remotes: []replicate.Status{}, Sinks: []sink.Status{}, Kept: []Kept{}}
 }
 
 // Exit codes of a status, ordered by how much they want a person.

@@ -26,6 +26,11 @@ func at(ago time.Duration) *time.Time {
 func busy() Status {
 	s := New(now, FromDaemon)
 	s.Daemon = &Daemon{Version: "1.0.0", PID: 7, UptimeSeconds: 273600, ConfigFile: "/etc/g.yaml", LastReloadError: "/etc/g.yaml:1:2: bad\n 1 | x"}
+	s.Daemon.NeedsRestart = []string{"state_dir", "socket.mode"}
+	s.Kept = []Kept{
+		{Name: "www/old", Source: "www", Remote: "old", LagEntries: 12040, LagSeconds: 11000, Failing: 1},
+		{Name: "gone/nas", Source: "gone", Remote: "nas"},
+	}
 	s.Journal = Journal{HeadSeq: 184223, Entries: 90214, SizeBytes: 1468006, MaxBytes: 1500000, PinnedBy: "www/nas", OldestEntry: at(time.Hour)}
 	s.Sources = []Source{
 		{Name: "www", Status: watch.Status{State: "watching", Backend: "inotify", Dirs: 12412, Watches: 12412, WatchLimit: 1048576, Overflows: 3,
@@ -249,5 +254,17 @@ func TestNoteOfAVerify(t *testing.T) {
 		if got := note(now, Status{}, remote(v)); got != want {
 			t.Errorf("note %q, want %q", got, want)
 		}
+	}
+}
+
+// TestManyKept: a hundred forgotten remotes must not push the rest off the screen.
+func TestManyKept(t *testing.T) {
+	s := New(now, FromDaemon)
+	for range 100 {
+		s.Kept = append(s.Kept, Kept{Name: "a/b", LagEntries: 1})
+	}
+	lines := s.Attention()
+	if len(lines) != 11 || !strings.Contains(lines[10], "90 more") || !strings.Contains(lines[0], "keeps 1 entry for it: gorsyncd reload --forget a/b") {
+		t.Errorf("%d lines: %q", len(lines), lines)
 	}
 }

@@ -134,6 +134,12 @@ func (s Status) Attention() []string {
 		}
 		add("the last reload was refused, the configuration before it is in use: %s", first)
 	}
+	if d := s.Daemon; d != nil && len(d.NeedsRestart) > 0 {
+		add("needs a restart to be applied: %s", strings.Join(d.NeedsRestart, ", "))
+	}
+	for _, line := range s.keptLines() {
+		add("%s", line)
+	}
 	if j := s.Journal; j.MaxBytes > 0 && j.SizeBytes > j.MaxBytes*9/10 {
 		by := ""
 		if j.PinnedBy != "" {
@@ -233,6 +239,8 @@ func (s Status) Verdict() string {
 		return when + fmt.Sprintf("%d %s you: %s", len(problems), plural(len(problems), "needs", "need"), list(problems))
 	case len(behind) > 0:
 		return when + fmt.Sprintf("%d of %d not in sync: %s", len(behind), total, list(behind))
+	case total == 0:
+		return when + "no remote to show"
 	case total == 1 && len(s.Sinks) == 0:
 		return when + "1 remote in sync"
 	case len(s.Sinks) == 0:

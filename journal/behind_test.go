@@ -1,0 +1,81 @@
+package journal
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// TestBehind: what is superseded or done does not count, and a cursor counts
+// across pages.
+func TestBehind(t *testing.T) {
+	s := source(t, openTest(t))
+	tree(t, s)
+	r := remote(t, s, "nas")
+	low := r.Cursor().Low
+	if n, since, err := s.Behind(r.Cursor()); n != 0 || !since.IsZero() || err != nil {
+		t.Errorf("at the head: %d, %v, %v", n, since, err)
+	}
+	const many = countPage + 500
+	obs := make([]Observation, 0, many)
+	for i := range many {
+		obs = append(obs, file(fmt.Sprintf("f%06d", i), uint64(100+i), 0))
+	}
+	record(t, s, obs...)
+	record(t, s, file("f000000", 100, 1)) // supersedes the first
+	n, since, err := s.Behind(r.Cursor())
+	if err != nil || n != many || time.Since(since) > time.Hour {
+		t.Errorf("%d entries since %v, %v", n, since, err)
+	}
+	ack(t, r, low, Range{low + 2, low + 3})
+	if n, _, err = s.Behind(r.Cursor()); n != many-2 || err != nil {
+		t.Errorf("with two done: %d, %v", n, err)
+	}
+}
+
+// TestForgottenRemoteReleases: what only a remote pinned is truncated once it is
+// dropped, the tombstones as well.
+func TestForgottenRemoteReleases(t *testing.T) {
+	j := openTest(t)
+	j.grace = 0
+	s := source(t, j)
+	tree(t, s)
+	kept, here := remote(t, s, "kept"), remote(t, s, "here")
+	record(t, s, gone("d"), file("f", 9, 0))
+	ack(t, here, s.Head())
+	commit(t, kept, Update{PutRetry: []Retry{{Path: "d", Seq: s.Head() - 1, Op: OpRemove}}})
+	maintain(t, j)
+	if n := len(entries(t, s)); n != 2 {
+		t.Fatalf("%d entries beside a remote that has none of them", n)
+	}
+	index := s.header().Index
+	if err := s.DropRemote(t.Context(), "kept"); err != nil {
+		t.Fatal(err)
+	}
+	maintain(t, j)
+	maintain(t, j)
+	if n := len(entries(t, s)); n != 0 {
+		t.Errorf("%d entries after it was dropped", n)
+	}
+	if s.header().Index >= index {
+		t.Errorf("%d index records, as before", index)
+	}
+	check(t, j)
+}
+
+// TestSetRetain: a shorter time releases what the longer one kept.
+func TestSetRetain(t *testing.T) {
+	j := reopen(t, Options{Dir: t.TempDir() + "/j", Retain: time.Hour})
+	j.grace = 0
+	s := source(t, j)
+	tree(t, s)
+	maintain(t, j)
+	if len(entries(t, s)) == 0 {
+		t.Fatal("nothing is retained")
+	}
+	j.SetRetain(0)
+	maintain(t, j)
+	if n := len(entries(t, s)); n != 0 {
+		t.Errorf("%d entries are still retained", n)
+	}
+}
