@@ -51,6 +51,9 @@ func (s *Source) mayBeRead(txn *badger.Txn, path string, last uint64, since int6
 	at := time.Unix(0, since-racyWindow)
 	failing := false
 	for _, r := range s.handles() {
+		if r.hearsOnly() {
+			continue
+		}
 		if !r.doneBefore(last, at) || r.needsFullSync() {
 			return true, nil
 		}
@@ -66,12 +69,15 @@ func (s *Source) mayBeRead(txn *badger.Txn, path string, last uint64, since int6
 // without an entry.
 func (s *Source) anyFullSync() bool {
 	for _, r := range s.handles() {
-		if r.needsFullSync() {
+		if !r.hearsOnly() && r.needsFullSync() {
 			return true
 		}
 	}
 	return false
 }
+
+// hearsOnly tells a reader that reads entries and no files: its name begins with "_".
+func (r *Remote) hearsOnly() bool { return r.name[0] == '_' }
 
 func (r *Remote) needsFullSync() bool {
 	r.mu.Lock()

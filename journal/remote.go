@@ -42,7 +42,9 @@ type Update struct {
 }
 
 // Remote returns the handle of a remote, [a-z0-9._-]+, always the same one. A
-// new remote starts with its cursor at the head and needs a full sync.
+// new remote starts with its cursor at the head and needs a full sync. One whose name
+// begins with "_" promises to read no files of the source: its lag does not make what
+// it may have read in between doubtful.
 func (s *Source) Remote(name string) (*Remote, error) {
 	if !validName(name) {
 		return nil, fmt.Errorf("invalid remote name %.100q", name)

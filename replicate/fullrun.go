@@ -101,6 +101,9 @@ func (d *Dispatcher) beginFull(r FullSyncRequest, now time.Time) {
 	rec := journal.FullSync{Reason: r.Reason, Started: now, Sub: r.Sub, Checksum: r.Checksum}
 	if old := d.full; old != nil {
 		rec.Checksum = rec.Checksum || old.rec.Checksum
+		if askedFor(r.Reason) && !askedFor(old.rec.Reason) {
+			rec.Reason = old.rec.Reason // it still makes good what was skipped
+		}
 		if old.rec.Sub != r.Sub {
 			rec.Sub = ""
 		}

@@ -59,7 +59,7 @@ func (d *Daemon) startSink(u *unit, sc config.Source, kc config.Sink) (*reader, 
 	}
 	r := &reader{cfg: kc, name: name, gates: gateNames(sc, kc), done: make(chan struct{})}
 	o := sinkOptions(sc, kc)
-	o.JournalID, o.Feed, o.Store, o.Logger = d.journal.ID(), u.src, patientRemote{store, &d.patience}, d.log
+	o.JournalID, o.Feed, o.Store, o.Ready, o.Logger = d.journal.ID(), u.src, patientRemote{store, &d.patience}, u.tree.Ready(), d.log
 	for _, g := range r.gates {
 		gate, err := u.src.Remote(g)
 		if err != nil {

@@ -115,6 +115,23 @@ func (d *Daemon) limitJournal(ctx context.Context) {
 	d.limitSink(ctx, source, name)
 }
 
+// limitGate has the remote that a sink waits for give up its place, if that is far
+// behind, too.
+func (d *Daemon) limitGate(ctx context.Context, source, remote string) bool {
+	for _, r := range d.allRemotes() {
+		if r.name != source+"/"+remote || r.disp.Status().LagEntries < minPinned {
+			continue
+		}
+		d.log.Error("the journal is past journal.max_size: the remote that a sink waits for gets a full sync instead of its backlog", "remote", r.name)
+		err := ask(ctx, func(ctx context.Context) error { return r.disp.RequireFullSync(ctx, reasonSize) })
+		if err != nil && ctx.Err() == nil {
+			d.log.Error("could not release the journal", "remote", r.name, "error", err)
+		}
+		return true
+	}
+	return false
+}
+
 // limitSink is limitJournal for a sink: it is told that it missed something.
 func (d *Daemon) limitSink(ctx context.Context, source, journalName string) {
 	name, isSink := sink.NameOf(journalName)
@@ -122,11 +139,16 @@ func (d *Daemon) limitSink(ctx context.Context, source, journalName string) {
 		return
 	}
 	for _, r := range d.allReaders() {
-		if r.name != source+"/"+name || r.sink.Status().LagEntries < minPinned {
+		st := r.sink.Status()
+		if r.name != source+"/"+name || st.LagEntries < minPinned {
 			continue
 		}
+		if d.limitGate(ctx, source, st.WaitsFor) {
+			return // it is what holds the sink up, and first in turn
+		}
 		d.log.Error("the journal is past journal.max_size: the sink furthest behind is told that it missed something instead of what", "sink", r.name)
-		if err := r.sink.GiveUp(ctx, "journal.max_size reached"); err != nil && ctx.Err() == nil {
+		err := ask(ctx, func(ctx context.Context) error { return r.sink.GiveUp(ctx, reasonSize) })
+		if err != nil && ctx.Err() == nil {
 			d.log.Error("could not release the journal", "sink", r.name, "error", err)
 		}
 	}

@@ -31,6 +31,9 @@ func (v *View) sink(sc config.Source, kc config.Sink, now time.Time) (sink.Statu
 		k.Resync = &sink.ResyncStatus{Reason: f.Reason, Since: f.Started}
 	}
 	judge(&r, state)
+	if k.Resync != nil && r.State == replicate.StateInSync {
+		r.State = replicate.StateStarting
+	}
 	k.CursorSeq, k.HeadSeq, k.LastSuccess = cursor.Low, src.Head(), moment(state.LastSuccess)
 	k.LagEntries, k.LagSeconds, k.Failing, k.Error, k.State, k.Paused = r.LagEntries, r.LagSeconds, r.Failing, r.Error, r.State, r.Paused
 	return k, nil

@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"iter"
 	"slices"
+	"strings"
 
 	"gorsyncd/cmd/gorsyncd/internal/names"
 	"gorsyncd/journal"
@@ -13,8 +14,21 @@ import (
 
 // piece is what is handed over at once: events, and the items they stand for.
 type piece struct {
-	events []Event
-	items  []int // of each event, the index in the batch
+	events  []Event
+	items   []int  // of each event, the index in the batch
+	below   []bool // of each event, whether it is of something below its item
+	partial bool   // the last item goes on in the next piece
+}
+
+func (p *piece) add(ev Event, item int, below bool) {
+	p.events, p.items, p.below = append(p.events, ev), append(p.items, item), append(p.below, below)
+}
+
+func (p *piece) last() int {
+	if len(p.items) == 0 {
+		return 0
+	}
+	return p.items[len(p.items)-1]
 }
 
 // blamed translates indices of events, nil for all, to those of items.
@@ -29,30 +43,40 @@ func (p *piece) blamed(events []int) []int {
 	return slices.Compact(out)
 }
 
-// pieces divides a batch. With Below, the removal of a directory is followed by one
-// of each path that was below it.
+// pieces divides a batch. With Below, a directory that is gone is followed by the
+// removal of each path that was in it, and a resync by all that there is. What was told
+// of an item before is passed over.
 func (s *Sink) pieces(batch []*item) iter.Seq2[*piece, error] {
 	return func(yield func(*piece, error) bool) {
 		p := &piece{}
 		for i, it := range batch {
-			p.events, p.items = append(p.events, it.event), append(p.items, i)
-			if !s.o.Below || it.event.Op != OpRemove {
+			told, begun := s.toldOf(it)
+			if !begun {
+				p.add(it.event, i, false)
+			}
+			if !s.o.Below || !it.hasBelow() {
 				continue
 			}
-			err := s.o.below(&it.event, it.event.rel, func(ev Event) bool {
+			w := walk{o: &s.o, top: it.event, after: told, live: it.event.Op == OpResync}
+			if w.top.Op == OpChange {
+				w.top.Op, w.top.Type = OpRemove, "" // of what was there before
+			}
+			err := w.below(it.event.rel, func(ev Event) bool {
 				if len(p.events) >= s.o.Batch {
+					p.partial = p.last() == i
 					if !yield(p, nil) {
 						return false
 					}
 					p = &piece{}
 				}
-				p.events, p.items = append(p.events, ev), append(p.items, i)
+				p.add(ev, i, true)
 				return true
 			})
+			if errors.Is(err, errEnough) {
+				return
+			}
 			if err != nil {
-				if !errors.Is(err, errEnough) {
-					yield(nil, err)
-				}
+				yield(&piece{items: []int{i}}, err)
 				return
 			}
 		}
@@ -62,40 +86,96 @@ func (s *Sink) pieces(batch []*item) iter.Seq2[*piece, error] {
 	}
 }
 
-// below gives what the index still knows of what was in a removed directory.
-func (o *Options) below(top *Event, dir string, give func(Event) bool) error {
-	type child struct {
-		name string
-		dir  bool
-	}
-	var children []child
-	err := o.Feed.Children(dir, func(name string, r journal.Record, trusted bool) error {
-		if !trusted && r.Type != journal.Gone {
-			children = append(children, child{name, r.Type == journal.Dir})
+// hasBelow tells whether there may be more to tell than the event itself.
+func (it *item) hasBelow() bool {
+	return it.event.Op == OpResync || it.event.Op == OpRemove || it.entry.Count > 0
+}
+
+// toldOf is how far an item has come, if it has begun.
+func (s *Sink) toldOf(it *item) (told string, begun bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	told, begun = s.told[it.entry.Seq]
+	return told, begun
+}
+
+// errEnough ends a walk whose receiver has failed.
+var errEnough = errors.New("enough")
+
+// walk gives an event for each path below a directory: of those that are gone with it,
+// or, live, of those that are there.
+type walk struct {
+	o     *Options
+	top   Event
+	after string // paths up to this one were told
+	live  bool
+}
+
+type child struct {
+	name     string
+	dir, own bool // own: it is told; else only what is below it
+}
+
+// children reads one directory of the index.
+func (w *walk) children(dir string) (list []child, err error) {
+	err = w.o.Feed.Children(dir, func(name string, r journal.Record, trusted bool) error {
+		switch {
+		case w.live && trusted && r.Type != journal.Gone:
+			list = append(list, child{name, r.Type == journal.Dir, true})
+		case !w.live && !trusted && r.Type != journal.Gone:
+			list = append(list, child{name, r.Type == journal.Dir, true})
+		case !w.live && r.Lost() > 0:
+			// Removed before, which was told by itself, unless that still waits.
+			list = append(list, child{name, true, false})
 		}
 		return nil
 	})
+	return list, err
+}
+
+func (w *walk) below(dir string, give func(Event) bool) error {
+	list, err := w.children(dir)
 	if err != nil {
 		return err
 	}
-	for _, c := range children {
-		ev := *top
-		ev.rel = c.name
+	for _, c := range list {
+		rel := c.name
 		if dir != "" {
-			ev.rel = dir + "/" + c.name
+			rel = dir + "/" + c.name
 		}
-		ev.Path, ev.isDir = names.NewPath(ev.rel), c.dir
-		ev.ID = fmt.Sprintf("%s-%016x", top.ID, hash(ev.rel))
-		if (!c.dir || o.Directories) && !o.Filter.Match(ev.rel, c.dir).Excluded && !give(ev) {
+		inside := c.dir
+		if w.passed(rel) {
+			inside = c.dir && (w.after == rel || strings.HasPrefix(w.after, rel+"/"))
+		} else if w.tells(c, rel) && !give(w.event(rel, c.dir)) {
 			return errEnough
 		}
-		if c.dir {
-			if err := o.below(top, ev.rel, give); err != nil {
+		if inside {
+			if err := w.below(rel, give); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+func (w *walk) tells(c child, rel string) bool {
+	return c.own && (!c.dir || w.o.Directories) && !w.o.Filter.Match(rel, c.dir).Excluded
+}
+
+// passed tells whether a path comes up to the last one that was told. A directory comes
+// right before what is in it.
+func (w *walk) passed(rel string) bool {
+	return w.after != "" && strings.ReplaceAll(rel, "/", "\x00") <= strings.ReplaceAll(w.after, "/", "\x00")
+}
+
+func (w *walk) event(rel string, isDir bool) Event {
+	ev := w.top
+	ev.rel, ev.isDir, ev.Path = rel, isDir, names.NewPath(rel)
+	ev.ID = fmt.Sprintf("%s-%016x", w.top.ID, hash(rel))
+	if w.live {
+		ev.Op, ev.Type = OpChange, ""
+	}
+	return ev
 }
 
 func hash(text string) uint64 {

@@ -1,9 +1,8 @@
 package sink
 
 import (
-	"strings"
-
 	"gorsyncd/journal"
+	"gorsyncd/replicate"
 )
 
 // standing tells how far an event has come at the remotes that are waited for.
@@ -20,42 +19,34 @@ type gates []gate
 
 type gate struct {
 	Remote
+	full   [2]*journal.FullSync // before and after the cursor was read
 	cursor journal.Cursor
-	blind  bool // its cursor says nothing
 }
 
 func (o *Options) look() gates {
 	g := make(gates, 0, len(o.Gates))
 	for _, r := range o.Gates {
-		// The full sync first: one that ends in between leaves a cursor that counts.
-		blind := makesGood(r.FullSync())
-		g = append(g, gate{r, r.Cursor(), blind})
+		x := gate{Remote: r}
+		// One that begins moves the cursor; one that ends in between leaves a cursor
+		// that counts.
+		x.full[0] = r.FullSync()
+		x.cursor = r.Cursor()
+		x.full[1] = r.FullSync()
+		g = append(g, x)
 	}
 	return g
 }
 
-// plainReasons begin the reasons of full syncs that were only asked for: what the
-// cursor has passed was sent all the same.
-var plainReasons = []string{"schedule ", "requested", "full_sync.on_start"}
-
-// makesGood tells whether a full sync stands for entries that the cursor has passed
-// without their being sent.
-func makesGood(f *journal.FullSync) bool {
-	if f == nil {
-		return false
-	}
-	for _, r := range plainReasons {
-		if strings.HasPrefix(f.Reason, r) {
-			return false
-		}
-	}
-	return true
+// blind tells whether the cursor says nothing of a path.
+func (x *gate) blind(path string) bool {
+	return replicate.MakesGood(x.full[0], path) || replicate.MakesGood(x.full[1], path)
 }
 
-// blocker is the name of a remote that lets nothing through, "" for none.
-func (g gates) blocker() string {
+// lacks is the name of a remote that has not come to a seq, or needs a full sync that
+// makes good for what it was not sent; "" for none.
+func (g gates) lacks(seq uint64) string {
 	for i := range g {
-		if g[i].blind {
+		if g[i].cursor.Low < seq || g[i].blind("") || g[i].full[1] != nil && g[i].blind(g[i].full[1].Sub) {
 			return g[i].Name()
 		}
 	}
@@ -65,7 +56,7 @@ func (g gates) blocker() string {
 // standing of an entry. It may ask the journal.
 func (g gates) standing(seq uint64, path string) (standing, string, error) {
 	for i := range g {
-		if g[i].blind || !g[i].cursor.Has(seq) {
+		if g[i].blind(path) || !g[i].cursor.Has(seq) {
 			return behind, g[i].Name(), nil
 		}
 	}
@@ -78,4 +69,21 @@ func (g gates) standing(seq uint64, path string) (standing, string, error) {
 		}
 	}
 	return ready, "", nil
+}
+
+// overtaken tells whether the journal knows a newer state of a path than an entry does:
+// what the remotes have is of that one then, or is not there yet, and its own entry is
+// still to be read.
+func (o *Options) overtaken(e journal.Entry) (bool, error) {
+	if len(o.Gates) == 0 {
+		return false, nil
+	}
+	rec, known, err := o.Feed.Lookup(e.Path)
+	if err != nil {
+		return false, err
+	}
+	if e.Op == journal.OpRemove {
+		return known && rec.LastSeq > e.Seq, nil
+	}
+	return !known || rec.LastSeq > e.Seq, nil
 }

@@ -21,6 +21,7 @@ type item struct {
 	event Event
 	at    time.Time // when it was read
 	gone  bool      // a newer one took its place
+	retry bool      // of the retry set
 }
 
 // intake reads forward from the cursor while there is room. The caller holds mu.
@@ -106,6 +107,9 @@ func (s *Sink) supersede(e journal.Entry) {
 
 func (s *Sink) drop(it *item) {
 	it.gone = true
+	if s.retries[it.entry.Path] == nil {
+		delete(s.told, it.entry.Seq)
+	}
 	delete(s.byPath, it.entry.Path)
 	s.moved = true
 }

@@ -17,6 +17,7 @@ type Feed interface {
 	Changed() <-chan struct{}
 	Entries(from uint64, limit int) ([]journal.Entry, error)
 	Lookup(path string) (journal.Record, bool, error)
+	Stored(path string) (journal.Record, bool, error)
 	Children(dir string, fn func(name string, r journal.Record, trusted bool) error) error
 }
 
@@ -70,12 +71,13 @@ type Options struct {
 	Feed     Feed
 	Store    Store
 	Delivery Delivery
-	Gates    []Remote // an event waits until each has it; none: for nothing
+	Gates    []Remote        // an event waits until each has it; none: for nothing
+	Ready    <-chan struct{} // closed when the source has been scanned; nil: it has
 
 	Filter      *watch.Filter // what is not excluded is told
 	Ops         []string      // those that are told; none for all
 	Directories bool          // changes of directories themselves, too; removals always are
-	Below       bool          // a removed directory is told path by path
+	Below       bool          // a directory that is gone is told path by path, and so is a resync
 	Batch       int           // events at once
 	Gather      time.Duration // how long the first of a batch waits for others
 	Retry       replicate.RetryOptions
@@ -89,6 +91,18 @@ func (o *Options) FullName() string { return o.Source + "/" + o.Name }
 
 // tells whether events of a kind are wanted.
 func (o *Options) tells(op string) bool { return len(o.Ops) == 0 || slices.Contains(o.Ops, op) }
+
+func (o *Options) scanned() bool {
+	if o.Ready == nil {
+		return true
+	}
+	select {
+	case <-o.Ready:
+		return true
+	default:
+		return false
+	}
+}
 
 // JournalName is the name under which the journal keeps a sink among the remotes of
 // its source. No remote is called so: their names begin with a letter or a digit.

@@ -1,8 +1,8 @@
 package sink
 
 import (
+	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -13,15 +13,17 @@ import (
 // waiting is an event in the retry set: its receiver rejected it, or a remote
 // fails with its path.
 type waiting struct {
-	rec  journal.Retry
-	next time.Time // not before; that of rec, or the next look at the remotes
+	rec   journal.Retry
+	next  time.Time // not before; that of rec, or the next look at the remotes
+	looks int       // in vain, at the remotes
 }
 
-// gatePoll is how often the events that wait for a failing path of a remote are
-// looked at, a part of them each time.
+// How often the events that wait for a failing path of a remote are looked at, and how
+// many of them at once.
 const (
-	gatePoll  = time.Second
-	gateParts = 2000
+	gatePoll    = time.Second
+	gatePollMax = time.Minute
+	gateParts   = 2000
 )
 
 // idGate marks events that wait for a remote; they have not failed.
@@ -58,6 +60,7 @@ func (s *Sink) sideline(it *item, out replicate.Outcome, now time.Time) {
 		s.rejected++
 	}
 	s.retries[rec.Path] = &waiting{rec: rec, next: rec.Next}
+	s.scanAt = earlier(s.scanAt, rec.Next)
 	s.update.put(rec)
 	if s.byPath[rec.Path] == it {
 		s.drop(it)
@@ -66,50 +69,89 @@ func (s *Sink) sideline(it *item, out replicate.Outcome, now time.Time) {
 
 // forget drops a record of the retry set.
 func (s *Sink) forget(path string) {
+	if w := s.retries[path]; w != nil {
+		delete(s.told, w.rec.Seq)
+	}
 	delete(s.retries, path)
 	s.update.del(path)
 }
 
-// dueRetries returns the events of the retry set that may go out, at most limit,
-// and when the next one may be.
-func (s *Sink) dueRetries(g gates, limit int, now time.Time) (due []*item, next time.Time, err error) {
-	if len(s.retries) == 0 {
-		return nil, time.Time{}, nil
+// dueRetries returns the events of the retry set that may go out, at most limit. When
+// to look again is in scanAt.
+func (s *Sink) dueRetries(g gates, limit int, now time.Time) (due []*item, err error) {
+	if len(s.retries) == 0 || now.Before(s.scanAt) {
+		return nil, nil
 	}
+	s.scanAt = now.Add(gatePollMax)
 	looked := 0
-	for _, path := range slices.Sorted(maps.Keys(s.retries)) {
-		w := s.retries[path]
-		if w.next.After(now) || len(due) >= limit || looked >= gateParts {
-			next = earlier(next, w.next)
+	for path, w := range s.retries { // in no order, so that each has its turn
+		switch {
+		case w.next.After(now):
+			s.scanAt = earlier(s.scanAt, w.next)
+			continue
+		case len(due) >= limit || looked >= gateParts:
+			s.scanAt = now
 			continue
 		}
 		looked++
-		st, _, err := g.standing(w.rec.Seq, path)
+		it, err := s.dueRetry(g, path, w, now)
 		if err != nil {
-			return nil, next, err
+			return nil, err
 		}
-		if st != ready {
-			w.next = now.Add(gatePoll)
-			next = earlier(next, w.next)
-			continue
+		if it != nil {
+			due = append(due, it)
+		} else if s.retries[path] == w {
+			s.scanAt = earlier(s.scanAt, w.next)
 		}
-		it, err := s.remake(w, now)
-		if err != nil {
-			return nil, next, err
-		}
-		due = append(due, it)
 	}
-	return due, next, nil
+	slices.SortFunc(due, func(a, b *item) int { return cmp.Compare(a.entry.Seq, b.entry.Seq) })
+	return due, nil
+}
+
+// dueRetry returns the event of a record whose time has come, nil when it has to wait
+// for a remote, or is not wanted any more.
+func (s *Sink) dueRetry(g gates, path string, w *waiting, now time.Time) (*item, error) {
+	st, _, err := g.standing(w.rec.Seq, path)
+	if err != nil {
+		return nil, err
+	}
+	if st != ready {
+		w.next = now.Add(min(gatePollMax, gatePoll<<min(w.looks, 10)))
+		w.looks++
+		return nil, nil
+	}
+	it, err := s.remake(w, now)
+	if err != nil {
+		return nil, err
+	}
+	over, err := s.o.overtaken(it.entry)
+	if err != nil {
+		return nil, err
+	}
+	if over || !s.o.wants(&it.event) {
+		s.forget(path)
+		return nil, nil
+	}
+	return it, nil
 }
 
 // remake describes an event of the retry set again, as the path is now.
 func (s *Sink) remake(w *waiting, now time.Time) (*item, error) {
 	e := journal.Entry{Seq: w.rec.Seq, Op: w.rec.Op, Path: w.rec.Path, Time: w.rec.First}
-	rec, _, err := s.o.Feed.Lookup(e.Path)
+	stored, known, err := s.o.Feed.Stored(e.Path)
 	if err != nil {
 		return nil, fmt.Errorf("look up %.200q: %w", e.Path, err)
 	}
-	return &item{entry: e, event: s.o.newEvent(e, rec), at: now}, nil
+	if known && stored.Lost() > 0 {
+		e.Count = stored.Lost() + 1 // that it was a directory is not in the record
+	}
+	var rec journal.Record
+	if e.Op == journal.OpChange {
+		if rec, _, err = s.o.Feed.Lookup(e.Path); err != nil {
+			return nil, fmt.Errorf("look up %.200q: %w", e.Path, err)
+		}
+	}
+	return &item{entry: e, event: s.o.newEvent(e, rec), at: now, retry: true}, nil
 }
 
 func earlier(a, b time.Time) time.Time {

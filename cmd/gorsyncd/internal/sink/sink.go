@@ -21,9 +21,10 @@ type Sink struct {
 	o   Options
 	log *slog.Logger
 
-	poke    chan struct{} // looks again; of capacity 1
-	drain   chan struct{} // closed to end after the delivery under way
-	drained sync.Once
+	poke       chan struct{} // looks again; of capacity 1
+	committing chan struct{} // full while a commit is under way; of capacity 1
+	drain      chan struct{} // closed to end after the delivery under way
+	drained    sync.Once
 
 	mu       sync.Mutex // guards the following; not held during a delivery
 	start    journal.Cursor
@@ -37,12 +38,17 @@ type Sink struct {
 	moved    bool   // the cursor is another one than was committed
 	commitAt time.Time
 
-	limit     int // events at once, at present
-	alone     int // single events rejected in a row
+	limit     int               // events at once, at present
+	alone     int               // single new events rejected in a row
+	newFirst  bool              // of new events and those of the retry set
+	scanAt    time.Time         // when to look through the retry set
+	told      map[uint64]string // by seq: the last path below that was told, of what is told in pieces
 	breaker   breaker
+	lostNext  time.Time // the resync is not told before
+	lostTries int
+	lostOut   replicate.Outcome
 	inFlight  int
-	since     time.Time // of the delivery under way
-	waitsFor  string    // the remote that holds events up, "" for none
+	waitsFor  string // the remote that holds events up, "" for none
 	delivered uint64
 	attempts  uint64
 	rejected  uint64
@@ -58,13 +64,13 @@ func New(o Options) (*Sink, error) {
 	}
 	s := &Sink{
 		o: o, log: o.Logger, poke: make(chan struct{}, 1), drain: make(chan struct{}), progressed: make(chan struct{}),
-		byPath: map[string]*item{}, retries: map[string]*waiting{}, limit: o.Batch,
+		committing: make(chan struct{}, 1), told: map[uint64]string{}, byPath: map[string]*item{}, retries: map[string]*waiting{}, limit: o.Batch,
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.log = s.log.With("source", o.Source, "sink", o.Name)
-	s.start = o.Store.Cursor()
+	s.start, s.commitAt = o.Store.Cursor(), o.Now()
 	s.read, s.lost, s.state = s.start.Low, o.Store.FullSync(), o.Store.State()
 	return s, s.loadRetries(o.Now())
 }
@@ -78,6 +84,15 @@ func (s *Sink) Run(ctx context.Context) error {
 	defer end()
 	for _, r := range s.o.Gates {
 		watchers.Go(func() { s.watch(watching, r.Changed) })
+	}
+	if !s.o.scanned() {
+		watchers.Go(func() {
+			select {
+			case <-s.o.Ready:
+				s.look()
+			case <-watching.Done():
+			}
+		})
 	}
 	for {
 		grown := s.o.Feed.Changed()
@@ -100,7 +115,9 @@ const gatePause = 20 * time.Millisecond
 
 // watch pokes the sink when what changed says that it may go on.
 func (s *Sink) watch(ctx context.Context, changed func() <-chan struct{}) {
-	for next := changed(); ; {
+	next := changed()
+	s.look() // what changed before that
+	for {
 		select {
 		case <-ctx.Done():
 			return
@@ -157,9 +174,16 @@ func (s *Sink) Drain() { s.drained.Do(func() { close(s.drain) }) }
 
 // last commits what is done and not yet committed.
 func (s *Sink) last(ctx context.Context) error {
+	fin, cancel := finishing(ctx)
+	defer cancel()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.commit(context.WithoutCancel(ctx), s.o.Now()); err != nil {
+	err := s.commit(fin)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		s.log.Warn("what was told last could not be noted, and is told again", "error", err)
+		return nil
+	case err != nil:
 		return fmt.Errorf("sink %s: %w", s.o.FullName(), err)
 	}
 	return nil
@@ -191,7 +215,7 @@ func (s *Sink) decide(ctx context.Context, change func(*journal.RemoteState)) er
 	}
 	change(&s.state)
 	s.update.state = true
-	return s.commit(ctx, s.o.Now())
+	return s.commit(ctx)
 }
 
 // RetryNow skips the back-off: of some paths, or of everything.
@@ -199,8 +223,9 @@ func (s *Sink) RetryNow(paths []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.look()
+	s.scanAt = time.Time{}
 	if len(paths) == 0 {
-		s.breaker.until = time.Time{}
+		s.breaker.until, s.lostNext = time.Time{}, time.Time{}
 		for _, w := range s.retries {
 			w.next = time.Time{}
 		}
@@ -224,14 +249,16 @@ func (s *Sink) GiveUp(ctx context.Context, reason string) error {
 	for path := range s.retries {
 		s.forget(path)
 	}
+	clear(s.told)
 	for _, it := range s.pending {
 		s.drop(it)
 	}
 	s.sweepGone()
 	s.read, s.moved = s.o.Feed.Head(), true
-	s.lost = &journal.FullSync{Reason: reason, Started: s.o.Now()}
+	s.lost = s.resyncOf(reason)
+	s.lostTries, s.lostNext = 0, time.Time{}
 	s.update.lost = true
-	return s.commit(ctx, s.o.Now())
+	return s.commit(ctx)
 }
 
 // breaker is the back-off of the whole sink.

@@ -84,6 +84,9 @@ func (s *Socket) send(ctx context.Context, write func(io.Writer) error) Result {
 		return s.broken(ctx, err)
 	}
 	reply, err := io.ReadAll(io.LimitReader(conn, maxReply))
+	if err == nil {
+		_, err = io.Copy(io.Discard, conn) // its end is what counts
+	}
 	if err != nil {
 		return s.broken(ctx, err)
 	}

@@ -102,6 +102,10 @@ func (s *Sink) trouble(st *Status) {
 		until := b.until.UTC()
 		st.Error = &replicate.StatusError{ID: b.out.ID, Class: b.out.Class, Message: b.out.Message, Hint: b.out.Hint,
 			Attempts: b.attempts, NextRetry: &until}
+	case s.lost != nil && s.lostTries > 0:
+		next := s.lostNext.UTC()
+		st.Error = &replicate.StatusError{ID: s.lostOut.ID, Class: replicate.ClassEntry, Message: s.lostOut.Message, Hint: s.lostOut.Hint,
+			Attempts: s.lostTries, NextRetry: &next}
 	case worst != nil:
 		next := worst.Next.UTC()
 		st.Error = &replicate.StatusError{ID: worst.ErrorID, Class: replicate.ClassEntry, Message: worst.Error, Path: worst.Path,

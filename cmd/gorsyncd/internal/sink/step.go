@@ -2,10 +2,9 @@ package sink
 
 import (
 	"context"
-	"errors"
-	"slices"
 	"time"
 
+	"gorsyncd/journal"
 	"gorsyncd/replicate"
 )
 
@@ -31,10 +30,15 @@ func (s *Sink) Step(ctx context.Context, now time.Time) (next time.Time, err err
 		return earlierOf(next, s.breaker.until), nil
 	}
 	batch, again, err := s.pick(now)
-	if err != nil || len(batch) == 0 {
-		return earlierOf(next, again), err
+	switch {
+	case err != nil:
+		return next, err
+	case len(batch) > 0:
+		return now, s.deliver(ctx, batch)
+	case s.update.urgent():
+		return now, nil // to be written
 	}
-	return now, s.deliver(ctx, batch)
+	return earlierOf(next, again), nil
 }
 
 // earlierOf is the earlier of two times of which the zero one is never.
@@ -45,31 +49,70 @@ func earlierOf(a, b time.Time) time.Time {
 	return earlier(a, b)
 }
 
-// pick chooses the next batch, and says when to look again when there is none.
+// pick chooses the next batch, and says when to look again when there is none. New
+// events and those of the retry set take turns: neither is to wait for ever because of
+// the other.
 func (s *Sink) pick(now time.Time) (batch []*item, again time.Time, err error) {
 	g := s.o.look()
-	if s.lost != nil && !s.o.tells(OpResync) {
+	s.waitsFor = ""
+	if batch, again = s.dueResync(g, now); len(batch) > 0 {
+		return batch, again, nil
+	}
+	s.newFirst = !s.newFirst
+	for _, fresh := range []bool{s.newFirst, !s.newFirst} {
+		var at time.Time
+		if fresh {
+			batch, at, err = s.duePending(g, now)
+		} else {
+			batch, err = s.dueRetries(g, s.limit, now)
+		}
+		if err != nil || len(batch) > 0 {
+			return batch, again, err
+		}
+		again = earlierOf(again, at)
+	}
+	if len(s.retries) > 0 {
+		again = earlierOf(again, s.scanAt)
+	}
+	return nil, again, nil
+}
+
+// dueResync returns the event that tells of what was missed. It waits until remotes
+// have what was skipped, and until a source whose journal was lost has been scanned:
+// what comes up before is in no entry.
+func (s *Sink) dueResync(g gates, now time.Time) (batch []*item, again time.Time) {
+	if s.lost == nil {
+		return nil, again
+	}
+	if !s.o.tells(OpResync) {
 		s.log.Warn("events were missed, and the sink is not told so: ops lacks resync", "reason", s.lost.Reason)
 		s.lost, s.update.lost = nil, true
+		return nil, again
 	}
-	if s.lost != nil {
-		if s.waitsFor = g.blocker(); s.waitsFor != "" {
-			return nil, time.Time{}, nil // its full sync ends, and pokes us
-		}
-		ev := s.o.resync(s.read, s.lost.Started)
-		return []*item{{event: ev, at: now}}, time.Time{}, nil
+	if s.waitsFor = g.lacks(s.lost.Total); s.waitsFor != "" || !s.o.scanned() {
+		return nil, again // either ends with a poke
 	}
-	batch, again, err = s.dueRetries(g, s.limit, now)
-	if err != nil || len(batch) > 0 {
-		return batch, again, err
+	if now.Before(s.lostNext) {
+		return nil, s.lostNext
 	}
-	s.waitsFor = ""
+	return []*item{{event: s.o.resync(s.read, s.lost.Started), at: now}}, again
+}
+
+// duePending returns new events that may go out.
+func (s *Sink) duePending(g gates, now time.Time) (batch []*item, again time.Time, err error) {
 	var first time.Time
 	for _, it := range s.pending {
 		if it.gone {
 			continue
 		}
 		st, remote, err := g.standing(it.entry.Seq, it.entry.Path)
+		if err == nil && st == ready {
+			var over bool
+			if over, err = s.o.overtaken(it.entry); over {
+				s.drop(it)
+				continue
+			}
+		}
 		switch {
 		case err != nil:
 			return nil, again, err
@@ -97,60 +140,44 @@ func (s *Sink) pick(now time.Time) (batch []*item, again time.Time, err error) {
 // deliver hands a batch over and files what came of it. The caller holds mu, which
 // is free in between.
 func (s *Sink) deliver(ctx context.Context, batch []*item) error {
-	s.inFlight, s.since = len(batch), s.o.Now()
+	s.inFlight = len(batch)
+	begun := s.o.Now()
 	s.attempts++
 	s.mu.Unlock()
 	v := s.handOver(ctx, batch)
 	s.mu.Lock()
 	s.inFlight = 0
 	now := s.o.Now()
+	s.log.Debug("delivery", "events", len(batch), "error_id", v.ID, "message", v.Message, "duration_seconds", now.Sub(begun).Seconds())
 	if ctx.Err() != nil && v.Class != replicate.ClassOK {
-		return nil // cut off; it is repeated at the next start
+		s.cutOff(batch, v) // the rest is repeated at the next start
+	} else {
+		s.file(batch, v, now)
 	}
-	s.log.Debug("delivery", "events", len(batch), "error_id", v.ID, "message", v.Message,
-		"duration_seconds", now.Sub(s.since).Seconds())
-	s.file(batch, v, now)
-	return s.commit(context.WithoutCancel(ctx), now)
+	fin, cancel := finishing(ctx)
+	defer cancel()
+	return s.commit(fin)
 }
 
-// verdict is what came of a batch: the items before the first of blamed that are not
-// in it have arrived, and so have those behind it up to untold.
-type verdict struct {
-	Result
-	blamed []int // items that were not delivered
-	untold int   // items from here on were not tried
-}
-
-// handOver calls the delivery, in pieces where a removed directory is told path by
-// path.
-func (s *Sink) handOver(ctx context.Context, batch []*item) verdict {
-	v := verdict{Result: Result{Outcome: replicate.Outcome{Class: replicate.ClassOK}}, untold: len(batch)}
-	told := 0
-	for p, err := range s.pieces(batch) {
-		if err != nil {
-			v.Outcome = replicate.Outcome{ID: "E-SINK", Class: replicate.ClassTransient, Message: err.Error()}
-			v.untold = told
-			return v
-		}
-		v.Result = s.o.Delivery.Deliver(ctx, p.events)
-		if v.Class != replicate.ClassOK {
-			v.blamed, v.untold = p.blamed(v.Left), p.items[len(p.items)-1]+1
-			return v
-		}
-		told = p.items[len(p.items)-1]
+// cutOff notes what had arrived before the end.
+func (s *Sink) cutOff(batch []*item, v verdict) {
+	if v.Left == nil {
+		return
 	}
-	return v
+	for i, it := range batch[:v.untold] {
+		if !v.isBlamed(i) {
+			s.arrived(it)
+		}
+	}
 }
-
-// errEnough ends a walk whose receiver has failed.
-var errEnough = errors.New("enough")
 
 // file takes the result of a delivery into account.
 func (s *Sink) file(batch []*item, v verdict, now time.Time) {
-	blamed, arrived := make([]*item, 0, len(v.blamed)), false
+	blamed, arrived, fresh := make([]*item, 0, len(v.blamed)), false, false
 	for i, it := range batch[:v.untold] {
-		if slices.Contains(v.blamed, i) {
+		if v.isBlamed(i) {
 			blamed = append(blamed, it)
+			fresh = fresh || !it.retry
 			continue
 		}
 		arrived = true
@@ -162,27 +189,29 @@ func (s *Sink) file(batch []*item, v verdict, now time.Time) {
 	switch {
 	case v.Class == replicate.ClassOK:
 		s.limit = min(s.o.Batch, 2*s.limit)
-	case v.Class != replicate.ClassEntry, batch[0].event.Op == OpResync:
+	case v.Class != replicate.ClassEntry:
 		s.fail(v.Result, now)
+	case batch[0].event.Op == OpResync:
+		s.lostTries++
+		s.lostNext, s.lostOut = now.Add(s.o.Retry.Delay(s.lostTries)), v.Outcome
 	case v.Left == nil && len(blamed) > 1:
 		s.limit = max(1, len(blamed)/2)
 	default:
 		for _, it := range blamed {
 			s.sideline(it, v.Outcome, now)
 		}
-		s.judge(!arrived, v.Result, now)
+		if fresh && !arrived {
+			s.judge(v.Result, now)
+		}
 	}
 }
 
-// manyAlone is how many events in a row are rejected before the receiver is taken to
-// reject them all.
+// manyAlone is how many new events in a row are rejected before the receiver is taken
+// to reject them all. Those of the retry set have a back-off of their own.
 const manyAlone = 3
 
 // judge backs the sink off when it seems that not the events are to blame.
-func (s *Sink) judge(all bool, res Result, now time.Time) {
-	if !all {
-		return
-	}
+func (s *Sink) judge(res Result, now time.Time) {
 	if s.alone++; s.alone >= manyAlone {
 		s.fail(res, now)
 	}
@@ -191,9 +220,11 @@ func (s *Sink) judge(all bool, res Result, now time.Time) {
 // arrived notes that the receiver has an event.
 func (s *Sink) arrived(it *item) {
 	s.delivered++
+	delete(s.told, it.entry.Seq)
 	if it.event.Op == OpResync {
 		if s.lost != nil && it.event.Time.Equal(s.lost.Started) { // else there was another since
 			s.lost, s.update.lost = nil, true
+			s.lostTries, s.lostNext = 0, time.Time{}
 		}
 		return
 	}
@@ -216,6 +247,9 @@ func (s *Sink) worked(now time.Time) {
 	s.state.LastSuccess, s.update.state = now, true
 }
 
+// maxAfter bounds what a receiver may ask for.
+const maxAfter = time.Hour
+
 // fail backs the sink off.
 func (s *Sink) fail(res Result, now time.Time) {
 	b := &s.breaker
@@ -234,5 +268,7 @@ func (s *Sink) fail(res Result, now time.Time) {
 	}
 }
 
-// maxAfter bounds what a receiver may ask for.
-const maxAfter = time.Hour
+// resyncOf is the record of what was missed up to the present head.
+func (s *Sink) resyncOf(reason string) *journal.FullSync {
+	return &journal.FullSync{Reason: reason, Started: s.o.Now(), Total: s.o.Feed.Head()}
+}
