@@ -197,7 +197,12 @@ func (d *Dispatcher) start(ctx context.Context, b *Batch, now time.Time) {
 		d.lookout.batch(b)
 	}
 	failpoint.Hit("replicate.batch")
-	go func() { d.reports <- d.work(ctx, b) }()
+	run, ended := d.stoppable(ctx, b)
+	go func() {
+		rep := d.work(run, b)
+		ended()
+		d.reports <- rep
+	}()
 }
 
 // work carries one batch, and looks again when only a part of it arrived.

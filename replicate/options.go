@@ -161,7 +161,7 @@ type RsyncOptions struct {
 	Timeout        time.Duration // without any traffic
 	ConnectTimeout time.Duration
 	Compress       bool
-	BWLimit        string // as rsync's --bwlimit
+	BWLimit        *BWLimit
 	Fsync          bool   // the receiver syncs each file that it writes to disk
 	PasswordFile   string // daemons only
 	// CheckPassword tells before each run whether PasswordFile may be used; an

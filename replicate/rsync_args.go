@@ -72,8 +72,8 @@ func (o *Options) argvBegin(b *Batch, mode Mode) []string {
 	if r.Compress {
 		a = append(a, "-z")
 	}
-	if r.BWLimit != "" {
-		a = append(a, "--bwlimit="+r.BWLimit)
+	if limit := r.BWLimit.arg(time.Now()); limit != "" {
+		a = append(a, "--bwlimit="+limit)
 	}
 	if mode == Verify {
 		a = append(a, "-n")

@@ -64,7 +64,7 @@ var fields = []field{
 	leaf("rsync.connect_timeout", "10s", duration(time.Second, time.Hour), func(s *Settings) *time.Duration { return &s.Rsync.ConnectTimeout }),
 	leaf("rsync.compress", "false", scalar(boolean), func(s *Settings) *bool { return &s.Rsync.Compress }),
 	leaf("window", "[]", itemOrItems(checkWindow), func(s *Settings) *[]Item { return &s.Window }),
-	leaf("bwlimit", "0", size(0, maxSize), func(s *Settings) *Size { return &s.BWLimit }),
+	leaf("bwlimit", "0", bwLimit, func(s *Settings) *BWLimit { return &s.BWLimit }),
 	leaf("retry.initial", "1s", duration(10*time.Millisecond, day), func(s *Settings) *time.Duration { return &s.Retry.Initial }),
 	leaf("retry.max", "5m", duration(10*time.Millisecond, 7*day), func(s *Settings) *time.Duration { return &s.Retry.Max }),
 	leaf("retry.jitter", "0.5", scalar(fraction), func(s *Settings) *float64 { return &s.Retry.Jitter }),

@@ -21,7 +21,7 @@ type Settings struct {
 	Fsync        bool // each file is on the remote's disk before it has its name
 	Rsync        Rsync
 	Window       []Item // when the remote may be sent to; empty for always
-	BWLimit      Size   // bytes per second and rsync process; 0 for no limit
+	BWLimit      BWLimit
 	Retry        Retry
 	FullSync     FullSync
 	Verify       Verify
@@ -116,13 +116,4 @@ func Texts(items []Item) []string {
 		out = append(out, it.Text)
 	}
 	return out
-}
-
-// BWLimitArg is the value for rsync's --bwlimit, which counts in KiB, or ""
-// for no limit.
-func (s Settings) BWLimitArg() string {
-	if s.BWLimit <= 0 {
-		return ""
-	}
-	return kib(s.BWLimit)
 }

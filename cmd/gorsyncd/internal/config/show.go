@@ -169,6 +169,8 @@ func value(v any) *yaml.Node {
 			n.Content = append(n.Content, str(it.Text))
 		}
 		return n
+	case BWLimit:
+		return v.node()
 	case string:
 		return str(v)
 	case Delete:

@@ -54,7 +54,7 @@ func rsyncOptions(rc config.Remote, sshDir string, umask int) replicate.RsyncOpt
 	return replicate.RsyncOptions{
 		Path: rc.Rsync.Path, Args: config.Texts(rc.Rsync.Args),
 		Timeout: rc.Rsync.Timeout, ConnectTimeout: rc.Rsync.ConnectTimeout,
-		Compress: rc.Rsync.Compress, Fsync: rc.Fsync, BWLimit: rc.BWLimitArg(), PasswordFile: rc.PasswordFile,
+		Compress: rc.Rsync.Compress, Fsync: rc.Fsync, BWLimit: rc.BWLimit.Limit(), PasswordFile: rc.PasswordFile,
 		CheckPassword: checkSecret, Umask: umask, Warm: rc.Warm,
 		SSH: replicate.SSHOptions{
 			Port: rc.SSH.Port, IdentityFile: rc.SSH.IdentityFile, ConfigFile: rc.SSH.ConfigFile,
