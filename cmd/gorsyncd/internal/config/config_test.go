@@ -110,7 +110,7 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("remote defaults: %+v", r.Settings)
 	}
 	s := c.Sources[0]
-	if s.Settle != 2*time.Millisecond || s.SettleMax != time.Second || s.Filter == nil || s.Guard != (Guard{0, true, true}) {
+	if s.Settle != 2*time.Millisecond || s.SettleMax != time.Second || s.Attributes != AttributesAlways || s.Filter == nil || s.Guard != (Guard{0, true, true}) {
 		t.Errorf("source defaults: %+v", s)
 	}
 	if c.Journal != (Journal{24 * time.Hour, 2 << 30, 10 * time.Minute, 64 << 20}) || c.Log != (Log{"info", "text", ""}) || c.Socket.Mode != 0o600 {

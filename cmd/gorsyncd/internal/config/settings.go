@@ -17,6 +17,7 @@ type Settings struct {
 	Settle       time.Duration // a path is sent this long after its last event…
 	SettleMax    time.Duration // …but at the latest this long after its first
 	Watch        Watch
+	Attributes   Attributes // which of their changes count
 	Delete       Delete
 	Fsync        bool // each file is on the remote's disk before it has its name
 	Rsync        Rsync
@@ -49,6 +50,15 @@ type Batch struct {
 type Watch struct {
 	Backend watch.Backend
 }
+
+// Attributes says which changes of attributes (modes, owners, times of
+// directories) are journaled.
+type Attributes string
+
+const (
+	AttributesAlways Attributes = "always"       // each
+	AttributesLater  Attributes = "with_content" // those of files that change otherwise, too
+)
 
 // Delete says which files are removed on a remote.
 type Delete string

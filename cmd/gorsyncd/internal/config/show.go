@@ -173,6 +173,8 @@ func value(v any) *yaml.Node {
 		return v.node()
 	case string:
 		return str(v)
+	case Attributes:
+		return str(string(v))
 	case Delete:
 		return str(string(v))
 	case OnStart:

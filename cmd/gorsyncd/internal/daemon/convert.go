@@ -14,8 +14,9 @@ func treeOptions(sc config.Source, src patientSource, fence string, log *slog.Lo
 	return watch.Options{
 		Root: sc.Path, Filter: sc.Filter, Index: src, Roots: src,
 		Settle: sc.Settle, SettleMax: sc.SettleMax, FenceDir: fence, Backend: sc.Backend,
-		Guard:  watch.GuardOptions{EmptySource: sc.Guard.EmptySource, SameFilesystem: sc.Guard.SameFilesystem},
-		Logger: log,
+		AttributesLater: sc.Attributes == config.AttributesLater,
+		Guard:           watch.GuardOptions{EmptySource: sc.Guard.EmptySource, SameFilesystem: sc.Guard.SameFilesystem},
+		Logger:          log,
 	}
 }
 

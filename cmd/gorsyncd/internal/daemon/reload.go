@@ -205,7 +205,7 @@ func (d *Daemon) applyRemote(u *unit, old *remote, rc config.Remote) (r *remote,
 
 // sameTree tells whether the watched tree of a source is configured alike.
 func sameTree(a, b config.Source) bool {
-	return a.Path == b.Path && a.Settle == b.Settle && a.SettleMax == b.SettleMax && a.Backend == b.Backend &&
+	return a.Path == b.Path && a.Settle == b.Settle && a.SettleMax == b.SettleMax && a.Backend == b.Backend && a.Attributes == b.Attributes &&
 		a.Guard.EmptySource == b.Guard.EmptySource && a.Guard.SameFilesystem == b.Guard.SameFilesystem &&
 		slices.Equal(a.Filter.Args(), b.Filter.Args())
 }

@@ -143,6 +143,11 @@ func (d *Daemon) Explain(_ context.Context, abs string) (control.Explanation, er
 	if ok {
 		x.Entry = &control.EntryInfo{Seq: e.Seq, Op: control.OpName(e.Op), Time: e.Time}
 	}
+	if rec, live, err := u.src.Lookup(rel); err != nil {
+		return x, fmt.Errorf("read index: %w", err)
+	} else if live {
+		x.Behind = rec.Behind
+	}
 	for _, r := range d.remotesOf(u) {
 		x.Remotes = append(x.Remotes, explainRemote(r, rel, x.Exists && x.Type == "directory"))
 	}
