@@ -136,6 +136,9 @@ func (d *Dispatcher) plan(l *look, items iter.Seq[*Item], files int, now time.Ti
 		d.standing = nil // it says that the remote may be anything
 	}
 	p.standing = d.standing
+	if d.o.NoEmptyDirs {
+		p.empty = func(path string) bool { return l.isEmpty(path, d.o.Excluded) }
+	}
 	if t, ok := d.o.Tree.(indexed); ok {
 		p.live = func(path string) bool {
 			// An error shows up wherever the journal is used next; until then

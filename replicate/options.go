@@ -122,6 +122,9 @@ type Options struct {
 	BatchBytes int64 // bytes per batch
 	BigFile    int64 // regular files above this size travel alone
 
+	// NoEmptyDirs has directories sent with something in them only; see empty.go.
+	NoEmptyDirs bool
+
 	Delete    DeleteMode
 	MaxDelete uint64 // removals journaled within a minute that hold the remote; 0 = no guard
 

@@ -112,6 +112,9 @@ func (o *Options) laneArgs(b *Batch, mode Mode) []string {
 		}
 	}
 	a = append(a, missing)
+	if b.existing {
+		a = append(a, "--existing")
+	}
 	switch b.Lane {
 	case LaneTop:
 		// "./x" implies the root, which stamps it.
@@ -143,6 +146,7 @@ func (o *Options) reconcileArgs(b *Batch) []string {
 		a = append(a, "--no-implied-dirs")
 	}
 	switch {
+	case b.makes:
 	case b.extras:
 		a = append(a, "--delete", "--filter=P /"+probeName)
 	case o.Delete == DeleteAll:

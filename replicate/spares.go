@@ -79,7 +79,7 @@ func (s *spares) keep(b *Batch) {
 	if s.used = time.Now(); s.used.Sub(before) > spareActive {
 		return // a single change need not be followed by another
 	}
-	s.begin(kind, &Batch{Lane: b.Lane, Removes: b.Removes, bare: b.bare, place: b.place}, s.used)
+	s.begin(kind, &Batch{Lane: b.Lane, Removes: b.Removes, existing: b.existing, bare: b.bare, place: b.place}, s.used)
 }
 
 // begin starts a spare unless there is one of the kind. It needs mu.

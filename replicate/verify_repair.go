@@ -40,7 +40,17 @@ func (p *repairPlan) add(dir string) {
 func (v *verify) found(ctx context.Context, cands []*candidate) error {
 	diffs := make([]Difference, 0, len(cands))
 	var queue []Difference
+	var l *look
+	if v.d.o.NoEmptyDirs {
+		var err error
+		if l, err = newLook(&v.d.o); err != nil {
+			return fmt.Errorf("%w: %w", errSource, err)
+		}
+	}
 	for _, c := range cands {
+		if v.mayStayAway(l, c) {
+			continue
+		}
 		f := Difference{Path: c.path, Kinds: c.what(), Below: c.below}
 		only := c.extra || c.leftover // the remote has it
 		f.Allowed = only && v.d.o.Delete != DeleteAll

@@ -57,6 +57,7 @@ var fields = []field{
 	onSource(leaf("settle_max", "1s", duration(0, day), func(s *Settings) *time.Duration { return &s.SettleMax })),
 	onSource(leaf("watch.backend", "auto", enum(watch.BackendAuto, watch.BackendInotify, watch.BackendFanotify), func(s *Settings) *watch.Backend { return &s.Watch.Backend })),
 	onSource(leaf("attributes", "always", enum(AttributesAlways, AttributesLater), func(s *Settings) *Attributes { return &s.Attributes })),
+	leaf("empty_dirs", "true", scalar(boolean), func(s *Settings) *bool { return &s.EmptyDirs }),
 	leaf("delete", "tracked", enum(DeleteNone, DeleteTracked, DeleteAll), func(s *Settings) *Delete { return &s.Delete }),
 	leaf("fsync", "false", scalar(boolean), func(s *Settings) *bool { return &s.Fsync }),
 	leaf("rsync.path", "rsync", scalar(program), func(s *Settings) *string { return &s.Rsync.Path }),

@@ -18,6 +18,7 @@ type Settings struct {
 	SettleMax    time.Duration // …but at the latest this long after its first
 	Watch        Watch
 	Attributes   Attributes // which of their changes count
+	EmptyDirs    bool       // directories with nothing in them are sent, too
 	Delete       Delete
 	Fsync        bool // each file is on the remote's disk before it has its name
 	Rsync        Rsync
