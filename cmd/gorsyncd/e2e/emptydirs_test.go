@@ -72,7 +72,7 @@ func TestEmptyDirsKills(t *testing.T) {
 // the place of a file does so at once.
 func TestEmptyDirs(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []string{"tracked", "all", "local"} {
+	for _, kind := range []string{"tracked", "all", "local", "old rsync"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			src, dst := trees(t)
@@ -104,7 +104,12 @@ func TestEmptyDirs(t *testing.T) {
 			}
 			r := newRig(t, oneRemote(src, dst, extra))
 			if kind != "local" {
-				_, r = serve(t, src, dst, extra)
+				var d *testbed.Rsyncd
+				if d, r = serve(t, src, dst, extra); kind == "old rsync" {
+					d.Stop()
+					d.Binary = testbed.OldRsync(t)
+					must(t, d.Start())
+				}
 			}
 			r.start()
 			sync := func() {
