@@ -95,6 +95,7 @@ func TestEmptyDirs(t *testing.T) {
 				must(t, os.MkdirAll(p, 0o750))
 			}
 			write(t, filepath.Join(src, "full/f"), "1")
+			randomFile(t, filepath.Join(src, "full/in/large"), 3<<20)
 			write(t, filepath.Join(src, "full/in/g"), "1")
 			write(t, filepath.Join(src, "full/skip/x.tmp"), "1")  // excluded
 			must(t, os.Mkdir(filepath.Join(dst, "empty"), 0o700)) // it is there by chance
@@ -122,6 +123,8 @@ func TestEmptyDirs(t *testing.T) {
 
 			// Live: nested, and filled from the bottom.
 			must(t, os.MkdirAll(filepath.Join(src, "new/a/b"), 0o710))
+			out, _, _ := r.cli("explain", filepath.Join(src, "empty/deep"))
+			contains(t, out, "made there with the first thing in it")
 			must(t, os.Mkdir(filepath.Join(src, "full/[odd] */more"), 0o700))
 			sync()
 			absent("new", "full/[odd] *")
@@ -154,6 +157,12 @@ func TestEmptyDirs(t *testing.T) {
 			sync()
 			absent("full", "new", "gone", "void/void", "void/full/skip")
 			must(t, os.RemoveAll(filepath.Join(src, "gone")))
+			sync()
+			// A file that is a move of its own, to where the remote has nothing.
+			must(t, os.MkdirAll(filepath.Join(src, "hollow/a/b"), 0o711))
+			sync()
+			absent("hollow")
+			must(t, os.Rename(filepath.Join(src, "void/full/in/large"), filepath.Join(src, "hollow/a/b/large")))
 			sync()
 			if lines, code := r.verify(); code != 0 {
 				t.Errorf("verify: exit %d: %v", code, told(lines))

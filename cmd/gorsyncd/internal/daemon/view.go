@@ -184,6 +184,9 @@ func explainRemote(r *remote, rel string, isDir bool) control.RemotePath {
 	out.State, out.Position = string(p.State), uint64(p.Position)
 	if p.State == replicate.PathAcked {
 		out.State = "delivered"
+		if isDir && r.disp.StaysAway(rel) {
+			out.Note = "made there with the first thing in it (empty_dirs: false)"
+		}
 		return out
 	}
 	switch p.Sending {

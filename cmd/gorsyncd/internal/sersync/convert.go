@@ -161,7 +161,8 @@ func (c *conversion) inotify(e *element) {
 		c.note(f, draft.Dropped, "createFile=false: a new file is replicated once, whatever number of events tells of it")
 	}
 	if f := e.child("createFolder"); !f.on(true) {
-		c.note(f, draft.Changed, "createFolder=false: new directories are replicated with what is in them; sersync never saw what came into them")
+		c.opts.Set.EmptyDirs = new(bool)
+		c.note(f, draft.Changed, "createFolder=false is empty_dirs: false: a new directory is sent with the first thing in it; sersync never saw what came into it")
 	}
 	if w, m := e.child("closeWrite"), e.child("modify"); !w.on(true) && !m.on(false) {
 		c.note(w, draft.Changed, "closeWrite=false: what is written to files is replicated")
