@@ -155,7 +155,7 @@ func (o *Options) reconcileArgs(b *Batch) []string {
 			a = append(a, "--max-delete="+strconv.FormatUint(b.maxDelete, 10))
 		}
 	}
-	if b.Content {
+	if b.Content && !b.makes { // what is there was compared by the other run
 		a = append(a, "--checksum")
 	}
 	return append(a, o.FilterArgs...)

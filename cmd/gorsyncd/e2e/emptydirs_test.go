@@ -52,19 +52,26 @@ func equalButEmpty(t *testing.T, src, dst string, also ...string) {
 // equal in the end, and these, too, when they are wanted.
 func TestEmptyDirsKills(t *testing.T) {
 	t.Parallel()
-	src, dst := trees(t)
-	d := testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: dst})
-	r := newRig(t, oneRemote(src, d.Target("m"), "defaults: {empty_dirs: false, retry: {initial: 200ms, max: 2s}, guard: {max_delete: 0}}"))
-	churnAndKill(t, r, src, 4)
-	r.flush(60 * time.Second)
-	equalButEmpty(t, src, dst)
-	if lines, code := r.verify("--checksum"); code != 0 {
-		t.Errorf("verify: exit %d: %v", code, told(lines))
+	for _, extra := range []string{"delete: tracked", "delete: all, attributes: with_content, workers: 2"} {
+		t.Run(extra, func(t *testing.T) {
+			t.Parallel()
+			src, dst := trees(t)
+			d := testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: dst})
+			r := newRig(t, oneRemote(src, d.Target("m"), "defaults: {empty_dirs: false, "+extra+", retry: {initial: 200ms, max: 2s}, guard: {max_delete: 0}}"))
+			churnAndKill(t, r, src, 4)
+			r.flush(60 * time.Second)
+			if lines, code := r.verify("--checksum"); code != 0 {
+				t.Errorf("verify: exit %d: %v", code, told(lines))
+			}
+			r.mustCLI("sync", "--checksum") // attributes come along
+			r.flush(60 * time.Second)
+			equalButEmpty(t, src, dst)
+			r.setLine("empty_dirs: false", "empty_dirs: true")
+			r.mustCLI("reload")
+			r.flush(60 * time.Second)
+			testbed.WaitEqual(t, src, dst, 5*time.Second)
+		})
 	}
-	r.setLine("empty_dirs: false", "empty_dirs: true")
-	r.mustCLI("reload")
-	r.flush(60 * time.Second)
-	testbed.WaitEqual(t, src, dst, 5*time.Second)
 }
 
 // TestEmptyDirs: a directory arrives with what is in it, with its own attributes
