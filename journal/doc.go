@@ -58,7 +58,9 @@
 // Every value starts with a version byte and ends with a CRC-32C of key and
 // value; an unknown version or a wrong sum is a *CorruptError. Headers and
 // cursors have version 2, with digests, the others version 1; what earlier
-// versions wrote gets its digests when it is opened.
+// versions wrote gets its digests when it is opened. An index record has version 2
+// where it tells which directory it took the place of, and 3 where remotes are
+// behind with attributes.
 //
 // # Integrity
 //
