@@ -12,10 +12,9 @@ import (
 	"gorsyncd/bench/testbed"
 )
 
-// zoneWhere makes a time zone in which it is a given time of day at a moment, so
-// that a test need not wait for a minute to be over. It returns the environment
-// with which Go knows it as Test/Zone.
-func zoneWhere(t *testing.T, clock time.Duration, at time.Time) []string {
+// zoneWhere makes a time zone, Test/Zone of a directory with such, in which it is a
+// given time of day at a moment: a test need not wait for a minute to be over.
+func zoneWhere(t *testing.T, zones string, clock time.Duration, at time.Time) {
 	t.Helper()
 	of := at.UTC().Sub(at.UTC().Truncate(24 * time.Hour))
 	offset := int32((clock - of).Round(time.Second) / time.Second)
@@ -26,9 +25,7 @@ func zoneWhere(t *testing.T, clock time.Duration, at time.Time) []string {
 	}
 	b = be.BigEndian.AppendUint32(b, uint32(offset))
 	b = append(b, 0, 0, 'T', 0)
-	dir := mkdir(t, t.TempDir(), "Test")
-	must(t, os.WriteFile(filepath.Join(dir, "Zone"), b, 0o644))
-	return []string{"ZONEINFO=" + filepath.Dir(dir)}
+	write(t, filepath.Join(zones, "Test/Zone"), string(b))
 }
 
 // TestBWLimitByTime: what is sent has the limit of the moment, status tells of it,
@@ -40,11 +37,15 @@ func TestBWLimitByTime(t *testing.T) {
 	big := filepath.Join(filepath.Dir(src), "big")
 	randomFile(t, big, 70<<20)
 	d := testbed.RunRsyncd(t, testbed.Module{Name: "m", Path: dst})
-	r := newRig(t, oneRemote(src, d.Target("m"), `defaults: {bwlimit: {"CRON_TZ=Test/Zone 08:00-07:00": 0, otherwise: 1M}}`))
-	change := time.Now().Add(6 * time.Second)
-	r.env = zoneWhere(t, 8*time.Hour, change)
+	r := newRig(t, oneRemote(src, d.Target("m"), "defaults: {bwlimit: 100M}"))
+	zones := t.TempDir()
+	r.env = []string{"ZONEINFO=" + zones} // where Go looks first
 	r.start()
 	r.flush(20 * time.Second)
+	change := time.Now().Add(6 * time.Second)
+	zoneWhere(t, zones, 8*time.Hour, change)
+	r.setLine("bwlimit: 100M", `bwlimit: {"CRON_TZ=Test/Zone 08:00-07:00": 0, otherwise: 1M}`)
+	contains(t, r.mustCLI("reload"), "src/r: changed, cursor kept")
 	st := r.status().remote(t, "src/r")
 	if st.Limit != 1<<20 || st.LimitUntil == nil || st.LimitUntil.Sub(change).Abs() > 2*time.Second {
 		t.Fatalf("the limit before %v: %d until %v", change, st.Limit, st.LimitUntil)
