@@ -113,6 +113,9 @@ func pathLine(l control.VerifyLine) string {
 	if l.Below > 0 {
 		s += fmt.Sprintf("  (%s in it)", status.Count(l.Below))
 	}
+	if k := l.Kinds; l.Event == control.EventAllowed && len(k) > 0 && k[0] != replicate.DiffStranger && k[0] != replicate.DiffLeftover {
+		s += "  (goes along with its next change)"
+	}
 	return s
 }
 

@@ -73,6 +73,8 @@ func TestAttributesWithContent(t *testing.T) {
 		t.Errorf("explain: exit %d", code)
 	}
 
+	contains(t, r.mustCLI("verify"), "d/a  (goes along with its next change)", "3 with other attributes")
+
 	// On the remote alone: a difference. And one that hides a write.
 	must(t, os.Chmod(filepath.Join(dst, "d/c"), 0o755))
 	fi, err := os.Stat(filepath.Join(src, "d/b"))
