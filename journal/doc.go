@@ -58,7 +58,9 @@
 // Every value starts with a version byte and ends with a CRC-32C of key and
 // value; an unknown version or a wrong sum is a *CorruptError. Headers and
 // cursors have version 2, with digests, the others version 1; what earlier
-// versions wrote gets its digests when it is opened.
+// versions wrote gets its digests when it is opened. An index record has version 2
+// where it tells which directory it took the place of, and 3 where remotes are
+// behind with attributes.
 //
 // DropSource deletes the header; records that it leaves belong to nobody, no sum has
 // them, and Maintain deletes them.
@@ -113,6 +115,17 @@
 // says otherwise Record writes an entry and a blank directory record for them,
 // so that every record stands below directories of the index; the first real
 // observation of such a directory is a difference, with Result.Descend.
+//
+// With Observation.AttributesLater the attributes of a path that change alone are
+// no difference: the record takes them over, without an entry, and is *behind*
+// (Record.Behind) until an entry tells of the path. An observation without the wish
+// takes it for another fingerprint, so a scan finds all of them when it is given
+// up. Attributes alone are what is left when nothing else can have changed: of a
+// directory that is the same one, anything; of a file, mode and owner where these
+// explain the ctime as above, size, mtime, inode and link count being the same. A
+// record that is racy may be passed over so, since the promise that nothing was
+// written is worth as much as a confirmation. What the ctime alone shows is a
+// difference, with FlagChecksum: an mtime that was put back looks like that, too.
 //
 // Observation.Baseline is for paths without a record only. Elsewhere it means
 // nothing: a change, and any removal, is always journaled.

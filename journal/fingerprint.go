@@ -17,11 +17,15 @@ func (s State) normal() State {
 	return s
 }
 
-// Same tells whether the observation has the fingerprint of the record. It
-// does not ask whether the record is racy.
+// Same tells whether the observation has the fingerprint of the record, and
+// remotes have been told of it as far as the observation asks for. It does not ask
+// whether the record is racy.
 func Same(r Record, o Observation) bool {
 	if r.Type == Gone || o.State.Type == Gone {
 		return r.Type == o.State.Type
+	}
+	if r.Behind && !o.AttributesLater {
+		return false
 	}
 	return r.State.normal() == o.State.normal()
 }
@@ -49,6 +53,27 @@ func (s State) sameInode(o State) bool { return s.Dev == o.Dev && s.Ino == o.Ino
 func (o Observation) relabelled(old Record) bool {
 	s := o.State
 	return o.Unwritten && (s.Mode != old.Mode || s.UID != old.UID || s.GID != old.GID || s.Nlink != old.Nlink)
+}
+
+// attributesAlone tells whether nothing but attributes can have changed since the
+// record was made, and they are to go along with the next change of content. Of a
+// directory that is still the same one these are all that it has. Of a file it
+// takes the promise that nothing was written, and another mode or owner, which
+// explains the ctime, or the same one; what shows in the ctime alone (extended
+// attributes, but also a write that puts the mtime back) counts as a change.
+func (o Observation) attributesAlone(old Record) bool {
+	s := o.State
+	if !o.AttributesLater || old.Type != s.Type || !s.sameInode(old.State) {
+		return false
+	}
+	switch s.Type {
+	case Dir:
+		return !o.Renewed
+	case File:
+		return o.Unwritten && s.Size == old.Size && s.Mtime == old.Mtime && s.Nlink == old.Nlink &&
+			(s.Mode != old.Mode || s.UID != old.UID || s.GID != old.GID || s.Ctime == old.Ctime && old.Racy())
+	}
+	return false
 }
 
 // needsChecksum tells whether a remote that has the recorded state, or an

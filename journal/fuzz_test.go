@@ -68,16 +68,17 @@ func FuzzDecodeRecord(f *testing.F) {
 	}
 	fuzzValue(f, key, unmarked, func(r Record) []byte { return r.encode(key) },
 		Record{State: file("a", 3, 4).State, ObservedAt: base, LastSeq: 9}, Record{State: dir("a", 3).State, Since: 8, baseline: true},
-		Record{State: State{Mtime: -1 << 63, Ctime: 1<<63 - 1, Size: -1}, below: 3})
+		Record{State: State{Mtime: -1 << 63, Ctime: 1<<63 - 1, Size: -1}, below: 3}, Record{State: file("a", 3, 4).State, LastSeq: 9, Behind: true})
 }
 
 func FuzzDecodeRecordOfAnother(f *testing.F) {
 	key := indexKey("www", "a/b")
 	r := Record{State: dir("a", 3).State, LastSeq: 9, Since: 8, was: fileID{1, 2}}
 	val := r.encode(key)
-	f.Add(val[1 : len(val)-4])
-	f.Fuzz(func(t *testing.T, body []byte) {
-		r, err := decodeRecord(key, (&encoder{b: append([]byte{2}, body...)}).seal(key))
+	f.Add(byte(2), val[1:len(val)-4])
+	f.Add(byte(3), val[1:len(val)-4])
+	f.Fuzz(func(t *testing.T, version byte, body []byte) {
+		r, err := decodeRecord(key, (&encoder{b: append([]byte{version}, body...)}).seal(key))
 		if err != nil {
 			return
 		}

@@ -111,6 +111,8 @@ func (c *chunk) observe(o Observation) (Result, error) {
 	stale := old.Type == Gone || old.LastSeq < since
 	var flags Flag
 	switch {
+	case !stale && o.attributesAlone(old):
+		return c.passOver(o, old), nil
 	case stale, !Same(old, o), o.Renewed && old.Type == Dir:
 	case o.State.Type == File && old.ObservedAt < o.Suspect:
 		flags = FlagChecksum
@@ -137,6 +139,22 @@ func (c *chunk) observe(o Observation) (Result, error) {
 	res, err := c.change(o, &old, flags)
 	res.Descend = res.Descend || stale && o.State.Type == Dir
 	return res, err
+}
+
+// passOver takes attributes over that are to go along with a later entry.
+func (c *chunk) passOver(o Observation, old Record) Result {
+	same := Same(old, o)
+	if same && !old.Racy() {
+		return Result{}
+	}
+	rec := old
+	rec.State, rec.ObservedAt = o.State, o.At
+	if same {
+		rec.ObservedAt = max(old.ObservedAt, o.At)
+	}
+	rec.Behind = old.Behind || !same
+	c.putRecord(o.Path, &old, rec)
+	return Result{Racy: rec.Racy()}
 }
 
 // imply makes the ancestors of a present path live directories: they must
@@ -250,7 +268,7 @@ func (c *chunk) remove(o Observation, old *Record) (Result, error) {
 	if old != nil {
 		rec = *old
 	}
-	rec.Type, rec.Since, rec.was, rec.baseline, rec.below, rec.ObservedAt = Gone, 0, fileID{}, false, lost, o.At
+	rec.Type, rec.Since, rec.was, rec.baseline, rec.below, rec.ObservedAt, rec.Behind = Gone, 0, fileID{}, false, lost, o.At, false
 	var flags Flag
 	if found && last.Op == OpChange && last.Seq > c.acked {
 		flags = last.Flags & FlagTurned // what goes may never have been there

@@ -77,6 +77,9 @@ type Record struct {
 	ObservedAt int64  // ns since 1970 when the state was read
 	LastSeq    uint64 // newest entry of the path; the head at the time for a baseline record
 	Since      uint64 // directories: records below with a smaller LastSeq do not count
+	// Behind tells that attributes have changed since LastSeq of which no entry
+	// tells; see Observation.AttributesLater.
+	Behind bool
 
 	baseline bool   // LastSeq is no entry of this path
 	below    uint64 // no directories: records below that it shadows, until they are swept
@@ -123,6 +126,10 @@ type Observation struct {
 	// before At were heeded: where mode, owner or link count are others, the
 	// ctime is another for that reason.
 	Unwritten bool
+	// AttributesLater asks for no entry where the attributes alone have changed:
+	// they go along with the next change of content. What counts as such is said
+	// in the package documentation. Without it, paths that are behind differ.
+	AttributesLater bool
 	// Baseline writes a path that has no record to the index without an entry:
 	// for the first scan of a source, whose remotes all get a full sync
 	// afterwards anyway.

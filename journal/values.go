@@ -89,8 +89,11 @@ func decodeEntry(key, val []byte) (Entry, error) {
 
 func (r *Record) encode(key []byte) []byte {
 	e := newEncoder(88)
-	if r.was != (fileID{}) {
-		e.version(2) // only then: until there is one an older program can read the index
+	switch { // only then: until there is one an older program can read the index
+	case r.Behind:
+		e.version(3)
+	case r.was != (fileID{}):
+		e.version(2)
 	}
 	e.byte(byte(r.Type))
 	e.bool(r.baseline)
@@ -105,7 +108,7 @@ func (r *Record) encode(key []byte) []byte {
 	for _, v := range []uint64{r.Dev, r.Ino, uint64(r.Nlink), r.Rdev, r.LastSeq, r.Since, r.below} {
 		e.uint(v)
 	}
-	if r.was != (fileID{}) {
+	if r.Behind || r.was != (fileID{}) {
 		e.uint(r.was.dev)
 		e.uint(r.was.ino)
 	}
@@ -115,7 +118,7 @@ func (r *Record) encode(key []byte) []byte {
 }
 
 func decodeRecord(key, val []byte) (Record, error) {
-	d := open(key, val, 2)
+	d := open(key, val, 3)
 	var r Record
 	r.mark = mark(key, val)
 	r.Type = Type(d.byte())
@@ -127,9 +130,9 @@ func decodeRecord(key, val []byte) (Record, error) {
 	r.ObservedAt = d.int() + r.Ctime
 	r.Dev, r.Ino, r.Nlink, r.Rdev = d.uint(), d.uint(), d.uint32(), d.uint()
 	r.LastSeq, r.Since, r.below = d.uint(), d.uint(), d.uint()
-	if d.v == 2 {
+	if d.v >= 2 {
 		r.was = fileID{d.uint(), d.uint()}
-		if r.was == (fileID{}) {
+		if r.Behind = d.v == 3; !r.Behind && r.was == (fileID{}) {
 			d.fail(errRange)
 		}
 	}

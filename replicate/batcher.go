@@ -35,6 +35,8 @@ type planner struct {
 	// moved tells which move can carry an item, and whether the item waits for
 	// one; nil: there are none.
 	moved func(it *Item) (m *move, waits bool)
+	// empty tells which directories are not to be made; nil: none.
+	empty func(path string) bool
 	// standing are the directories that the remote is known to have.
 	standing standing
 }
@@ -56,10 +58,12 @@ type unit struct {
 	lane    Lane
 	content bool
 	removes bool
-	paths   []string
-	parents []string // to be listed and stamped
-	restamp []string // left dirty
-	within  []string // written into without being listed
+	// existing marks what is to make nothing on the remote.
+	existing bool
+	paths    []string
+	parents  []string // to be listed and stamped
+	restamp  []string // left dirty
+	within   []string // written into without being listed
 	// stamps marks a directory that the remote has: only its attributes changed.
 	stamps bool
 	locks  []Lock
@@ -130,6 +134,7 @@ func (r *round) consider(it *Item) {
 		r.done = append(r.done, it)
 		return
 	}
+	r.chain(u)
 	r.within(u)
 	switch {
 	case r.batch != nil && !r.fits(u) || r.busyWithin(it, u):
@@ -196,7 +201,7 @@ func (r *round) mayJoin(lane Lane, content bool) bool {
 func (r *round) fits(u *unit) bool {
 	b := r.batch
 	switch {
-	case b.Covered != u.covered:
+	case b.Covered != u.covered, b.existing != u.existing, r.empty != nil && b.Removes != u.removes:
 		return false
 	case b.Lane == LaneTop && u.lane == LaneRoot:
 		return true
@@ -236,7 +241,7 @@ func (r *round) conflicts(u *unit) bool {
 
 func (r *round) add(it *Item, u *unit) {
 	if r.batch == nil {
-		r.batch, r.either = &Batch{Lane: u.lane, Content: u.content, Covered: u.covered}, u.either
+		r.batch, r.either = &Batch{Lane: u.lane, Content: u.content, Covered: u.covered, existing: u.existing}, u.either
 	} else {
 		r.join(u)
 	}
@@ -320,6 +325,7 @@ func (p *planner) unit(it *Item) (*unit, Outcome) {
 		}
 		u := p.small(it.Path, own, false)
 		u.stamps = own.Scope == ScopeStamp
+		u.existing = p.empty != nil && p.empty(it.Path)
 		u.either = u.lane == LaneTop
 		return u, Outcome{}
 	case IsFile:
@@ -335,7 +341,7 @@ func (p *planner) unit(it *Item) (*unit, Outcome) {
 
 // small is the unit of a path without content.
 func (p *planner) small(path string, own Lock, removes bool) *unit {
-	u := &unit{lane: laneOf(path), removes: removes, paths: []string{path}, locks: []Lock{own}}
+	u := &unit{lane: laneOf(path), removes: removes, existing: removes && p.empty != nil, paths: []string{path}, locks: []Lock{own}}
 	u.addParent(path)
 	return u
 }
@@ -354,7 +360,7 @@ func (p *planner) covered(path string) *unit {
 		top, _ = parentOf(top)
 		seen = p.look(top)
 	}
-	u := &unit{lane: LaneList, removes: true, covered: true, paths: []string{path}}
+	u := &unit{lane: LaneList, removes: true, covered: true, existing: p.empty != nil, paths: []string{path}}
 	if seen.Presence == Missing {
 		parent, _ := parentOf(path)
 		// A gentle run stamps the directory above all that is gone.

@@ -40,6 +40,17 @@ func (c *candidate) add(ch Change, top bool) {
 	}
 }
 
+// attributesAlone tells whether nothing but attributes differ: of a directory its
+// time is one.
+func (c *candidate) attributesAlone() bool {
+	for _, k := range c.kinds {
+		if k != DiffMode && k != DiffOwner && k != DiffXattr && !(k == DiffTime && c.dir) {
+			return false
+		}
+	}
+	return len(c.kinds) > 0 && c.below == 0
+}
+
 // what are the kinds to tell: of what the remote has instead of a path, whose
 // removal rsync lists first, that it is in the way.
 func (c *candidate) what() []DiffKind {

@@ -136,6 +136,9 @@ func (d *Dispatcher) plan(l *look, items iter.Seq[*Item], files int, now time.Ti
 		d.standing = nil // it says that the remote may be anything
 	}
 	p.standing = d.standing
+	if d.o.NoEmptyDirs {
+		p.empty = func(path string) bool { return l.isEmpty(path, d.o.Excluded) }
+	}
 	if t, ok := d.o.Tree.(indexed); ok {
 		p.live = func(path string) bool {
 			// An error shows up wherever the journal is used next; until then
@@ -197,7 +200,12 @@ func (d *Dispatcher) start(ctx context.Context, b *Batch, now time.Time) {
 		d.lookout.batch(b)
 	}
 	failpoint.Hit("replicate.batch")
-	go func() { d.reports <- d.work(ctx, b) }()
+	run, ended := d.stoppable(ctx, b)
+	go func() {
+		rep := d.work(run, b)
+		ended()
+		d.reports <- rep
+	}()
 }
 
 // work carries one batch, and looks again when only a part of it arrived.

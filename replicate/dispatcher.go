@@ -78,6 +78,7 @@ type Dispatcher struct {
 	retried     bool      // the last batch was of the retry set
 	batches     uint64
 	quickest    time.Duration // what a run has taken at least, connection included; 0 for not known
+	rate        int64         // the bandwidth limit that was last seen in force
 	stats       counters
 	completed   cursorState
 	lookout     *lookout // of a verify, or nil
@@ -159,6 +160,7 @@ func (d *Dispatcher) load() error {
 		d.tidy.uncleanStart(d.o.Feed.Head(), recs)
 		d.restamp("", time.Now())
 	}
+	d.rate = d.o.Rsync.BWLimit.At(time.Now())
 	d.beginMoves(time.Now())
 	d.loadProbe(os.Geteuid() == 0, time.Now())
 	return nil
@@ -173,6 +175,7 @@ func (d *Dispatcher) loop(ctx, work, keep context.Context) error {
 	for {
 		changed := d.o.Feed.Changed()
 		now := time.Now()
+		d.followLimit(now)
 		if err := d.intake(now); err != nil {
 			return err
 		}
@@ -306,6 +309,9 @@ func (d *Dispatcher) untilNext(now time.Time) time.Duration {
 		sooner(d.tidy.due)
 	}
 	if at := d.o.Window.Change(now); !at.IsZero() {
+		sooner(at)
+	}
+	if at := d.o.Rsync.BWLimit.Change(now); !at.IsZero() {
 		sooner(at)
 	}
 	if d.state.Paused && !d.state.PausedUntil.IsZero() {

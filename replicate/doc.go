@@ -51,6 +51,13 @@
 //     retry that touches it. It cannot be wrong about a live tree then; what never
 //     comes to rest is left to its entries, and counted. A repair is retry records
 //     and a full sync, and so durable and under the removal guard.
+//   - With NoEmptyDirs a directory is made on the remote with the first thing in it:
+//     see empty.go. All that rests on directories being there looks at the tree for
+//     it, not at entries that were acknowledged.
+//   - Attributes that a source lets go along with later changes are no difference
+//     either, where the index says that they changed at the source (Record.Behind).
+//   - The bandwidth limit is that of the time at which an rsync starts; see BWLimit
+//     for what becomes of those under way when it changes.
 //   - The next rsync is connected before there is work for it: see spares. It is
 //     given its list as a whole or not at all, reads the tree only then, and sees
 //     what one started then would see; else it is not used. That it had become

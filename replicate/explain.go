@@ -30,6 +30,16 @@ type PathStatus struct {
 	Error    *StatusError   `json:"error"`    // the remote's own trouble
 }
 
+// StaysAway tells whether a path is a directory that a remote without empty ones
+// does not get yet.
+func (d *Dispatcher) StaysAway(path string) bool {
+	if !d.o.NoEmptyDirs || path == "" {
+		return false
+	}
+	l, err := newLook(&d.o)
+	return err == nil && l.isEmpty(path, d.o.Excluded)
+}
+
 // Explain tells where a path stands. A path that is not known to differ is
 // acked, whether or not it exists.
 func (d *Dispatcher) Explain(path string) PathStatus {

@@ -212,7 +212,7 @@ func TestRestartKeepsWhatWasQueued(t *testing.T) {
 func TestBigFileLane(t *testing.T) {
 	g := newRig(t, targets["daemon"], func(g *rig) {
 		g.o.BigFile = 1 << 20
-		g.o.Rsync.BWLimit = "3000"
+		g.o.Rsync.BWLimit = limitOf(3000 << 10)
 	}).start()
 	write(t, g.src, map[string]string{"d/small": "1"})
 	g.sync()

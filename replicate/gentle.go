@@ -192,6 +192,9 @@ func (in *invocation) argv(o *Options, mode Mode, more []string) []string {
 	if mode == Send {
 		a = append(a, "-ii") // as in laneArgs
 	}
+	if in.batch.existing {
+		a = append(a, "--existing")
+	}
 	if !in.removal.root {
 		a = append(a, "--no-implied-dirs")
 	}
@@ -201,6 +204,9 @@ func (in *invocation) argv(o *Options, mode Mode, more []string) []string {
 // invocations are what it takes to carry a batch: one rsync, or several when
 // the receiver does not take removals beside the rest.
 func (t *rsyncTransport) invocations(b *Batch) ([]invocation, error) {
+	if runs, err := t.withoutEmpty(b); runs != nil || err != nil {
+		return runs, err
+	}
 	if !b.gentle || len(b.gone) == 0 {
 		return []invocation{t.plain(b)}, nil
 	}

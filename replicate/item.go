@@ -73,7 +73,11 @@ type Batch struct {
 	bare      bare     // arguments that the remote has no use for
 	gone      []string // those of Paths that are to be removed
 	gentle    bool     // the receiver aborts runs with missing paths
+	existing  bool     // it makes nothing that the remote does not have
+	makes     bool     // reconcile: it deletes nothing, which another run does
 	move      *move    // of LaneMove
+	rate      int64    // the limit that it started with, where it can be stopped…
+	stop      func()   // …when that changes; nil where it cannot
 
 	// Of comparisons, which are run as Verify only.
 	each   func(Change) // called with each change, in a goroutine of the run, instead of keeping it

@@ -37,6 +37,7 @@ type look struct {
 	root    string
 	rootDev uint64
 	dirs    map[string]Seen
+	empty   map[string]bool // see isEmpty
 }
 
 // newLook opens the root as a run of rsync does: one that is not the directory

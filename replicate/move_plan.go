@@ -160,7 +160,7 @@ func (r *round) carries(it *Item, seen Seen) bool {
 	if it.alone || r.excluded != nil && r.excluded(it.Path, seen.Presence == IsDir) {
 		return false
 	}
-	return seen.Presence == IsDir || seen.Presence == IsFile && seen.Nlink == 1
+	return seen.Presence == IsDir && (r.empty == nil || !r.empty(it.Path)) || seen.Presence == IsFile && seen.Nlink == 1
 }
 
 // reaches tells whether paths can be named as a run of a move has to: in

@@ -122,6 +122,9 @@ type Options struct {
 	BatchBytes int64 // bytes per batch
 	BigFile    int64 // regular files above this size travel alone
 
+	// NoEmptyDirs has directories sent with something in them only; see empty.go.
+	NoEmptyDirs bool
+
 	Delete    DeleteMode
 	MaxDelete uint64 // removals journaled within a minute that hold the remote; 0 = no guard
 
@@ -161,7 +164,7 @@ type RsyncOptions struct {
 	Timeout        time.Duration // without any traffic
 	ConnectTimeout time.Duration
 	Compress       bool
-	BWLimit        string // as rsync's --bwlimit
+	BWLimit        *BWLimit
 	Fsync          bool   // the receiver syncs each file that it writes to disk
 	PasswordFile   string // daemons only
 	// CheckPassword tells before each run whether PasswordFile may be used; an

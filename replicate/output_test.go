@@ -163,10 +163,10 @@ func TestArgs(t *testing.T) {
 		t.Error(err)
 	}
 	target, _ := ParseTarget("rsync://u@[::1]:8/m")
-	o := Options{Target: target, Rsync: RsyncOptions{PasswordFile: "/p", Compress: true, BWLimit: "10m", Args: []string{"-A"}}}
+	o := Options{Target: target, Rsync: RsyncOptions{PasswordFile: "/p", Compress: true, BWLimit: limitOf(10 << 20), Args: []string{"-A"}}}
 	o.setDefaults()
 	a := o.argv(&Batch{Lane: LaneReconcile, Paths: []string{"a"}}, Send)
-	for _, want := range []string{"--sockopts=TCP_NODELAY", "--contimeout=10", "--timeout=60", "--password-file=/p", "-z", "--bwlimit=10m", "-A", "--no-implied-dirs"} {
+	for _, want := range []string{"--sockopts=TCP_NODELAY", "--contimeout=10", "--timeout=60", "--password-file=/p", "-z", "--bwlimit=10240", "-A", "--no-implied-dirs"} {
 		if !slices.Contains(a, want) {
 			t.Errorf("%s is missing in %q", want, a)
 		}

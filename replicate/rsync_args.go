@@ -72,8 +72,8 @@ func (o *Options) argvBegin(b *Batch, mode Mode) []string {
 	if r.Compress {
 		a = append(a, "-z")
 	}
-	if r.BWLimit != "" {
-		a = append(a, "--bwlimit="+r.BWLimit)
+	if limit := r.BWLimit.arg(time.Now()); limit != "" {
+		a = append(a, "--bwlimit="+limit)
 	}
 	if mode == Verify {
 		a = append(a, "-n")
@@ -112,6 +112,9 @@ func (o *Options) laneArgs(b *Batch, mode Mode) []string {
 		}
 	}
 	a = append(a, missing)
+	if b.existing {
+		a = append(a, "--existing")
+	}
 	switch b.Lane {
 	case LaneTop:
 		// "./x" implies the root, which stamps it.
@@ -143,6 +146,7 @@ func (o *Options) reconcileArgs(b *Batch) []string {
 		a = append(a, "--no-implied-dirs")
 	}
 	switch {
+	case b.makes:
 	case b.extras:
 		a = append(a, "--delete", "--filter=P /"+probeName)
 	case o.Delete == DeleteAll:
@@ -151,7 +155,7 @@ func (o *Options) reconcileArgs(b *Batch) []string {
 			a = append(a, "--max-delete="+strconv.FormatUint(b.maxDelete, 10))
 		}
 	}
-	if b.Content {
+	if b.Content && !b.makes { // what is there was compared by the other run
 		a = append(a, "--checksum")
 	}
 	return append(a, o.FilterArgs...)

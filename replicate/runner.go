@@ -195,7 +195,9 @@ func (t *rsyncTransport) attempt(ctx context.Context, b *Batch, mode Mode, in in
 	res.Stderr += e.stderr
 	res.Sent, res.Received = res.Sent+sum.sent, res.Received+sum.received
 	res.Files, res.Deleted = res.Files+sum.files, res.Deleted+sum.deleted
-	res.Listed += sum.listed
+	if !(in.batch.existing && in.batch.Lane == LaneReconcile) { // another run lists them, too
+		res.Listed += sum.listed
+	}
 	out := t.outcome(e, &sum)
 	if in.removal != nil {
 		out = in.removal.tell(out, mode, res)

@@ -46,15 +46,16 @@ type spare struct {
 
 // spareKind is what distinguishes batches that one spare cannot serve both.
 type spareKind struct {
-	lane    Lane
-	removes bool
+	lane     Lane
+	removes  bool
+	existing bool
 }
 
 // spareKind tells whether a batch is one that spares are kept for: small
 // changes, as they come one by one.
 func (b *Batch) spareKind() (spareKind, bool) {
 	ok := (b.Lane == LaneList || b.Lane == LaneTop) && !b.Content && !b.tidy && b.chunk == nil && b.each == nil && !(b.gentle && b.Removes)
-	return spareKind{b.Lane, b.Removes}, ok
+	return spareKind{b.Lane, b.Removes, b.existing}, ok
 }
 
 // spareKey tells whether a spare was started as a run would be.

@@ -79,7 +79,7 @@ func (s *spares) keep(b *Batch) {
 	if s.used = time.Now(); s.used.Sub(before) > spareActive {
 		return // a single change need not be followed by another
 	}
-	s.begin(kind, &Batch{Lane: b.Lane, Removes: b.Removes, bare: b.bare, place: b.place}, s.used)
+	s.begin(kind, &Batch{Lane: b.Lane, Removes: b.Removes, existing: b.existing, bare: b.bare, place: b.place}, s.used)
 }
 
 // begin starts a spare unless there is one of the kind. It needs mu.
@@ -143,14 +143,19 @@ func (s *spares) start(sp *spare, stdin *os.File) error {
 		return err
 	}
 	in := invocation{batch: sp.like}
+	limited := s.t.o.Rsync.BWLimit.Change(time.Now()) // before its arguments are made
 	walled, args := s.t.wall.way(s.t.o, sp.like, p.root)
 	p.walled, p.argv = walled, in.argv(s.t.o, Send, args)
 	s.mu.Lock()
 	sp.key, sp.place, sp.root = spareKey(&p), place, st
 	life := s.life
 	s.mu.Unlock()
-	old := time.AfterFunc(life, func() { s.retire(sp) })
+	old := time.AfterFunc(life, func() { s.retire(sp, true) })
 	defer old.Stop()
+	if left := time.Until(limited); !limited.IsZero() && left < life {
+		renew := time.AfterFunc(left, func() { s.retire(sp, false) })
+		defer renew.Stop()
+	}
 	sp.exit = p.run(sp.ctx)
 	return sp.exit.err
 }
@@ -167,16 +172,18 @@ func (s *spares) remove(sp *spare) bool {
 	return false
 }
 
-// retire ends a spare that has become old. While the remote is active another
-// takes its place.
-func (s *spares) retire(sp *spare) {
+// retire ends a spare that has become old, or has another bandwidth limit than a
+// run would have now. While the remote is active another takes its place.
+func (s *spares) retire(sp *spare, old bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.remove(sp) {
 		return // in use
 	}
 	sp.end()
-	s.lost, s.life = 0, min(2*s.life, longestLife(s.t.o.Rsync.Timeout))
+	if old {
+		s.lost, s.life = 0, min(2*s.life, longestLife(s.t.o.Rsync.Timeout))
+	}
 	if now := time.Now(); now.Sub(s.used) < spareActive {
 		s.begin(sp.kind, sp.like, now)
 	}

@@ -243,14 +243,14 @@ func TestSparesRest(t *testing.T) {
 	g.change("333")
 	sp = g.spare()
 	s := g.pool()
-	s.retire(sp) // of an active remote: another follows
+	s.retire(sp, true) // of an active remote: another follows
 	if next := g.spare(); next == sp {
 		t.Error("the old spare is still there")
 	} else {
 		s.mu.Lock()
 		s.used = s.used.Add(-2 * spareActive)
 		s.mu.Unlock()
-		s.retire(next)
+		s.retire(next, true)
 		<-next.done
 	}
 	<-sp.done

@@ -28,7 +28,7 @@ func TestFIFOInTheWay(t *testing.T) {
 	randomFile(t, filepath.Join(g.src, "a"), 6<<20) // keeps rsync busy for some seconds
 	write(t, g.src, map[string]string{"b": "x"})
 	o := g.o
-	o.Rsync.BWLimit, o.Rsync.Timeout = "1500", 2*time.Second
+	o.Rsync.BWLimit, o.Rsync.Timeout = limitOf(1500<<10), 2*time.Second
 	o.setDefaults()
 	go func() {
 		time.Sleep(time.Second)

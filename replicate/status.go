@@ -49,7 +49,9 @@ type Status struct {
 	LastFull    *time.Time      `json:"last_full_sync"`
 	Failing     int             `json:"failing"` // paths in the retry set that have failed
 	Paused      *PauseStatus    `json:"paused"`
-	Opens       *time.Time      `json:"opens"` // its window, next; nil when it is open
+	Opens       *time.Time      `json:"opens"`                    // its window, next; nil when it is open
+	Limit       int64           `json:"bwlimit_bytes_per_second"` // in force, for each rsync; 0 is none
+	LimitUntil  *time.Time      `json:"bwlimit_until"`            // when another one comes into force; nil for never
 	Held        *HeldStatus     `json:"held"`
 	FullSync    *FullSyncStatus `json:"full_sync"`
 	Verify      *VerifyStatus   `json:"verify"`
@@ -199,8 +201,9 @@ func (d *Dispatcher) atRest() Status {
 }
 
 func (d *Dispatcher) base(state State) Status {
+	now, limit := time.Now(), d.o.Rsync.BWLimit
 	return Status{Name: d.o.Source + "/" + d.o.Name, Source: d.o.Source, Remote: d.o.Name, Target: d.o.Target.String(),
-		State: state, HeadSeq: d.o.Feed.Head(), InFlight: []BatchStatus{}, Findings: []FindingStatus{}}
+		Limit: limit.At(now), LimitUntil: timePtr(limit.Change(now)), State: state, HeadSeq: d.o.Feed.Head(), InFlight: []BatchStatus{}, Findings: []FindingStatus{}}
 }
 
 // decided fills in what persons and guards decided, and the last success.

@@ -48,7 +48,8 @@ type Difference struct {
 	Kinds []DiffKind
 	Below uint64 // what only the remote has: paths in it
 	// Allowed says that it is none to be repaired: a stranger, or a leftover,
-	// where only what the source lost is removed.
+	// where only what the source lost is removed, or attributes that go with a
+	// later change.
 	Allowed bool
 	Repair  Repair
 }
@@ -91,6 +92,7 @@ type VerifyResult struct {
 	Kinds       map[DiffKind]uint64 `json:"by_kind"`     // of the differences; a path can have several
 	Strangers   uint64              `json:"strangers"`   // allowed
 	Leftovers   uint64              `json:"leftovers"`   // allowed
+	Attributes  uint64              `json:"attributes"`  // paths whose attributes alone differ and go with a later change: allowed
 	Pending     uint64              `json:"pending"`     // paths whose changes are on their way, and were not judged
 	Failing     uint64              `json:"failing"`     // the same, but in the retry set, and failing
 	Unread      uint64              `json:"unread"`      // directories that could not be compared
@@ -226,8 +228,10 @@ func (v *verify) report(f Difference) {
 		}
 	case f.Kinds[0] == DiffLeftover:
 		v.res.Leftovers++
-	default:
+	case f.Kinds[0] == DiffStranger:
 		v.res.Strangers++
+	default:
+		v.res.Attributes++
 	}
 	if v.on.Difference != nil {
 		v.on.Difference(f)
@@ -238,7 +242,7 @@ func (v *verify) log(err error) {
 	r := v.res
 	args := []any{"path", r.Path, "checksum", r.Checksum, "directories", r.Dirs, "paths", r.Paths, "differences", r.Differences,
 		"repaired", r.Repaired, "pending", r.Pending, "failing", r.Failing, "unread", r.Unread, "strangers", r.Strangers,
-		"leftovers", r.Leftovers, "duration_seconds", r.Ended.Sub(r.Started).Seconds()}
+		"leftovers", r.Leftovers, "attributes", r.Attributes, "duration_seconds", r.Ended.Sub(r.Started).Seconds()}
 	if over := r.Differences; over > loggedDifferences {
 		args = append(args, "not_logged", over-loggedDifferences)
 	}

@@ -40,12 +40,28 @@ func (p *repairPlan) add(dir string) {
 func (v *verify) found(ctx context.Context, cands []*candidate) error {
 	diffs := make([]Difference, 0, len(cands))
 	var queue []Difference
+	var l *look
+	if v.d.o.NoEmptyDirs {
+		var err error
+		if l, err = newLook(&v.d.o); err != nil {
+			return fmt.Errorf("%w: %w", errSource, err)
+		}
+	}
 	for _, c := range cands {
+		if v.mayStayAway(l, c) {
+			continue
+		}
 		f := Difference{Path: c.path, Kinds: c.what(), Below: c.below}
 		only := c.extra || c.leftover // the remote has it
 		f.Allowed = only && v.d.o.Delete != DeleteAll
 		if f.Allowed && !c.leftover {
 			f.Kinds = []DiffKind{DiffStranger}
+		}
+		if !only && c.attributesAlone() {
+			var err error
+			if f.Allowed, err = v.behind(c.path); err != nil {
+				return err
+			}
 		}
 		if v.r.Repair && !f.Allowed {
 			f.Repair = v.plan(c, f)
@@ -64,6 +80,20 @@ func (v *verify) found(ctx context.Context, cands []*candidate) error {
 		v.report(f)
 	}
 	return nil
+}
+
+// behind tells whether attributes of a path have changed at the source that are to
+// go along with a later change of it. What differs in others was not changed there.
+func (v *verify) behind(path string) (bool, error) {
+	t, ok := v.d.o.Tree.(indexed)
+	if !ok {
+		return false, nil
+	}
+	rec, live, err := t.Lookup(path)
+	if err != nil {
+		return false, v.d.indexFailed(err)
+	}
+	return live && rec.Behind, nil
 }
 
 // plan decides how a difference is repaired.

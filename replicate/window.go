@@ -133,8 +133,15 @@ func (w *Window) Change(now time.Time) time.Time {
 	if w == nil {
 		return time.Time{}
 	}
+	is := w.Open(now)
+	return nextEdge(w.spans, now, func(at time.Time) bool { return w.Open(at) != is })
+}
+
+// nextEdge is the first moment after now at which one of the spans begins or ends
+// and something changes, by the clock of this machine; zero for never.
+func nextEdge(spans []span, now time.Time, changes func(at time.Time) bool) time.Time {
 	var edges []time.Time
-	for _, s := range w.spans {
+	for _, s := range spans {
 		at := now.In(s.loc)
 		for day := -1; day <= 8; day++ {
 			for _, m := range []int{s.from, s.to} {
@@ -143,10 +150,9 @@ func (w *Window) Change(now time.Time) time.Time {
 		}
 	}
 	slices.SortFunc(edges, time.Time.Compare)
-	is := w.Open(now)
 	for _, e := range edges {
-		if e.After(now) && w.Open(e) != is {
-			return e
+		if e.After(now) && changes(e) {
+			return e.Local()
 		}
 	}
 	return time.Time{}

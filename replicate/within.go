@@ -53,6 +53,9 @@ func (s standing) took(e journal.Entry) {
 // stood notes the directories that a run has stamped, but those that are to go
 // or to take another's place.
 func (d *Dispatcher) stood(b *Batch) {
+	if b.existing {
+		return // they may not be there
+	}
 	for _, dir := range b.Parents {
 		if !d.leaving(dir) {
 			d.standing.add(dir)

@@ -44,6 +44,9 @@
 //     record (see package journal) is confirmed 50 to 75 ms later unless an event came,
 //     and a file that had an event after its record was made is journaled with a
 //     comparison of content.
+//   - With Options.AttributesLater attributes that change alone are recorded without
+//     being journaled, where events promise that nothing else did: see package
+//     journal. All else goes on as ever.
 //   - When the file system at the root was mounted anew, what had changed in the
 //     ten minutes before the last record is journaled once more with a comparison
 //     of content: a power cut can keep a file's new times and lose its data.

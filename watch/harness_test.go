@@ -246,7 +246,7 @@ func (r *rig) diff() []string {
 		case !ok:
 			list = append(list, fmt.Sprintf("%q is not in the index", p))
 		case r.passingLinks && s.Type != journal.Dir && sameButLinks(rec.State, s):
-		case !journal.Same(rec, journal.Observation{State: s}):
+		case !journal.Same(rec, journal.Observation{State: s, AttributesLater: r.o.AttributesLater}):
 			list = append(list, fmt.Sprintf("%q: index %+v, tree %+v", p, rec.State, s))
 		}
 	}

@@ -221,7 +221,7 @@ func (b *batch) observe(i int) {
 			t.unlinked(l.path, l.path, r.State, l.hints) // an error of the index comes back from Record
 		}
 	}
-	o := journal.Observation{Path: l.path, At: at, Confirm: l.confirm != 0 && err == nil}
+	o := journal.Observation{Path: l.path, At: at, Confirm: l.confirm != 0 && err == nil, AttributesLater: t.o.AttributesLater}
 	if l.confirm == 0 {
 		o.Suspect = l.wall
 	}
@@ -256,7 +256,7 @@ func (b *batch) add(o journal.Observation, of int) {
 // observeParent notes the open directory, whose times change with the names
 // in it although no event says so.
 func (b *batch) observeParent() {
-	b.add(journal.Observation{Path: b.rel, State: stateOf(&b.dir.st, b.t.rootKey.dev), At: b.at}, -1)
+	b.add(journal.Observation{Path: b.rel, State: stateOf(&b.dir.st, b.t.rootKey.dev), At: b.at, AttributesLater: b.t.o.AttributesLater}, -1)
 }
 
 func (b *batch) observeRoot(l *look, i int) {
@@ -266,7 +266,7 @@ func (b *batch) observeRoot(l *look, i int) {
 		return
 	}
 	l.dir, l.key, l.exists = true, keyOf(&b.root.st), true
-	b.add(journal.Observation{State: stateOf(&b.root.st, b.t.rootKey.dev), At: at, Confirm: l.confirm != 0}, i)
+	b.add(journal.Observation{State: stateOf(&b.root.st, b.t.rootKey.dev), At: at, Confirm: l.confirm != 0, AttributesLater: b.t.o.AttributesLater}, i)
 }
 
 // record passes the batch to the index and does what follows: confirmations,

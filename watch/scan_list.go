@@ -110,7 +110,7 @@ func (l *lister) close() {
 // left no other trace.
 func (l *lister) own() error {
 	t := l.t
-	o := journal.Observation{Path: l.sc.rel, State: stateOf(&l.read.st, t.rootKey.dev), At: l.sc.at}
+	o := journal.Observation{Path: l.sc.rel, State: stateOf(&l.read.st, t.rootKey.dev), At: l.sc.at, AttributesLater: t.o.AttributesLater}
 	if l.sc.late {
 		t.confirms.forget(o.Path)
 	}
@@ -194,7 +194,7 @@ func (l *lister) known(i int, r journal.Record, trusted bool) {
 	}
 	t := l.t
 	t.linksSeen = t.linksSeen || isLinked(r.State)
-	o := journal.Observation{State: stateOf(&st, t.rootKey.dev), At: at}
+	o := journal.Observation{State: stateOf(&st, t.rootKey.dev), At: at, AttributesLater: t.o.AttributesLater}
 	path := ""
 	if r.Type == journal.Dir || r.Racy() {
 		path = join(l.sc.rel, name)

@@ -103,7 +103,7 @@ func (l *lister) observe(n todo) {
 		return
 	}
 	var st unix.Stat_t
-	o := journal.Observation{Path: path}
+	o := journal.Observation{Path: path, AttributesLater: t.o.AttributesLater}
 	err := error(nil)
 	if n.seen != nil {
 		o.At, st = n.seen.at, n.seen.st

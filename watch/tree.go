@@ -58,6 +58,10 @@ type Options struct {
 
 	Backend Backend // default BackendAuto
 
+	// AttributesLater has changes of attributes alone go along with later ones;
+	// see journal.Observation.AttributesLater.
+	AttributesLater bool
+
 	Guard  GuardOptions
 	Logger *slog.Logger // nil: silent
 }

@@ -36,6 +36,8 @@ type Node struct {
 type Options struct {
 	Xattrs bool
 	Skip   func(path string) bool // leaves out a path with all below it
+	// Blur clears what is not to be compared of a path; nil compares everything.
+	Blur func(path string, n *Node)
 }
 
 // Snapshot walks a tree, the root included as ".".
@@ -59,6 +61,9 @@ func Snapshot(root string, o Options) (map[string]Node, error) {
 		n, err := readNode(path, rel, links, o)
 		if err != nil {
 			return err
+		}
+		if o.Blur != nil {
+			o.Blur(rel, &n)
 		}
 		nodes[rel] = n
 		return nil

@@ -77,6 +77,9 @@ func explainText(e control.Explanation, now time.Time) string {
 	} else {
 		line("journal  no entry: unchanged for as long as entries are kept")
 	}
+	if e.Behind {
+		line("later    its attributes have changed, and go with its next change of content (attributes: with_content)")
+	}
 	t := status.NewTable([]string{"", "", ""})
 	for _, r := range e.Remotes {
 		t.Row("  "+r.Remote, remoteWord(r), remoteDetail(r, now))

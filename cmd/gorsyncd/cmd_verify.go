@@ -26,7 +26,8 @@ func (a *app) verifyCommand() *cli.Command {
 way is no difference. Each path that differs is a line, with what differs in it:
 missing, content, size, time, mode, owner, link_target, hard_link, xattr, device,
 in_the_way, and, with delete: all, extra and leftover. Where only what the source
-lost is removed, strangers and leftovers are told and may stay.
+lost is removed, strangers and leftovers are told and may stay. So may, with
+attributes: with_content, attributes that changed at the source since.
 
 With --repair what differs is journaled to be sent again, within the limits of
 guard.max_delete; wait for it with flush. Exit status 0: equal, 5: differences
@@ -111,6 +112,9 @@ func pathLine(l control.VerifyLine) string {
 	s := fmt.Sprintf("%-10s  %s", names.Printable(strings.Join(kinds, ",")), name)
 	if l.Below > 0 {
 		s += fmt.Sprintf("  (%s in it)", status.Count(l.Below))
+	}
+	if k := l.Kinds; l.Event == control.EventAllowed && len(k) > 0 && k[0] != replicate.DiffStranger && k[0] != replicate.DiffLeftover {
+		s += "  (goes along with its next change)"
 	}
 	return s
 }
@@ -221,7 +225,8 @@ func resultLine(r *control.VerifyResult) string {
 	for _, n := range []struct {
 		n    uint64
 		what string
-	}{{r.Strangers, "only there, and may stay"}, {r.Leftovers, "left over from cut transfers"}, {r.Pending, "not judged: on their way"},
+	}{{r.Strangers, "only there, and may stay"}, {r.Leftovers, "left over from cut transfers"},
+		{r.Attributes, "with other attributes, which go with their next change of content"}, {r.Pending, "not judged: on their way"},
 		{r.Failing, "not judged: failing"}} {
 		if n.n > 0 {
 			s += fmt.Sprintf("; %s %s", status.Count(n.n), n.what)

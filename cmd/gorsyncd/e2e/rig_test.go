@@ -60,6 +60,7 @@ type rig struct {
 	config string
 	socket string
 	log    string
+	env    []string // of the daemon, besides env()
 	proc   *testbed.Process
 }
 
@@ -159,7 +160,7 @@ func (r *rig) spawnArgs(args ...string) {
 	must(r.t, err)
 	defer log.Close()
 	cmd := exec.Command(binary, append(args, "--log-level", "debug")...)
-	cmd.Env = env()
+	cmd.Env = append(env(), r.env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	r.proc, err = testbed.StartProcess(cmd)
 	must(r.t, err)
@@ -291,7 +292,9 @@ type remoteDoc struct {
 	Verify *struct {
 		Running *struct{} `json:"running"`
 	} `json:"verify"`
-	Error *struct {
+	Limit      int64      `json:"bwlimit_bytes_per_second"`
+	LimitUntil *time.Time `json:"bwlimit_until"`
+	Error      *struct {
 		ID        string    `json:"id"`
 		Class     string    `json:"class"`
 		Message   string    `json:"message"`

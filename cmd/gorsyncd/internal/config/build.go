@@ -108,6 +108,7 @@ func buildSource(rs rawSource, defaults level, rep *reporter) Source {
 	}
 	s.settings, s.origins = resolve(rs.settings, defaults)
 	s.Settle, s.SettleMax, s.Backend = s.settings.Settle, s.settings.SettleMax, s.settings.Watch.Backend
+	s.Attributes = s.settings.Attributes
 	s.Guard = Guard{EmptySource: s.settings.Guard.EmptySource, SameFilesystem: s.settings.Guard.SameFilesystem}
 	s.origins["name"], s.origins["path"] = rs.name.Pos, rs.path.Pos
 	checkSettings(s.settings, s.origins, rep)

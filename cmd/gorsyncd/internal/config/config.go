@@ -49,6 +49,7 @@ type Source struct {
 	Path              string // absolute, clean
 	Settle, SettleMax time.Duration
 	Backend           watch.Backend
+	Attributes        Attributes
 	Guard             Guard         // of the tree: EmptySource and SameFilesystem
 	Filter            *watch.Filter // what is watched; never nil
 	Remotes           []Remote

@@ -106,11 +106,11 @@ func TestDefaults(t *testing.T) {
 	if r.Workers != 4 || r.Batch != (Batch{2000, 256 << 20}) || r.Delete != DeleteTracked ||
 		r.Rsync.Path != "rsync" || r.Rsync.Timeout != time.Minute || r.Rsync.ConnectTimeout != 10*time.Second ||
 		r.Retry != (Retry{time.Second, 5 * time.Minute, 0.5}) || r.FullSync != (FullSync{IfNeeded, ""}) || r.Verify != (Verify{}) ||
-		r.Guard != (Guard{1000, true, true}) || r.BWLimitArg() != "" {
+		r.Guard != (Guard{1000, true, true}) || r.BWLimit.Otherwise != 0 || !r.EmptyDirs {
 		t.Errorf("remote defaults: %+v", r.Settings)
 	}
 	s := c.Sources[0]
-	if s.Settle != 2*time.Millisecond || s.SettleMax != time.Second || s.Filter == nil || s.Guard != (Guard{0, true, true}) {
+	if s.Settle != 2*time.Millisecond || s.SettleMax != time.Second || s.Attributes != AttributesAlways || s.Filter == nil || s.Guard != (Guard{0, true, true}) {
 		t.Errorf("source defaults: %+v", s)
 	}
 	if c.Journal != (Journal{24 * time.Hour, 2 << 30, 10 * time.Minute, 64 << 20}) || c.Log != (Log{"info", "text", ""}) || c.Socket.Mode != 0o600 {

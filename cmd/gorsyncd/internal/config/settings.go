@@ -17,11 +17,13 @@ type Settings struct {
 	Settle       time.Duration // a path is sent this long after its last event…
 	SettleMax    time.Duration // …but at the latest this long after its first
 	Watch        Watch
+	Attributes   Attributes // which of their changes count
+	EmptyDirs    bool       // directories with nothing in them are sent, too
 	Delete       Delete
 	Fsync        bool // each file is on the remote's disk before it has its name
 	Rsync        Rsync
 	Window       []Item // when the remote may be sent to; empty for always
-	BWLimit      Size   // bytes per second and rsync process; 0 for no limit
+	BWLimit      BWLimit
 	Retry        Retry
 	FullSync     FullSync
 	Verify       Verify
@@ -49,6 +51,15 @@ type Batch struct {
 type Watch struct {
 	Backend watch.Backend
 }
+
+// Attributes says which changes of attributes (modes, owners, times of
+// directories) are journaled.
+type Attributes string
+
+const (
+	AttributesAlways Attributes = "always"       // each
+	AttributesLater  Attributes = "with_content" // those of files that change otherwise, too
+)
 
 // Delete says which files are removed on a remote.
 type Delete string
@@ -116,13 +127,4 @@ func Texts(items []Item) []string {
 		out = append(out, it.Text)
 	}
 	return out
-}
-
-// BWLimitArg is the value for rsync's --bwlimit, which counts in KiB, or ""
-// for no limit.
-func (s Settings) BWLimitArg() string {
-	if s.BWLimit <= 0 {
-		return ""
-	}
-	return kib(s.BWLimit)
 }

@@ -176,8 +176,12 @@ func value(v any) *yaml.Node {
 			n.Content = append(n.Content, str(it.Text))
 		}
 		return n
+	case BWLimit:
+		return v.node()
 	case string:
 		return str(v)
+	case Attributes:
+		return str(string(v))
 	case Delete:
 		return str(string(v))
 	case OnStart:

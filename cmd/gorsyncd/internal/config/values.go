@@ -26,10 +26,6 @@ func (s Size) String() string {
 	return strconv.FormatInt(int64(s), 10)
 }
 
-func kib(s Size) string {
-	return strconv.FormatInt(max(1, int64(s)/1024), 10)
-}
-
 const sizeHelp = "write a number of bytes with K, M, G or T, such as 256M"
 
 func parseSize(text string) (Size, error) {

@@ -153,6 +153,7 @@ type Explanation struct {
 	Filter     watch.Verdict `json:"filter"`
 	Watched    bool          `json:"watched"`
 	WatchNote  string        `json:"watch_note,omitempty"` // why not, or until when
+	Behind     bool          `json:"attributes_behind"`    // attributes changed since, and go with the next change of content
 	Entry      *EntryInfo    `json:"entry"`                // newest journal entry; nil when none is kept
 	Remotes    []RemotePath  `json:"remotes"`
 }

@@ -14,8 +14,9 @@ func treeOptions(sc config.Source, src patientSource, fence string, log *slog.Lo
 	return watch.Options{
 		Root: sc.Path, Filter: sc.Filter, Index: src, Roots: src,
 		Settle: sc.Settle, SettleMax: sc.SettleMax, FenceDir: fence, Backend: sc.Backend,
-		Guard:  watch.GuardOptions{EmptySource: sc.Guard.EmptySource, SameFilesystem: sc.Guard.SameFilesystem},
-		Logger: log,
+		AttributesLater: sc.Attributes == config.AttributesLater,
+		Guard:           watch.GuardOptions{EmptySource: sc.Guard.EmptySource, SameFilesystem: sc.Guard.SameFilesystem},
+		Logger:          log,
 	}
 }
 
@@ -29,7 +30,8 @@ func (d *Daemon) dispatcherOptions(u *unit, rc config.Remote, store patientRemot
 		Excluded:   func(path string, isDir bool) bool { return rc.Filter.Match(path, isDir).Excluded },
 		FilterArgs: rc.Filter.Args(),
 		Workers:    rc.Workers, BatchFiles: rc.Batch.Files, BatchBytes: int64(rc.Batch.Bytes),
-		Delete: deleteMode(rc.Delete), MaxDelete: rc.Guard.MaxDelete,
+		NoEmptyDirs: !rc.EmptyDirs,
+		Delete:      deleteMode(rc.Delete), MaxDelete: rc.Guard.MaxDelete,
 		Window:  window,
 		Rsync:   rsyncOptions(rc, d.sshDir, d.opts.Umask),
 		Retry:   replicate.RetryOptions{Initial: rc.Retry.Initial, Max: rc.Retry.Max, Jitter: rc.Retry.Jitter},
@@ -54,7 +56,7 @@ func rsyncOptions(rc config.Remote, sshDir string, umask int) replicate.RsyncOpt
 	return replicate.RsyncOptions{
 		Path: rc.Rsync.Path, Args: config.Texts(rc.Rsync.Args),
 		Timeout: rc.Rsync.Timeout, ConnectTimeout: rc.Rsync.ConnectTimeout,
-		Compress: rc.Rsync.Compress, Fsync: rc.Fsync, BWLimit: rc.BWLimitArg(), PasswordFile: rc.PasswordFile,
+		Compress: rc.Rsync.Compress, Fsync: rc.Fsync, BWLimit: rc.BWLimit.Limit(), PasswordFile: rc.PasswordFile,
 		CheckPassword: checkSecret, Umask: umask, Warm: rc.Warm,
 		SSH: replicate.SSHOptions{
 			Port: rc.SSH.Port, IdentityFile: rc.SSH.IdentityFile, ConfigFile: rc.SSH.ConfigFile,

@@ -234,7 +234,7 @@ func (p *planner) outlook(source string, rc config.Remote) string {
 	full := s.Remote.FullSync()
 	up := startUpdate(s.Remote.State(), full, rc, p.lost, false)
 	switch {
-	case up.FullSync != nil && (up.FullSync.Reason == reasonTarget || up.FullSync.Reason == reasonFilter):
+	case up.FullSync != nil && (up.FullSync.Reason == reasonTarget || up.FullSync.Reason == reasonFilter || up.FullSync.Reason == reasonEmptyDirs):
 		return "full sync starts"
 	case up.FullSync != nil:
 		return "full sync starts (" + up.FullSync.Reason + ")"

@@ -14,6 +14,7 @@ func TestStartUpdate(t *testing.T) {
 		never  = "{name: host, target: 'host::www', full_sync: {on_start: never}}"
 		other  = "{name: host, target: 'host::other'}"
 		filter = "{name: host, target: 'host::www', exclude: ['*.log']}"
+		full   = "{name: host, target: 'host::www', empty_dirs: false}"
 	)
 	known := startUpdate(journal.RemoteState{}, nil, load(t, plain, ""), false, false).State
 	if known == nil || known.Target == "" || known.Filter == "" {
@@ -51,6 +52,19 @@ func TestStartUpdate(t *testing.T) {
 		}
 		if reason != c.reason || up.EndFullSync != c.end {
 			t.Errorf("%s: full sync %q, end %v", c.name, reason, up.EndFullSync)
+		}
+	}
+	// Empty directories that were left out are made up for, those that will be
+	// left out stay.
+	up := startUpdate(*known, nil, load(t, full, ""), false, false)
+	if up.FullSync != nil || up.State == nil {
+		t.Fatalf("empty_dirs switched off: %+v", up)
+	}
+	without := *up.State
+	for remote, reason := range map[string]string{full: "", plain: "empty_dirs changed", filter: "filter changed"} {
+		up := startUpdate(without, nil, load(t, remote, ""), false, false)
+		if got := up.FullSync; (got == nil) != (reason == "") || got != nil && got.Reason != reason || (up.State == nil) != (reason == "") {
+			t.Errorf("from empty_dirs: false to %s: %+v", remote, up)
 		}
 	}
 	moved := *known

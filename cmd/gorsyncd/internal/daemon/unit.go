@@ -169,7 +169,9 @@ func (d *Daemon) prepareRemote(store *journal.Remote, name string, rc config.Rem
 const (
 	reasonTarget = "target changed"
 	reasonFilter = "filter changed"
-	reasonSize   = "journal.max_size reached"
+
+	reasonEmptyDirs = "empty_dirs changed"
+	reasonSize      = "journal.max_size reached"
 )
 
 // startUpdate is what a remote's records need before it starts. lost says that
@@ -182,6 +184,7 @@ const (
 // again as if nothing had happened.
 func startUpdate(state journal.RemoteState, full *journal.FullSync, rc config.Remote, lost, cut bool) journal.Update {
 	target, filter := rc.Target.String(), filterDigest(rc.Filter)
+	before, hadNoEmpty := strings.CutSuffix(state.Filter, noEmptyDirs)
 	fresh := full != nil && full.Reason == journal.NewRemote && !full.Begun
 	var up journal.Update
 	switch {
@@ -189,15 +192,21 @@ func startUpdate(state journal.RemoteState, full *journal.FullSync, rc config.Re
 		up.FullSync = &journal.FullSync{Reason: "journal lost"}
 	case state.Target != "" && state.Target != target:
 		up.FullSync = &journal.FullSync{Reason: reasonTarget}
-	case state.Filter != "" && state.Filter != filter:
+	case state.Filter != "" && before != filter:
 		// What the old filter left out was passed over, by entries as well.
 		up.FullSync = &journal.FullSync{Reason: reasonFilter}
+	case hadNoEmpty && rc.EmptyDirs:
+		// Likewise. There is nothing to make up for in the other direction.
+		up.FullSync = &journal.FullSync{Reason: reasonEmptyDirs}
 	case cut && !fresh:
 		up.FullSync = &journal.FullSync{Reason: "power cut", Checksum: full != nil && full.Checksum}
 	case full == nil && rc.FullSync.OnStart == config.Always:
 		up.FullSync = &journal.FullSync{Reason: "full_sync.on_start: always"}
 	case fresh && rc.FullSync.OnStart == config.Never:
 		up.EndFullSync = true
+	}
+	if !rc.EmptyDirs {
+		filter += noEmptyDirs
 	}
 	if state.Target != target || state.Filter != filter {
 		if state.Target != target {
@@ -208,6 +217,10 @@ func startUpdate(state journal.RemoteState, full *journal.FullSync, rc config.Re
 	}
 	return up
 }
+
+// noEmptyDirs is added to the digest of a remote's filter where directories with
+// nothing in them are left out.
+const noEmptyDirs = " without empty directories"
 
 // filterDigest tells two filters apart.
 func filterDigest(f *watch.Filter) string {

@@ -155,6 +155,11 @@ func (d *Daemon) Explain(_ context.Context, abs string) (control.Explanation, er
 	if ok {
 		x.Entry = &control.EntryInfo{Seq: e.Seq, Op: control.OpName(e.Op), Time: e.Time}
 	}
+	if rec, live, err := u.src.Lookup(rel); err != nil {
+		return x, fmt.Errorf("read index: %w", err)
+	} else if live {
+		x.Behind = rec.Behind
+	}
 	for _, r := range d.remotesOf(u) {
 		x.Remotes = append(x.Remotes, explainRemote(r, rel, x.Exists && x.Type == "directory"))
 	}
@@ -191,6 +196,9 @@ func explainRemote(r *remote, rel string, isDir bool) control.RemotePath {
 	out.State, out.Position = string(p.State), uint64(p.Position)
 	if p.State == replicate.PathAcked {
 		out.State = "delivered"
+		if isDir && r.disp.StaysAway(rel) {
+			out.Note = "made there with the first thing in it (empty_dirs: false)"
+		}
 		return out
 	}
 	switch p.Sending {

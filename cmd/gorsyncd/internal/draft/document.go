@@ -55,6 +55,8 @@ type Settings struct {
 	PasswordFile string         `yaml:"password_file,omitempty"`
 	SSH          *SSHSettings   `yaml:"ssh,omitempty"`
 	Workers      int            `yaml:"workers,omitempty"`
+	Attributes   string         `yaml:"attributes,omitempty"`
+	EmptyDirs    *bool          `yaml:"empty_dirs,omitempty"`
 	Delete       string         `yaml:"delete,omitempty"`
 	Filter       []string       `yaml:"filter,omitempty"`
 	Exclude      []string       `yaml:"exclude,omitempty"`

@@ -75,7 +75,7 @@ func TestLoop(t *testing.T) {
 	if fmt.Sprint(conf.RemoteNames()) != "[html/web2.example.com html/web3.example.com upload/web2.example.com upload/web3.example.com]" {
 		t.Error(conf.RemoteNames())
 	}
-	if r := conf.Sources[1].Remotes[1]; r.SSH.Port != 2222 || !r.Rsync.Compress || r.BWLimit != 2000<<10 || r.Delete != config.DeleteAll {
+	if r := conf.Sources[1].Remotes[1]; r.SSH.Port != 2222 || !r.Rsync.Compress || r.BWLimit.Otherwise != 2000<<10 || r.Delete != config.DeleteAll {
 		t.Errorf("%+v", r)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/draft"
 )
 
@@ -153,8 +154,16 @@ func (c *conversion) inotify(e *element) {
 	if d := e.child("delete"); !d.on(true) {
 		c.opts.Set.Delete = "none"
 	}
+	if a := e.child("attrib"); a != nil && !a.on(false) {
+		c.opts.Set.Attributes = string(config.AttributesLater)
+		c.note(a, draft.Changed, "attrib=false is attributes: with_content: a mode, owner or time that changes alone is not sent, and goes along with the next change of the file or the next full sync")
+	}
+	if f := e.child("createFile"); f != nil && !f.on(true) {
+		c.note(f, draft.Dropped, "createFile=false: a new file is replicated once, whatever number of events tells of it")
+	}
 	if f := e.child("createFolder"); !f.on(true) {
-		c.note(f, draft.Changed, "createFolder=false: new directories are replicated with what is in them; sersync never saw what came into them")
+		c.opts.Set.EmptyDirs = new(bool)
+		c.note(f, draft.Changed, "createFolder=false is empty_dirs: false: a new directory is sent with the first thing in it; sersync never saw what came into it")
 	}
 	if w, m := e.child("closeWrite"), e.child("modify"); !w.on(true) && !m.on(false) {
 		c.note(w, draft.Changed, "closeWrite=false: what is written to files is replicated")

@@ -10,7 +10,7 @@ import (
 
 // general holds for every configuration of sersync.
 var general = []draft.Note{
-	{Kind: draft.Changed, Text: "names that begin with a dot or end with ~, the name 4913, links, and changes of mode, owner and time are replicated, too; sersync left them out while it watched. To keep some out, list them under exclude"},
+	{Kind: draft.Changed, Text: "names that begin with a dot or end with ~, the name 4913, links, and times are replicated, too, and so are modes and owners, see attributes; sersync left them out while it watched. To keep some out, list them under exclude"},
 	{Kind: draft.Changed, Text: "more than 1000 removals at once are held until gorsyncd approve: guard.max_delete"},
 	{Kind: draft.Changed, Text: "removed is what the source had and lost; what others put on the remote stays, also in a full sync. With delete: all a full sync removes it, as sersync -r and its crontab did"},
 }

@@ -11,6 +11,7 @@ import (
 func TestAcked(t *testing.T) {
 	r := newRig(t).acked()
 	r.record(file("a"))
+	r.later(lazily)
 	if next := r.step(); !next.IsZero() {
 		t.Errorf("it polls: %s", next)
 	}

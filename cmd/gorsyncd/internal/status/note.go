@@ -40,6 +40,9 @@ func note(now time.Time, s Status, r replicate.Status) string {
 	if n := findingsNote(r); n != "" {
 		parts = append(parts, n)
 	}
+	if n := limitNote(now, r); n != "" {
+		parts = append(parts, n)
+	}
 	if v := verifyNote(now, r); v != "" {
 		parts = append(parts, v)
 	}
@@ -51,6 +54,19 @@ func waitNote(now time.Time, r replicate.Status) string {
 		return "outside of its window"
 	}
 	return "outside of its window, opens in " + Duration(r.Opens.Sub(now))
+}
+
+// limitNote: at most 5.0 MiB/s for another 3h. A limit that never changes is not
+// worth a word.
+func limitNote(now time.Time, r replicate.Status) string {
+	if r.LimitUntil == nil {
+		return ""
+	}
+	n := "no bandwidth limit"
+	if r.Limit > 0 {
+		n = "at most " + Bytes(r.Limit) + "/s"
+	}
+	return n + " for another " + Duration(r.LimitUntil.Sub(now))
 }
 
 func heldNote(r replicate.Status) string {

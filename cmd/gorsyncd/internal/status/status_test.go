@@ -78,7 +78,11 @@ func busy() Status {
 	r("new/b", replicate.StateFullSync, func(v *replicate.Status) {
 		v.FullSync = &replicate.FullSyncStatus{Reason: "lost journal", Waiting: true}
 	})
-	r("new/c", replicate.StateSyncing, func(v *replicate.Status) { v.Failing = 1 })
+	r("new/c", replicate.StateSyncing, func(v *replicate.Status) {
+		v.Failing = 1
+		v.Limit, v.LimitUntil = 5<<20, at(-3*time.Hour)
+	})
+	r("new/d", replicate.StateInSync, func(v *replicate.Status) { v.LimitUntil = at(-20 * time.Minute) })
 	return s
 }
 
