@@ -10,17 +10,18 @@ import (
 )
 
 // treeOptions turns a configured source into what watch needs.
-func treeOptions(sc config.Source, src patientSource, fence string, log *slog.Logger) watch.Options {
+func treeOptions(sc config.Source, src patientSource, fence string, log *slog.Logger, life watch.Life) watch.Options {
 	return watch.Options{
 		Root: sc.Path, Filter: sc.Filter, Index: src, Roots: src,
 		Settle: sc.Settle, SettleMax: sc.SettleMax, FenceDir: fence, Backend: sc.Backend,
 		Guard:  watch.GuardOptions{EmptySource: sc.Guard.EmptySource, SameFilesystem: sc.Guard.SameFilesystem},
 		Logger: log,
+		Life:   life,
 	}
 }
 
 // dispatcherOptions turns a configured remote into what replicate needs.
-func (d *Daemon) dispatcherOptions(u *unit, rc config.Remote, store patientRemote) replicate.Options {
+func (d *Daemon) dispatcherOptions(u *unit, rc config.Remote, store patientRemote, life replicate.Life) replicate.Options {
 	window, _ := replicate.ParseWindow(config.Texts(rc.Window)) // config has parsed it, too
 	return replicate.Options{
 		Source: u.cfg.Name, Name: rc.Name, Root: u.cfg.Path, Target: rc.Target,
@@ -39,6 +40,7 @@ func (d *Daemon) dispatcherOptions(u *unit, rc config.Remote, store patientRemot
 		Scratch: d.probeDir(u.cfg.Name, rc.Name),
 		Slots:   d.slots,
 		Logger:  d.log,
+		Life:    life,
 	}
 }
 

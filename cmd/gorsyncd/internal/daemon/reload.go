@@ -20,6 +20,8 @@ func (d *Daemon) Reload(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	defer d.reloading.release()
+	d.told(d.manager.Reloading())
+	defer func() { d.told(d.manager.Ready(d.line(ctx))) }()
 	lines, err := d.reload()
 	d.mu.Lock()
 	d.lastReload = reloadResult{at: time.Now(), err: err}

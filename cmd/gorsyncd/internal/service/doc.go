@@ -5,7 +5,7 @@
 //
 //	n := service.FromEnv()        // takes the variables out of the environment
 //	dog := service.NewWatchdog(n, log)
-//	sign := dog.Watch("source www")
+//	sign := dog.Watch("remote www/nas", "source www")
 //	go loop(sign)                 // sign.Round() as it goes round, sign.Done() at its end
 //	go dog.Run(ctx)
 //	n.Ready()

@@ -6,7 +6,8 @@ import "sync/atomic"
 // goroutine that works for the loop may make them. It implements watch.Life and
 // replicate.Life.
 type Sign struct {
-	name   string
+	name   string        // of the loop, as in "remote www/nas"
+	needs  string        // what its calls wait for, as in "source www"
 	rounds atomic.Uint64 // and waits that have ended
 	inside atomic.Int32  // calls under way that may take any time
 	done   atomic.Bool

@@ -35,7 +35,8 @@ type Watchdog struct {
 	journal func() (serial uint64, busy bool)
 	commit  struct {
 		serial uint64
-		vain   int
+		looks  int // at which it was the same
+		vain   int // of these, without a thread that waits for a disk
 	}
 	waiting []string
 	hanging []string
@@ -58,9 +59,10 @@ func NewWatchdog(n *Notifier, log *slog.Logger) *Watchdog {
 	return w
 }
 
-// Watch adds a loop; name says what it is, as in "source www".
-func (w *Watchdog) Watch(name string) *Sign {
-	s := &Sign{name: name}
+// Watch adds a loop: what it is, as in "remote www/nas", and what its calls wait
+// for, as in "source www".
+func (w *Watchdog) Watch(name, needs string) *Sign {
+	s := &Sign{name: name, needs: needs}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.loops = append(w.loops, &watched{sign: s})
@@ -75,8 +77,8 @@ func (w *Watchdog) WatchJournal(commits func() (serial uint64, busy bool)) {
 	w.journal = commits
 }
 
-// Waiting names the loops that have been in one and the same call for two looks
-// or more.
+// Waiting tells what loops wait for that have been in one and the same call for
+// two looks or more.
 func (w *Watchdog) Waiting() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -110,8 +112,8 @@ func (w *Watchdog) look() bool {
 	was := w.hanging
 	w.waiting, w.hanging = nil, nil
 	for _, l := range w.loops {
-		if l.look(onDisk); l.waits > 1 {
-			w.waiting = append(w.waiting, l.sign.name)
+		if l.look(onDisk); l.waits > 1 && !slices.Contains(w.waiting, l.sign.needs) {
+			w.waiting = append(w.waiting, l.sign.needs)
 		}
 		if l.vain >= looksInVain {
 			w.hanging = append(w.hanging, l.sign.name)
@@ -119,6 +121,9 @@ func (w *Watchdog) look() bool {
 	}
 	if w.commitHangs(onDisk) {
 		w.hanging = append(w.hanging, "a commit of the journal")
+	}
+	if w.commit.looks > 1 {
+		w.waiting = []string{"the disk of the journal"} // whoever waits, waits for it
 	}
 	switch {
 	case len(w.hanging) > 0 && !slices.Equal(was, w.hanging):
@@ -159,10 +164,12 @@ func (w *Watchdog) commitHangs(onDisk func() bool) bool {
 	c := &w.commit
 	serial, busy := w.journal()
 	switch {
-	case !busy || serial != c.serial, onDisk():
-		c.vain = 0
+	case !busy || serial != c.serial:
+		c.looks, c.vain = 0, 0
+	case onDisk():
+		c.looks, c.vain = c.looks+1, 0
 	default:
-		c.vain++
+		c.looks, c.vain = c.looks+1, c.vain+1
 	}
 	c.serial = serial
 	return time.Duration(c.vain)*w.every >= commitLimit
