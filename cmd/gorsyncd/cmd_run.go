@@ -14,6 +14,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/control"
 	"gorsyncd/cmd/gorsyncd/internal/daemon"
 	"gorsyncd/cmd/gorsyncd/internal/draft"
+	"gorsyncd/cmd/gorsyncd/internal/journald"
 	"gorsyncd/cmd/gorsyncd/internal/logfile"
 	"gorsyncd/cmd/gorsyncd/internal/names"
 	"gorsyncd/cmd/gorsyncd/internal/service"
@@ -64,11 +65,10 @@ func (a *app) runDaemon(c *cli.Context) error {
 	if c.Bool(flagDetach) && !isDetached() {
 		return a.detach(c, p.config)
 	}
-	out, err := a.logTo(p.config.Log.File)
+	log, err := a.openLog(p.config.Log)
 	if err != nil {
 		return err
 	}
-	log := newLogger(out, p.config.Log)
 	for _, n := range p.notes {
 		log.Info("configuration of sersync", "note", n)
 	}
@@ -150,18 +150,32 @@ func noCores(log *slog.Logger) {
 	}
 }
 
-// logTo opens the log file, if there is one; the process keeps it to its end.
-func (a *app) logTo(file string) (io.Writer, error) {
-	if file == "" {
-		return a.err, nil
+// openLog opens the log; the process keeps it to its end.
+func (a *app) openLog(l config.Log) (*slog.Logger, error) {
+	level := logLevel(l.Level)
+	if l.File != "" {
+		f, err := logfile.Open(l.File)
+		return newLogger(f, l.Format, level), err
 	}
-	return logfile.Open(file)
+	if l.Format == "journal" || l.Format == "auto" && journald.OnStderr() {
+		h, err := journald.New(level)
+		switch {
+		case err == nil:
+			return slog.New(h), nil
+		case l.Format == "journal":
+			return nil, &control.Error{Code: control.CodeConfig, Message: "log.format is journal: " + err.Error(), Hint: "set it to auto, or to text", Err: err}
+		}
+	}
+	return newLogger(a.err, l.Format, level), nil
 }
 
-func newLogger(w io.Writer, l config.Log) *slog.Logger {
-	level := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}[l.Level]
+func logLevel(name string) slog.Level {
+	return map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}[name]
+}
+
+func newLogger(w io.Writer, format string, level slog.Level) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level}
-	if l.Format == "json" {
+	if format == "json" {
 		return slog.New(slog.NewJSONHandler(names.JSONWriter(w), o))
 	}
 	return slog.New(slog.NewTextHandler(w, o))

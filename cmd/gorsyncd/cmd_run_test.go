@@ -7,8 +7,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"gorsyncd/cmd/gorsyncd/internal/config"
 )
 
 func signalSelf(t *testing.T, sig syscall.Signal) {
@@ -47,14 +45,14 @@ func TestReleaseWithoutSignals(t *testing.T) {
 
 func TestLogger(t *testing.T) {
 	var b bytes.Buffer
-	log := newLogger(&b, config.Log{Level: "warn", Format: "json"})
+	log := newLogger(&b, "json", logLevel("warn"))
 	log.Info("hidden")
 	log.Warn("shown", "path", "a\nb")
 	if got := b.String(); strings.Contains(got, "hidden") || !strings.Contains(got, `"msg":"shown","path":"a\nb"`) {
 		t.Errorf("%s", got)
 	}
 	b.Reset()
-	newLogger(&b, config.Log{Level: "debug", Format: "text"}).Debug("m", "path", "a\nb")
+	newLogger(&b, "text", logLevel("debug")).Debug("m", "path", "a\nb")
 	if got := b.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, `path="a\nb"`) {
 		t.Errorf("%s", got)
 	}

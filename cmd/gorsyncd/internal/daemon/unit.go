@@ -69,7 +69,7 @@ func (d *Daemon) startUnit(sc config.Source) (*unit, error) {
 	}
 	fence := d.fenceDir(sc.Name)
 	life := d.manager.dog.Watch("source "+sc.Name, "source "+sc.Name)
-	tree, err := watch.New(treeOptions(sc, patientSource{src, &d.patience}, fence, d.log, life))
+	tree, err := watch.New(treeOptions(sc, patientSource{src, &d.patience}, fence, d.log.With("name", sc.Name), life))
 	if err != nil {
 		life.Done()
 		return nil, fmt.Errorf("source %s: %w", sc.Name, err)
