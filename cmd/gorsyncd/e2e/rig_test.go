@@ -60,6 +60,7 @@ type rig struct {
 	socket string
 	log    string
 	proc   *testbed.Process
+	env    []string // of the daemon, on top of ours
 }
 
 // newRig writes the configuration: state and socket of its own in front of the
@@ -158,7 +159,7 @@ func (r *rig) spawnArgs(args ...string) {
 	must(r.t, err)
 	defer log.Close()
 	cmd := exec.Command(binary, append(args, "--log-level", "debug")...)
-	cmd.Env = env()
+	cmd.Env = append(env(), r.env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	r.proc, err = testbed.StartProcess(cmd)
 	must(r.t, err)

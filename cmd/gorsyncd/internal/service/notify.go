@@ -40,6 +40,10 @@ func FromEnv() (*Notifier, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newNotifier(addr, period)
+}
+
+func newNotifier(addr string, period time.Duration) (*Notifier, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open a socket to the service manager: %w", err)

@@ -25,10 +25,10 @@ const (
 
 // Watchdog looks at the signs of life and kicks as long as there are some.
 type Watchdog struct {
-	n      *Notifier
 	log    *slog.Logger
 	every  time.Duration
-	onDisk func() bool // the kernel has a thread of ours wait for a disk
+	kick   func() error // nil when nobody waits for it
+	onDisk func() bool  // the kernel has a thread of ours wait for a disk
 
 	mu      sync.Mutex // guards the following
 	loops   []*watched
@@ -52,9 +52,9 @@ type watched struct {
 
 // NewWatchdog returns one that kicks if n wants it, and only looks otherwise.
 func NewWatchdog(n *Notifier, log *slog.Logger) *Watchdog {
-	w := &Watchdog{n: n, log: log, every: looksAlone, onDisk: onDisk}
+	w := &Watchdog{log: log, every: looksAlone, onDisk: onDisk}
 	if n != nil && n.period > 0 {
-		w.every = n.period / looksPerPeriod
+		w.every, w.kick = n.period/looksPerPeriod, n.kick
 	}
 	return w
 }
@@ -90,8 +90,8 @@ func (w *Watchdog) Run(ctx context.Context) {
 	tick := time.NewTicker(w.every)
 	defer tick.Stop()
 	for {
-		if w.look() && w.n != nil && w.n.period > 0 {
-			if err := w.n.kick(); err != nil {
+		if w.look() && w.kick != nil {
+			if err := w.kick(); err != nil {
 				w.log.Warn("the watchdog of the service manager cannot be kicked", "error", err)
 			}
 		}
@@ -184,10 +184,16 @@ func onDisk() bool {
 		if err != nil {
 			continue // the thread has ended
 		}
-		// The state follows the name, which may hold anything, in parentheses.
-		if i := bytes.LastIndexByte(b, ')'); i >= 0 && bytes.HasPrefix(b[i+1:], []byte(" D")) {
+		if inDiskWait(b) {
 			return true
 		}
 	}
 	return false
+}
+
+// inDiskWait reads the state in a line of /proc/PID/stat. It follows the name,
+// which may hold anything, in parentheses.
+func inDiskWait(stat []byte) bool {
+	i := bytes.LastIndexByte(stat, ')')
+	return i >= 0 && bytes.HasPrefix(stat[i+1:], []byte(" D"))
 }
