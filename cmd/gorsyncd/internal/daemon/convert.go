@@ -53,11 +53,16 @@ func (d *Daemon) runLock(source, remote string) string {
 }
 
 func rsyncOptions(rc config.Remote, sshDir string, umask int) replicate.RsyncOptions {
+	check := checkSecret
+	if _, ok := config.CredentialName(rc.PasswordFile); ok {
+		check = checkCredential
+	}
+	rc.Settings = rc.Located(CredentialsDir())
 	return replicate.RsyncOptions{
 		Path: rc.Rsync.Path, Args: config.Texts(rc.Rsync.Args),
 		Timeout: rc.Rsync.Timeout, ConnectTimeout: rc.Rsync.ConnectTimeout,
 		Compress: rc.Rsync.Compress, Fsync: rc.Fsync, BWLimit: rc.BWLimitArg(), PasswordFile: rc.PasswordFile,
-		CheckPassword: checkSecret, Umask: umask, Warm: rc.Warm,
+		CheckPassword: check, Umask: umask, Warm: rc.Warm,
 		SSH: replicate.SSHOptions{
 			Port: rc.SSH.Port, IdentityFile: rc.SSH.IdentityFile, ConfigFile: rc.SSH.ConfigFile,
 			KnownHosts: rc.SSH.KnownHosts, Options: config.Texts(rc.SSH.Options),
