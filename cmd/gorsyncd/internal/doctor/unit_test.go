@@ -40,10 +40,10 @@ func inUnits(t *testing.T, files map[string]string) {
 // TestUnit: where the unit is installed, local targets need a drop-in; one that has
 // what is needed, in whatever file, is enough.
 func TestUnit(t *testing.T) {
-	local := parsed(t, "sources: [{path: /a, remotes: [/backup/a, 'h::m', {name: b, target: '/srv/50% \\"x'}]}]")
+	local := parsed(t, `sources: [{path: /a, remotes: [/backup/a, 'h::m', {name: b, target: '/srv/50% \"x'}]}]`)
 	want := `[Service]
 ReadWritePaths="-/backup/a"
-ReadWritePaths="-/srv/50%% \\"x"
+ReadWritePaths="-/srv/50%% \\\"x"
 CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_CHOWN CAP_FOWNER CAP_FSETID
 RestrictSUIDSGID=no
 `
