@@ -70,7 +70,9 @@ func TestUnits(t *testing.T) {
 			}
 		})
 	}
-	t.Run("user", func(t *testing.T) { analyze(t, "--user", "verify", "--man=no", placeUnit(t, "gorsyncd-user.service", nil)) })
+	t.Run("user", func(t *testing.T) {
+		analyze(t, "--user", "verify", "--man=no", placeUnit(t, "gorsyncd-user.service", nil))
+	})
 	t.Run("mistake", func(t *testing.T) { // the test above can fail
 		unit := placeUnit(t, "gorsyncd.service", map[string]string{"x.conf": "[Service]\nWatchdogSeconds=60\nProtectSystem=no\n"})
 		if out, _ := tryAnalyze(t, "verify", "--man=no", unit); !strings.Contains(out, "WatchdogSeconds") {
