@@ -181,7 +181,7 @@ func TestLevel(t *testing.T) {
 // TestBig: what no message can hold comes in a sealed file.
 func TestBig(t *testing.T) {
 	j := newJournal(t)
-	stack := strings.Repeat("goroutine 1 [running]:\n", 1<<20)
+	stack := strings.Repeat("goroutine 1 [running]:\n", 1<<17)
 	j.logger(slog.LevelInfo).Error("panic", "stack", stack)
 	if got := j.next(); got["GORSYNCD_STACK"] != stack {
 		t.Errorf("%d bytes arrived, want %d", len(got["GORSYNCD_STACK"]), len(stack))

@@ -14,9 +14,10 @@ import (
 const sendTimeout = 5 * time.Second
 
 // Notifier tells the service manager how this process is. A nil one tells nobody.
+// Any goroutine may use it.
 type Notifier struct {
 	fd     int
-	to     unix.SockaddrUnix
+	addr   string
 	period time.Duration // of the watchdog; 0 for none
 }
 
@@ -53,7 +54,7 @@ func newNotifier(addr string, period time.Duration) (*Notifier, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("limit the time of a message to the service manager: %w", err)
 	}
-	return &Notifier{fd: fd, to: unix.SockaddrUnix{Name: addr}, period: period}, nil
+	return &Notifier{fd: fd, addr: addr, period: period}, nil
 }
 
 // watchdogPeriod is 0 when no watchdog waits for this process.
@@ -73,8 +74,9 @@ func (n *Notifier) send(lines ...string) error {
 	if n == nil {
 		return nil
 	}
+	to := &unix.SockaddrUnix{Name: n.addr} // holds what is passed on: one for each call
 	for {
-		err := unix.Sendto(n.fd, []byte(strings.Join(lines, "\n")), unix.MSG_NOSIGNAL, &n.to)
+		err := unix.Sendto(n.fd, []byte(strings.Join(lines, "\n")), unix.MSG_NOSIGNAL, to)
 		switch {
 		case err == nil:
 			return nil

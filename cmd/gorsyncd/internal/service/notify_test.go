@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -126,4 +127,30 @@ func TestManagerIsGone(t *testing.T) {
 	if err := n.Ready("x"); err == nil {
 		t.Error("told nobody")
 	}
+}
+
+func TestManyTell(t *testing.T) {
+	addr := filepath.Join(shortDir(t), "notify")
+	conn := listen(t, addr)
+	n, err := newNotifier(addr, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const each = 50
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range each {
+				if err := n.kick(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 4 * each {
+		if got := receive(t, conn); got != "WATCHDOG=1" {
+			t.Fatalf("got %q", got)
+		}
+	}
+	wg.Wait()
 }
