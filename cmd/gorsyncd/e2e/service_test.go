@@ -260,3 +260,32 @@ func TestKilledByWatchdog(t *testing.T) {
 	}
 	testbed.WaitEqual(t, src, dst, 30*time.Second)
 }
+
+// TestStopWhileOpening: a journal that waits for space is told before it is ready,
+// and SIGTERM ends the wait.
+func TestStopWhileOpening(t *testing.T) {
+	t.Parallel()
+	src, dst := trees(t)
+	_, r := serve(t, src, dst, "")
+	mkdir(t, r.stateDir())
+	run(t, "mount", "-t", "tmpfs", "-o", "size=256m,mode=700", "tmpfs", r.stateDir())
+	t.Cleanup(func() { run(t, "umount", "-l", r.stateDir()) })
+	t.Cleanup(r.cleanup) // before its disk goes
+	run(t, "fallocate", "-l", "250m", filepath.Join(r.stateDir(), "filler"))
+	m := newManager(t, false)
+	r.env = m.env(0)
+	r.spawn()
+	m.wait("STATUS=the journal waits for space", 0)
+	if i := m.index("READY=1", 0); i >= 0 {
+		t.Errorf("ready without a journal:\n%s", m)
+	}
+	begin := time.Now()
+	r.stop()
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("it took %s to stop", took)
+	}
+	must(t, os.Remove(filepath.Join(r.stateDir(), "filler")))
+	r.start()
+	r.flush(30 * time.Second)
+	testbed.WaitEqual(t, src, dst, 30*time.Second)
+}
