@@ -35,6 +35,10 @@
 //   - A scheduled verify that was missed, while nothing ran or because the remote
 //     could not be reached, is made up for once. Up to when its schedule was
 //     served is in the journal.
+//   - The service manager that started it is told when the journal is open and the
+//     socket answers, which is before the first scan, how the daemon is in one line,
+//     and that every loop goes round; see package service. A process that its
+//     watchdog has ended does not count as one that died of the journal.
 //   - Reload changes only what differs. A configuration that is not valid
 //     changes nothing.
 package daemon

@@ -21,7 +21,11 @@ func (d *Daemon) Reload(ctx context.Context) ([]string, error) {
 	}
 	defer d.reloading.release()
 	d.told(d.manager.Reloading())
-	defer func() { d.told(d.manager.Ready(d.line(ctx))) }()
+	defer func() {
+		if d.soft.Err() == nil { // else the end has been told
+			d.told(d.manager.Ready(d.line(ctx)))
+		}
+	}()
 	lines, err := d.reload()
 	d.mu.Lock()
 	d.lastReload = reloadResult{at: time.Now(), err: err}
