@@ -57,6 +57,7 @@ func (j *Journal) submit(ctx context.Context, ops []op) error {
 func (j *Journal) committer() {
 	defer close(j.committerDone)
 	for r := range j.requests {
+		j.turns.Add(1)
 		group, size, ops := []*request{r}, r.size, len(r.ops)
 	gather:
 		for size < groupBytes/2 && ops < groupOps/2 {
@@ -71,7 +72,15 @@ func (j *Journal) committer() {
 			}
 		}
 		j.commitGroup(group)
+		j.turns.Add(1)
 	}
+}
+
+// Committing tells how many groups of writes were begun and whether the last of
+// them is under way: a watchdog sees from it that none takes for ever.
+func (j *Journal) Committing() (begun uint64, busy bool) {
+	n := j.turns.Load()
+	return (n + 1) / 2, n%2 == 1
 }
 
 // commitGroup writes the requests in one transaction, or one by one when they

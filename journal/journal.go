@@ -37,6 +37,7 @@ type Journal struct {
 	committerDone chan struct{}
 	commitTxn     func(*badger.Txn) error // replaced by tests
 	commits       atomic.Uint64           // transactions begun
+	turns         atomic.Uint64           // of the committer; odd while one is under way
 	serial        atomic.Uint64           // of the newest commit
 	failure       atomic.Pointer[error]
 

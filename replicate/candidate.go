@@ -1,7 +1,6 @@
 package replicate
 
 import (
-	"os"
 	"syscall"
 	"time"
 )
@@ -91,7 +90,7 @@ func (l *look) stamp(path string) stamp {
 	if seen.Presence < IsDir || seen.Presence == Unknown {
 		return stamp{presence: seen.Presence}
 	}
-	fi, err := os.Lstat(l.root + "/" + path)
+	fi, err := l.stat(path)
 	if err != nil {
 		return stamp{presence: Unknown}
 	}

@@ -212,7 +212,7 @@ func entryOutcome(o Outcome, line string) Outcome {
 	case denied:
 		o.ID, o.Hint = "E-DEST-PERM", "check owner, mode and attributes (lsattr) on the remote"
 	case strings.Contains(line, "Read-only file system"):
-		o.ID, o.Hint = "E-DEST-ROFS", "mount the remote's file system writable"
+		o.ID, o.Hint = "E-DEST-ROFS", "mount the remote's file system writable; a target on this machine: see gorsyncd doctor"
 	case strings.Contains(line, "File too large"):
 		o.ID, o.Hint = "E-DEST-TOOBIG", "the remote's file system or limits do not take a file of this size"
 	case strings.Contains(line, "Operation not supported"):

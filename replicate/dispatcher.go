@@ -35,6 +35,7 @@ type Dispatcher struct {
 	tr  transport
 
 	calls    chan func()
+	nudges   chan struct{} // capacity 1
 	started  chan struct{} // closed when Run has loaded its state
 	ending   chan struct{} // closed when Run answers no more
 	stopped  chan struct{} // closed when Run has ended
@@ -105,7 +106,7 @@ func New(o Options) (*Dispatcher, error) {
 	}
 	d := &Dispatcher{
 		o: o, log: o.Logger.With("source", o.Source, "remote", o.Name), tr: o.transport,
-		calls: make(chan func()), started: make(chan struct{}), stopped: make(chan struct{}), ending: make(chan struct{}), drain: make(chan struct{}),
+		calls: make(chan func()), nudges: make(chan struct{}, 1), started: make(chan struct{}), stopped: make(chan struct{}), ending: make(chan struct{}), drain: make(chan struct{}),
 		flights: map[uint64]*Batch{}, turning: turning{}, reports: make(chan report, o.Workers), commits: make(chan error, 1),
 		queue: newQueue(), guard: newGuard(o.MaxDelete), maxFiles: o.BatchFiles, maxRetry: o.BatchFiles, maxCovered: o.BatchFiles,
 	}
@@ -123,6 +124,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		return errors.New("run remote: called twice")
 	}
 	defer close(d.stopped)
+	defer d.o.Life.Done()
 	if err := d.load(); err != nil {
 		return fmt.Errorf("load remote %s/%s: %w", d.o.Source, d.o.Name, err)
 	}
@@ -132,6 +134,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	keep, giveUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer giveUp()
 	err := d.loop(ctx, work, keep)
+	d.o.Life.Done() // what is left has its own limits
 	cut()
 	err = errors.Join(err, d.finish(keep, giveUp))
 	d.snapshot()
@@ -173,6 +176,7 @@ func (d *Dispatcher) loop(ctx, work, keep context.Context) error {
 	defer timer.Stop()
 	ready, drain := d.o.Ready, (<-chan struct{})(d.drain)
 	for {
+		d.o.Life.Round()
 		changed := d.o.Feed.Changed()
 		now := time.Now()
 		d.followLimit(now)
@@ -200,6 +204,7 @@ func (d *Dispatcher) loop(ctx, work, keep context.Context) error {
 			ready = nil
 		case <-changed:
 		case <-timer.C:
+		case <-d.nudges:
 		case fn := <-d.calls:
 			fn()
 		case rep := <-d.reports:

@@ -94,7 +94,8 @@
 //
 // # Goroutines
 //
-// Run is an actor: it alone touches the state, and other methods send it
+// Run is an actor, which tells Options.Life that it goes round and when it looks
+// at the source: it alone touches the state, and other methods send it
 // closures. Workers (at most Options.Workers) run rsync and report back. One
 // commit is under way at a time; what finishes meanwhile shares the next one.
 //

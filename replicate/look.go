@@ -38,11 +38,14 @@ type look struct {
 	rootDev uint64
 	dirs    map[string]Seen
 	empty   map[string]bool // see isEmpty
+	life    Life
 }
 
 // newLook opens the root as a run of rsync does: one that is not the directory
 // that was indexed tells nothing about any path.
 func newLook(o *Options) (*look, error) {
+	o.Life.Enter()
+	defer o.Life.Leave()
 	f, err := openRoot(o)
 	if err != nil {
 		return nil, err
@@ -52,7 +55,7 @@ func newLook(o *Options) (*look, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &look{root: o.Root, rootDev: fi.Sys().(*syscall.Stat_t).Dev, dirs: map[string]Seen{"": {Presence: IsDir}}}, nil
+	return &look{root: o.Root, rootDev: fi.Sys().(*syscall.Stat_t).Dev, dirs: map[string]Seen{"": {Presence: IsDir}}, life: o.Life}, nil
 }
 
 // rootEmpty tells whether nothing at all is in the root.
@@ -91,8 +94,14 @@ func (l *look) dirSeen(path string) Seen {
 	return s
 }
 
+func (l *look) stat(path string) (os.FileInfo, error) {
+	l.life.Enter()
+	defer l.life.Leave()
+	return os.Lstat(l.root + "/" + path)
+}
+
 func (l *look) lstat(path string) Seen {
-	fi, err := os.Lstat(l.root + "/" + path)
+	fi, err := l.stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return Seen{Presence: Missing}

@@ -151,6 +151,7 @@ type Options struct {
 	// Slots are shared with other remotes; see RsyncOptions.Warm.
 	Slots  Slots
 	Logger *slog.Logger // nil is silent
+	Life   Life         // nil: nobody is told
 
 	transport      transport // tests replace rsync
 	argsFrom       int       // bytes of a list from which on it may become arguments
@@ -221,6 +222,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Life == nil {
+		o.Life = nobody{}
 	}
 }
 

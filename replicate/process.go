@@ -294,6 +294,8 @@ func rsyncEnv() []string {
 		"CVSIGNORE": true,
 		// Whoever may look at the process would see it.
 		"RSYNC_PASSWORD": true,
+		// What systemd gives the service is not for what the service runs.
+		"CREDENTIALS_DIRECTORY": true, "NOTIFY_SOCKET": true, "WATCHDOG_USEC": true, "WATCHDOG_PID": true,
 	}
 	var env []string
 	for _, kv := range os.Environ() {

@@ -52,6 +52,9 @@
 //     of content: a power cut can keep a file's new times and lose its data.
 //   - Excluded paths are never observed, excluded directories never watched. What
 //     is excluded is not removed: its records stay.
+//   - The loop tells Options.Life that it goes round, and each call that may take
+//     any time: what touches the source, or writes to the index. A watchdog can
+//     tell from it a loop that hangs from a file system that does not answer.
 //
 // # What events do not tell
 //

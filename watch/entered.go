@@ -54,7 +54,7 @@ func (e *entered) open(t *Tree, root *handle, rel string) {
 // list reads the attributes of the directory and its names, in order.
 func (e *entered) list() {
 	e.at = time.Now().UnixNano()
-	if e.err = unix.Fstat(e.dir.fd, &e.dir.st); e.err != nil {
+	if e.err = e.dir.stat(); e.err != nil {
 		e.op = "stat"
 		return
 	}
@@ -70,6 +70,8 @@ func (e *entered) list() {
 // is listed in its turn.
 func (e *entered) read() {
 	defer e.dir.close()
+	e.dir.enter() // once for all names: this is where a scan spends its time
+	defer e.dir.leave()
 	if e.full = e.room.Load() >= aheadNames; e.full {
 		return
 	}

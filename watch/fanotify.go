@@ -188,6 +188,8 @@ func (f *fanotify) enter(dir *handle, rel string) (id handleID, fresh error) {
 }
 
 func (f *fanotify) mark(dir *handle, rel string) *fsMark {
+	dir.enter()
+	defer dir.leave()
 	m := &fsMark{on: rel}
 	var st unix.Statfs_t
 	if m.refuse = unix.Fstatfs(dir.fd, &st); m.refuse != nil {

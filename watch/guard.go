@@ -25,7 +25,7 @@ type rootStamp struct {
 
 // openAccepted opens the root if it still is the accepted one.
 func (t *Tree) openAccepted() (*handle, error) {
-	h, err := openRoot(t.abs)
+	h, err := t.openRoot()
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (t *Tree) openAccepted() (*handle, error) {
 // checkRoot compares the root with the accepted one. If it is another, or if
 // the source is held, the guards decide.
 func (t *Tree) checkRoot(ctx context.Context) error {
-	h, err := openRoot(t.abs)
+	h, err := t.openRoot()
 	if err != nil {
 		t.hold(t.missing(err))
 		return nil
@@ -134,7 +134,7 @@ func (t *Tree) compareTop(names []string) (lost string, present int, err error) 
 func (t *Tree) hasIncluded(h *handle, names []string) bool {
 	var st unix.Stat_t
 	for _, name := range names {
-		if fstatat(h.fd, name, &st) == nil && !t.o.Filter.excludes(name, isDir(&st)) {
+		if h.lstat(name, &st) == nil && !t.o.Filter.excludes(name, isDir(&st)) {
 			return true
 		}
 	}
@@ -143,6 +143,8 @@ func (t *Tree) hasIncluded(h *handle, names []string) bool {
 
 // identify describes the root as it is stored.
 func (t *Tree) identify(h *handle) journal.RootID {
+	h.enter()
+	defer h.leave()
 	id := journal.RootID{Path: t.abs, Dev: uint64(h.st.Dev), Ino: h.st.Ino}
 	if fsid, err := journal.FileSystemID(h.fd); err == nil {
 		id.FSID = fsid
@@ -185,7 +187,7 @@ func (t *Tree) accept(ctx context.Context, h *handle) error {
 	known, ok := t.o.Roots.Root()
 	id.Mounts, id.Mount = known.Mounts, known.Mount
 	if !ok || known != id {
-		if err := t.o.Roots.SetRoot(ctx, id); err != nil {
+		if err := t.setRoot(ctx, id); err != nil {
 			return err
 		}
 	}
@@ -201,7 +203,7 @@ func (t *Tree) accept(ctx context.Context, h *handle) error {
 	if err := t.readMounts(); err != nil {
 		return err
 	}
-	t.mountID = mountID(h.fd)
+	t.mountID = h.mountID()
 	t.lostScan(t.unsettled(known.Mount, t.mountID))
 	return nil
 }
@@ -210,7 +212,7 @@ func (t *Tree) accept(ctx context.Context, h *handle) error {
 // held: there is nothing to accept.
 func (t *Tree) approve(ctx context.Context) error {
 	if t.heldRoot != "" {
-		h, err := openRoot(t.abs)
+		h, err := t.openRoot()
 		if err != nil {
 			t.hold(t.missing(err))
 			return nil

@@ -41,7 +41,7 @@ func (t *Tree) checkMounts(ctx context.Context) error {
 		return nil
 	}
 	if h, err := t.openAccepted(); err == nil {
-		id := mountID(h.fd)
+		id := h.mountID()
 		h.close()
 		if id != t.mountID {
 			t.rootOK = false
@@ -61,7 +61,9 @@ func (t *Tree) readMounts() error {
 			t.mounts.below[p] = ""
 		}
 	}
+	t.o.Life.Enter()
 	came, went, err := t.mounts.refresh()
+	t.o.Life.Leave()
 	if err != nil {
 		return fmt.Errorf("read mount table: %w", err)
 	}
@@ -115,7 +117,7 @@ func (t *Tree) rememberMounts(ctx context.Context) error {
 		return nil
 	}
 	known.Mounts = now
-	return t.o.Roots.SetRoot(ctx, known)
+	return t.setRoot(ctx, known)
 }
 
 // unhold releases a mount point that is back, and what was held because of it.

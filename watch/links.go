@@ -158,7 +158,7 @@ func (t *Tree) named(paths []string, s journal.State) int {
 			continue
 		}
 		var st unix.Stat_t
-		if fstatat(dir.fd, baseOf(p), &st) == nil {
+		if dir.lstat(baseOf(p), &st) == nil {
 			if found := stateOf(&st, t.rootKey.dev); found.Dev == s.Dev && found.Ino == s.Ino {
 				n++
 			}

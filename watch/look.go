@@ -192,7 +192,7 @@ func (b *batch) observe(i int) {
 		at = l.confirm
 	}
 	var st unix.Stat_t
-	err := fstatat(b.dir.fd, baseOf(l.path), &st)
+	err := b.dir.lstat(baseOf(l.path), &st)
 	failpoint.Hit("watch.lstat")
 	switch {
 	case err == nil:
@@ -261,7 +261,7 @@ func (b *batch) observeParent() {
 
 func (b *batch) observeRoot(l *look, i int) {
 	at := time.Now().UnixNano()
-	if err := unix.Fstat(b.root.fd, &b.root.st); err != nil {
+	if err := b.root.stat(); err != nil {
 		b.t.troubled("", "stat", err)
 		return
 	}
@@ -277,7 +277,7 @@ func (b *batch) record(ctx context.Context) error {
 	}
 	t := b.t
 	t.ahead.letGo()
-	results, err := t.o.Index.Record(ctx, b.obs)
+	results, err := t.record(ctx, b.obs)
 	if err != nil {
 		return err
 	}

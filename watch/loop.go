@@ -26,9 +26,11 @@ func (t *Tree) signal() { notify(t.wake) }
 // request or the next due time.
 func (t *Tree) loop(ctx context.Context) error {
 	defer t.endFences()
+	defer t.o.Life.Done()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
+		t.o.Life.Round()
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

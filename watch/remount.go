@@ -75,5 +75,5 @@ func (t *Tree) settled(ctx context.Context) error {
 		return nil
 	}
 	known.Mount = t.mountID
-	return t.o.Roots.SetRoot(ctx, known)
+	return t.setRoot(ctx, known)
 }

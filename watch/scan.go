@@ -131,7 +131,7 @@ func (t *Tree) scanned(ctx context.Context) error {
 		return err
 	}
 	if t.o.Roots.Baseline() {
-		if err := t.o.Roots.EndBaseline(ctx); err != nil {
+		if err := t.endBaseline(ctx); err != nil {
 			return err
 		}
 	}
@@ -266,6 +266,8 @@ func (t *Tree) watchDir(root *handle, sc scan, id handleID, begun time.Duration)
 		begun = t.now()
 	}
 	same := func(rel string, key fileKey) bool {
+		t.o.Life.Enter()
+		defer t.o.Life.Leave()
 		var st unix.Stat_t
 		if unix.Stat(t.abs, &st) != nil || keyOf(&st) != t.rootKey {
 			return false
@@ -297,7 +299,9 @@ func (t *Tree) watchDir(root *handle, sc scan, id handleID, begun time.Duration)
 func (t *Tree) isPolled(sc scan) bool {
 	polled, known := t.fsPolled[sc.key.dev]
 	if !known {
+		t.o.Life.Enter()
 		polled = remoteFS(t.magic(t.absPath(sc.rel)))
+		t.o.Life.Leave()
 		t.fsPolled[sc.key.dev] = polled
 	}
 	return polled

@@ -180,7 +180,7 @@ func (l *lister) stat(i int, name string, st *unix.Stat_t) (at int64, err error)
 		return s.at, s.err
 	}
 	at = time.Now().UnixNano()
-	return at, fstatat(l.dir.fd, name, st)
+	return at, l.dir.lstat(name, st)
 }
 
 // known compares a name that the index has.

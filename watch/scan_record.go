@@ -109,7 +109,7 @@ func (l *lister) observe(n todo) {
 		o.At, st = n.seen.at, n.seen.st
 	} else {
 		o.At = time.Now().UnixNano()
-		err = fstatat(l.dir.fd, n.name, &st)
+		err = l.dir.lstat(n.name, &st)
 	}
 	switch {
 	case err == unix.ENOENT:
@@ -178,7 +178,7 @@ func (t *Tree) passFound(ctx context.Context, f *found) error {
 		}
 	}
 	t.ahead.letGo()
-	results, err := t.o.Index.Record(ctx, f.obs)
+	results, err := t.record(ctx, f.obs)
 	if err != nil {
 		return err
 	}

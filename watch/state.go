@@ -83,6 +83,7 @@ func isGone(err error) bool {
 type handle struct {
 	fd       int
 	st       unix.Stat_t
+	life     Life // told of each call; nil for nobody
 	readable bool // names can be read from fd itself, once
 
 	// What name has asked for: the handle that outlives fd.
@@ -95,6 +96,8 @@ type handle struct {
 func (h *handle) name() {
 	if !h.named {
 		h.named = true
+		h.enter()
+		defer h.leave()
 		h.stable, _, h.nameErr = unix.NameToHandleAt(h.fd, "", unix.AT_EMPTY_PATH)
 	}
 }
@@ -122,11 +125,36 @@ func newHandle(fd int, err error) (*handle, error) {
 	return h, nil
 }
 
+// newHandle is newHandle for what is below.
+func (h *handle) newHandle(fd int, err error) (*handle, error) {
+	d, err := newHandle(fd, err)
+	if d != nil {
+		d.life = h.life
+	}
+	return d, err
+}
+
+// lstat looks at a name in the directory.
+func (h *handle) lstat(name string, st *unix.Stat_t) error {
+	h.enter()
+	defer h.leave()
+	return fstatat(h.fd, name, st)
+}
+
+// stat looks at the directory itself, anew.
+func (h *handle) stat() error {
+	h.enter()
+	defer h.leave()
+	return unix.Fstat(h.fd, &h.st)
+}
+
 // open opens a directory below so that no symbolic link is followed: rel must name
 // a directory of the tree itself.
 func (h *handle) open(rel string) (*handle, error) {
+	h.enter()
+	defer h.leave()
 	if rel == "" {
-		return newHandle(unix.Openat(h.fd, ".", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))
+		return h.newHandle(unix.Openat(h.fd, ".", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))
 	}
 	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: noSymlinks}
 	fd, err := unix.Openat2(h.fd, rel, &how)
@@ -134,7 +162,7 @@ func (h *handle) open(rel string) (*handle, error) {
 	case unix.ENOSYS, unix.EPERM, unix.ENAMETOOLONG: // not before Linux 5.6, nor in some sandboxes, nor beyond PATH_MAX
 		return h.walk(rel)
 	}
-	return newHandle(fd, err)
+	return h.newHandle(fd, err)
 }
 
 const noSymlinks = unix.RESOLVE_NO_SYMLINKS
@@ -142,10 +170,12 @@ const noSymlinks = unix.RESOLVE_NO_SYMLINKS
 // openToList is open for a directory whose names are to be read: that costs less
 // where it may be.
 func (h *handle) openToList(rel string) (*handle, error) {
+	h.enter()
+	defer h.leave()
 	if rel != "" {
 		how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: noSymlinks}
 		if fd, err := unix.Openat2(h.fd, rel, &how); err == nil {
-			d, err := newHandle(fd, nil)
+			d, err := h.newHandle(fd, nil)
 			if err == nil {
 				d.readable = true
 			}
@@ -173,7 +203,7 @@ func (h *handle) walk(rel string) (*handle, error) {
 		fd = next
 		start = end + 1
 	}
-	return newHandle(fd, nil)
+	return h.newHandle(fd, nil)
 }
 
 // direntBufs are for reading directories; several trees may be at it.
@@ -181,6 +211,8 @@ var direntBufs = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
 // names lists the directory, unsorted.
 func (h *handle) names() ([]string, error) {
+	h.enter()
+	defer h.leave()
 	fd := h.fd
 	if !h.readable {
 		var err error

@@ -64,6 +64,7 @@ type Options struct {
 
 	Guard  GuardOptions
 	Logger *slog.Logger // nil: silent
+	Life   Life         // nil: nobody is told
 }
 
 // Defaults of Options.
@@ -163,6 +164,9 @@ func New(o Options) (*Tree, error) {
 		o.SettleMax = DefaultSettleMax
 	}
 	o.SettleMax = max(o.SettleMax, o.Settle)
+	if o.Life == nil {
+		o.Life = nobody{}
+	}
 	if o.FenceDir != "" {
 		o.FenceDir = filepath.Clean(o.FenceDir)
 	}
@@ -255,7 +259,7 @@ func (t *Tree) Run(ctx context.Context) error {
 		return fmt.Errorf("read mount table: %w", err)
 	}
 	defer t.mounts.close()
-	t.w.note = watcher
+	t.w.note = slowNotifier{watcher, t.o.Life}
 	t.startFences(watcher)
 	defer t.readers(readers.Go)()
 	return t.loop(ctx)

@@ -85,7 +85,7 @@ func globalFlags() []cli.Flag {
 		&cli.StringFlag{Name: flagSocket, Usage: "control socket `PATH`", EnvVars: []string{"GORSYNCD_SOCKET"}},
 		&cli.StringFlag{Name: flagStateDir, Usage: "`DIR` of the journal", EnvVars: []string{"GORSYNCD_STATE_DIR"}},
 		&cli.StringFlag{Name: flagLogLevel, Usage: "debug, info, warn or error", EnvVars: []string{"GORSYNCD_LOG_LEVEL"}},
-		&cli.StringFlag{Name: flagLogFormat, Usage: "text or json", EnvVars: []string{"GORSYNCD_LOG_FORMAT"}},
+		&cli.StringFlag{Name: flagLogFormat, Usage: "auto, text, json or journal", EnvVars: []string{"GORSYNCD_LOG_FORMAT"}},
 		&cli.StringFlag{Name: flagLogFile, Usage: "log to `FILE` instead of standard error", EnvVars: []string{"GORSYNCD_LOG_FILE"}},
 		&cli.BoolFlag{Name: flagJSON, Usage: "machine-readable output"},
 		&cli.BoolFlag{Name: flagNoColor, Usage: "no colour (also NO_COLOR)"},

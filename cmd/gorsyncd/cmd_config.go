@@ -81,7 +81,7 @@ func (a *app) configCheck(ctx context.Context, c *cli.Context) error {
 	}
 	asked := []doctor.Finding{}
 	if c.Bool("connect") {
-		asked = doctor.Remotes(ctx, conf, daemon.Reach)
+		asked = doctor.Remotes(ctx, conf, daemon.CredentialsDir(), daemon.Reach)
 	}
 	if err := a.configGood(conf, asked); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -37,7 +38,8 @@ func (a *app) doctor(ctx context.Context, c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	list := doctor.Look(ctx, conf, doctor.Options{Reach: daemon.Reach, Running: answers(ctx, client(c)), Root: os.Geteuid() == 0})
+	list := doctor.Look(ctx, conf, doctor.Options{Reach: daemon.Reach, Running: answers(ctx, client(c)), Root: os.Geteuid() == 0,
+		Credentials: daemon.CredentialsDir()})
 	if a.json {
 		err = a.printJSON(list)
 	} else {
@@ -59,10 +61,22 @@ func (a *app) showFindings(list []doctor.Finding) error {
 			return err
 		}
 		if f.Remedy != "" {
-			if err := a.print("      → %s\n", names.Printable(f.Remedy)); err != nil {
+			if err := a.showRemedy(f.Remedy); err != nil {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// showRemedy prints a remedy; what follows its first line is to be copied.
+func (a *app) showRemedy(text string) error {
+	mark := "→ "
+	for line := range strings.Lines(text) {
+		if err := a.print("      %s%s\n", mark, names.Printable(strings.TrimSuffix(line, "\n"))); err != nil {
+			return err
+		}
+		mark = "    "
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/daemon"
 	"gorsyncd/cmd/gorsyncd/internal/draft"
 	"gorsyncd/cmd/gorsyncd/internal/logging"
+	"gorsyncd/cmd/gorsyncd/internal/service"
 )
 
 func (a *app) runCommand() *cli.Command {
@@ -75,10 +76,14 @@ func (a *app) runDaemon(c *cli.Context) error {
 		log.Warn("not running as root: what this user cannot read will fail, and owners are not kept on local targets", "uid", uid)
 	}
 	noCores(log)
+	manager, err := service.FromEnv()
+	if err != nil {
+		log.Warn("the service manager is not told anything", "error", err)
+	}
 	stop := watchSignals(log)
 	defer stop.release()
 	err = daemon.Run(stop.ctx, daemon.Options{
-		Config: p.config, Reload: p.reload, Logger: log, SetLog: logs.Set, Version: versionText(), Drain: stop.drain, Signals: stop.hangups, Umask: umask,
+		Config: p.config, Reload: p.reload, Logger: log, SetLog: logs.Set, Version: versionText(), Drain: stop.drain, Signals: stop.hangups, Umask: umask, Service: manager,
 	})
 	if err == nil && stop.ctx.Err() != nil {
 		return silent(control.ExitInterrupted)

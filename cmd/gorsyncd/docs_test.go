@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
+	"gorsyncd/cmd/gorsyncd/internal/journald"
 )
 
 func readDoc(t *testing.T, name string) string {
@@ -116,5 +117,18 @@ func TestEverySettingIsDocumentedWithItsDefault(t *testing.T) {
 		if !known[r[1]] {
 			t.Errorf("docs/config.md describes %s, which is no key", r[1])
 		}
+	}
+}
+
+// TestEveryEventIsDocumented: who waits for a MESSAGE_ID finds what it is.
+func TestEveryEventIsDocumented(t *testing.T) {
+	doc := readDoc(t, "docs/service.md")
+	for _, e := range journald.Events() {
+		if row := fmt.Sprintf("| `%s` | %s |", e.ID, e.Message); strings.Count(doc, row) != 1 {
+			t.Errorf("docs/service.md lacks the row %s", row)
+		}
+	}
+	if rows := regexp.MustCompile("(?m)^\\| `[0-9a-f]{32}` \\|").FindAllString(doc, -1); len(rows) != len(journald.Events()) {
+		t.Errorf("docs/service.md has %d events, the program %d", len(rows), len(journald.Events()))
 	}
 }

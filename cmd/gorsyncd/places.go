@@ -14,6 +14,7 @@ import (
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/daemon"
 	"gorsyncd/cmd/gorsyncd/internal/offline"
 	"gorsyncd/cmd/gorsyncd/internal/trust"
 )
@@ -75,7 +76,11 @@ func loadTrusted(c *cli.Context) (*config.Config, error) {
 	if err := trusted(configPath(c)); err != nil {
 		return nil, err
 	}
-	return load(c) // which says what else is wrong
+	conf, err := load(c) // which says what else is wrong
+	if err != nil {
+		return nil, err
+	}
+	return conf, conf.CheckCredentials(daemon.CredentialsDir())
 }
 
 // trusted refuses a file that others may have written: it names programs and

@@ -25,7 +25,7 @@ func build(r *raw, o Options, rep *reporter) *Config {
 	c.Journal.Verify = top(c, "journal.verify", r.journal.verify, 10*time.Minute)
 	c.Journal.Ballast = top(c, "journal.ballast", r.journal.ballast, Size(64)<<20)
 	c.Log.Level = override(c, "log.level", o.LogLevel, top(c, "log.level", r.log.level, "info"))
-	c.Log.Format = override(c, "log.format", o.LogFormat, top(c, "log.format", r.log.format, "text"))
+	c.Log.Format = override(c, "log.format", o.LogFormat, top(c, "log.format", r.log.format, "auto"))
 	c.Log.File = override(c, "log.file", o.LogFile, top(c, "log.file", r.log.file, ""))
 	for _, rs := range r.sources {
 		c.Sources = append(c.Sources, buildSource(rs, r.defaults, rep))

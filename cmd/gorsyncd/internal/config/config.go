@@ -39,7 +39,7 @@ type Journal struct {
 // Log sets what the daemon logs.
 type Log struct {
 	Level  string // debug, info, warn, error
-	Format string // text, json
+	Format string // auto, text, json, journal
 	File   string // absolute; "" is standard error
 }
 

@@ -113,7 +113,7 @@ func TestDefaults(t *testing.T) {
 	if s.Settle != 2*time.Millisecond || s.SettleMax != time.Second || s.Attributes != AttributesAlways || s.Filter == nil || s.Guard != (Guard{0, true, true}) {
 		t.Errorf("source defaults: %+v", s)
 	}
-	if c.Journal != (Journal{24 * time.Hour, 2 << 30, 10 * time.Minute, 64 << 20}) || c.Log != (Log{"info", "text", ""}) || c.Socket.Mode != 0o600 {
+	if c.Journal != (Journal{24 * time.Hour, 2 << 30, 10 * time.Minute, 64 << 20}) || c.Log != (Log{"info", "auto", ""}) || c.Socket.Mode != 0o600 {
 		t.Errorf("top-level defaults: %+v %+v %+v", c.Journal, c.Log, c.Socket)
 	}
 	if c.JournalDir() != "/var/lib/gorsyncd/journal" {

@@ -138,7 +138,7 @@ func (p *parser) log(n *yaml.Node, r *raw) {
 // LogLevels and LogFormats are what log may be set to, here and by flags.
 var (
 	LogLevels  = []string{"debug", "info", "warn", "error"}
-	LogFormats = []string{"text", "json"}
+	LogFormats = []string{"auto", "text", "json", "journal"}
 )
 
 func (p *parser) source(n *yaml.Node) rawSource {

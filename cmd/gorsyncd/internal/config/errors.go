@@ -81,6 +81,11 @@ func (r *reporter) add(pos Pos, format string, args ...any) {
 	if pos.Line > 0 && pos.Line <= len(r.lines) {
 		e.Excerpt = excerpt(r.lines[pos.Line-1])
 	}
+	r.put(e)
+}
+
+// put is add for a message that holds nothing of the file.
+func (r *reporter) put(e Error) {
 	if r.seen[e] || len(r.list) >= maxErrors {
 		return
 	}

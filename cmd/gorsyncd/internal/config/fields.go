@@ -43,11 +43,11 @@ const (
 // fields is the one table of all settings: what a key is called, what it may
 // hold, what it is without being set. docs/config.md is checked against it.
 var fields = []field{
-	leaf("password_file", `""`, scalar(secretFilePath), func(s *Settings) *string { return &s.PasswordFile }),
+	leaf("password_file", `""`, scalar(credentialOr(secretFilePath)), func(s *Settings) *string { return &s.PasswordFile }),
 	leaf("ssh.port", "0", integer(0, 65535), func(s *Settings) *int { return &s.SSH.Port }),
-	leaf("ssh.identity_file", `""`, scalar(absPath), func(s *Settings) *string { return &s.SSH.IdentityFile }),
-	leaf("ssh.config_file", `""`, scalar(absPath), func(s *Settings) *string { return &s.SSH.ConfigFile }),
-	leaf("ssh.known_hosts", `""`, scalar(absPath), func(s *Settings) *string { return &s.SSH.KnownHosts }),
+	leaf("ssh.identity_file", `""`, scalar(credentialOr(absPath)), func(s *Settings) *string { return &s.SSH.IdentityFile }),
+	leaf("ssh.config_file", `""`, scalar(credentialOr(absPath)), func(s *Settings) *string { return &s.SSH.ConfigFile }),
+	leaf("ssh.known_hosts", `""`, scalar(credentialOr(absPath)), func(s *Settings) *string { return &s.SSH.KnownHosts }),
 	leaf("ssh.options", "[]", items(checkSSHOption), func(s *Settings) *[]Item { return &s.SSH.Options }),
 	leaf("workers", "4", integer(1, 64), func(s *Settings) *int { return &s.Workers }),
 	leaf("warm", "1", integer(0, 64), func(s *Settings) *int { return &s.Warm }),

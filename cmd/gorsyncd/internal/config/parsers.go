@@ -109,7 +109,7 @@ func absPath(s string) (string, error) {
 // secretFilePath is absPath, but for the error: what is no path may be the secret.
 func secretFilePath(s string) (string, error) {
 	if s != "" && checkAbs(s) != nil {
-		return "", errors.New("must be the absolute path of a file that holds the password (~ and variables are not expanded)")
+		return "", errors.New("must be the absolute path of a file that holds the password (~ and variables are not expanded), or credential: and the name of one of systemd's")
 	}
 	return s, nil
 }

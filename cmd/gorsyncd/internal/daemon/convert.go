@@ -10,18 +10,19 @@ import (
 )
 
 // treeOptions turns a configured source into what watch needs.
-func treeOptions(sc config.Source, src patientSource, fence string, log *slog.Logger) watch.Options {
+func treeOptions(sc config.Source, src patientSource, fence string, log *slog.Logger, life watch.Life) watch.Options {
 	return watch.Options{
 		Root: sc.Path, Filter: sc.Filter, Index: src, Roots: src,
 		Settle: sc.Settle, SettleMax: sc.SettleMax, FenceDir: fence, Backend: sc.Backend,
 		AttributesLater: sc.Attributes == config.AttributesLater,
 		Guard:           watch.GuardOptions{EmptySource: sc.Guard.EmptySource, SameFilesystem: sc.Guard.SameFilesystem},
 		Logger:          log,
+		Life:            life,
 	}
 }
 
 // dispatcherOptions turns a configured remote into what replicate needs.
-func (d *Daemon) dispatcherOptions(u *unit, rc config.Remote, store patientRemote) replicate.Options {
+func (d *Daemon) dispatcherOptions(u *unit, rc config.Remote, store patientRemote, life replicate.Life) replicate.Options {
 	window, _ := replicate.ParseWindow(config.Texts(rc.Window)) // config has parsed it, too
 	return replicate.Options{
 		Source: u.cfg.Name, Name: rc.Name, Root: u.cfg.Path, Target: rc.Target,
@@ -41,6 +42,7 @@ func (d *Daemon) dispatcherOptions(u *unit, rc config.Remote, store patientRemot
 		Scratch: d.probeDir(u.cfg.Name, rc.Name),
 		Slots:   d.slots,
 		Logger:  d.log,
+		Life:    life,
 	}
 }
 
@@ -53,11 +55,16 @@ func (d *Daemon) runLock(source, remote string) string {
 }
 
 func rsyncOptions(rc config.Remote, sshDir string, umask int) replicate.RsyncOptions {
+	check := checkSecret
+	if _, ok := config.CredentialName(rc.PasswordFile); ok {
+		check = checkCredential
+	}
+	rc.Settings = rc.Located(CredentialsDir())
 	return replicate.RsyncOptions{
 		Path: rc.Rsync.Path, Args: config.Texts(rc.Rsync.Args),
 		Timeout: rc.Rsync.Timeout, ConnectTimeout: rc.Rsync.ConnectTimeout,
 		Compress: rc.Rsync.Compress, Fsync: rc.Fsync, BWLimit: rc.BWLimit.Limit(), PasswordFile: rc.PasswordFile,
-		CheckPassword: checkSecret, Umask: umask, Warm: rc.Warm,
+		CheckPassword: check, Umask: umask, Warm: rc.Warm,
 		SSH: replicate.SSHOptions{
 			Port: rc.SSH.Port, IdentityFile: rc.SSH.IdentityFile, ConfigFile: rc.SSH.ConfigFile,
 			KnownHosts: rc.SSH.KnownHosts, Options: config.Texts(rc.SSH.Options),

@@ -12,6 +12,7 @@ import (
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/service"
 	"gorsyncd/cmd/gorsyncd/internal/strangers"
 	"gorsyncd/journal"
 	"gorsyncd/replicate"
@@ -27,9 +28,10 @@ type Options struct {
 	Logger  *slog.Logger
 	SetLog  func(config.Log) error // changes what Logger writes to; nil for a log that stays as it is
 	Version string
-	Drain   <-chan struct{}  // closed to stop politely
-	Signals <-chan os.Signal // each one received reloads; nil for none
-	Umask   int              // of rsync; 0 for that of this process
+	Drain   <-chan struct{}   // closed to stop politely
+	Signals <-chan os.Signal  // each one received reloads; nil for none
+	Umask   int               // of rsync; 0 for that of this process
+	Service *service.Notifier // nil when no service manager wants to be told
 }
 
 // Daemon is a running gorsyncd. Its exported methods are the control API.
@@ -45,6 +47,7 @@ type Daemon struct {
 	slots    replicate.Slots // of rsyncs that wait for changes
 	patience patience
 	starts   *startGuard
+	manager  manager
 
 	hard, soft context.Context // set once by serve: lives of dispatchers and of trees
 
@@ -95,12 +98,21 @@ func Run(ctx context.Context, o Options) error {
 		opts: o, log: o.Logger, started: time.Now(), cfg: o.Config,
 		slots: replicate.NewSlots(maxWarm), failed: make(chan error, 1), patience: patience{log: o.Logger}, reloading: newLock(), ready: make(chan struct{}),
 	}
-	if err := d.open(ctx); err != nil {
+	d.manager = manager{Notifier: o.Service, dog: service.NewWatchdog(o.Service, d.log)}
+	telling, quiet := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer quiet()
+	wg.Go(func() { d.manager.dog.Run(telling) })
+	d.enterPhase("opening the journal")
+	wg.Go(func() { d.keepTelling(telling) })
+	if stopped, err := d.open(ctx); stopped || err != nil {
 		if d.starts != nil {
 			d.starts.close()
 		}
 		return err
 	}
+	d.manager.dog.WatchJournal(d.journal.Committing)
 	err := d.serve(ctx)
 	if cerr := d.journal.Close(); cerr != nil && err == nil {
 		err = fmt.Errorf("close journal: %w", cerr)
@@ -109,17 +121,31 @@ func Run(ctx context.Context, o Options) error {
 	return err
 }
 
-func (d *Daemon) open(ctx context.Context) error {
+// open opens the journal, which may have to wait for space: stopped says that it
+// was asked to end before it had any.
+func (d *Daemon) open(ctx context.Context) (stopped bool, err error) {
 	for _, dir := range []string{d.cfg.StateDir, d.fenceDir("")} {
 		if err := d.makeState(dir); err != nil {
-			return err
+			return false, err
 		}
 	}
 	d.warnOfSecrets(d.cfg)
-	var err error
 	d.starts = newStartGuard(d.cfg.JournalDir(), d.log)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-d.opts.Drain:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	d.journal, d.lost, err = d.openJournal(ctx)
-	return err
+	if err != nil && ctx.Err() != nil {
+		d.log.Info("stopping before the journal was opened", "error", err)
+		return true, nil
+	}
+	return false, err
 }
 
 func (d *Daemon) fenceDir(source string) string {
@@ -158,9 +184,12 @@ func (d *Daemon) serve(ctx context.Context) error {
 			d.log.Error("control socket ended", "error", err)
 		}
 	})
+	d.enterPhase("starting")
+	d.told(d.manager.Ready("starting"))
 	if err = d.startUnits(); err == nil {
 		d.replaced()
 		close(d.ready)
+		d.enterPhase("")
 		wg.Go(func() { d.upkeep(soft) })
 		wg.Go(func() { d.verify(soft) })
 		wg.Go(func() { d.reloadOnSignal(soft) })
@@ -168,6 +197,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 	} else if soft.Err() != nil {
 		err = nil // stopped before everything had started
 	}
+	d.stopping(err)
 	stopIntake()
 	// A reload under way has to end first, and no other may begin.
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainLimit+5*time.Second)

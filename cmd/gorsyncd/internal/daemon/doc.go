@@ -36,6 +36,10 @@
 //   - A scheduled verify that was missed, while nothing ran or because the remote
 //     could not be reached, is made up for once. Up to when its schedule was
 //     served is in the journal.
+//   - The service manager that started it is told when the journal is open and the
+//     socket answers, which is before the first scan, how the daemon is in one line,
+//     and that every loop goes round; see package service. A process that its
+//     watchdog has ended does not count as one that died of the journal.
 //   - Reload changes only what differs: a plan is made first, which a dry run shows.
 //     A configuration that is not valid changes nothing; what only a start can
 //     change keeps its value and is named.

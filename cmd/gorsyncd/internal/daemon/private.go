@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"os"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/control"
@@ -28,9 +29,18 @@ func (d *Daemon) makeState(dir string) error {
 	return nil
 }
 
+// CredentialsDir is where the service manager has put the credentials of this
+// process; "" when there are none.
+func CredentialsDir() string { return os.Getenv("CREDENTIALS_DIRECTORY") }
+
 // checkSecret tells whether a password file may be used.
-func checkSecret(path string) error {
-	if err := trust.Secret(path); err != nil {
+func checkSecret(path string) error { return passwordError(path, trust.Secret(path)) }
+
+// checkCredential is checkSecret for a credential.
+func checkCredential(path string) error { return passwordError(path, trust.Credential(path)) }
+
+func passwordError(path string, err error) error {
+	if err != nil {
 		return fmt.Errorf("%w %q: %w", replicate.ErrPasswordFile, path, err)
 	}
 	return nil
@@ -44,7 +54,8 @@ func (d *Daemon) warnOfSecrets(c *config.Config) {
 			if r.PasswordFile == "" {
 				continue
 			}
-			if err := checkSecret(r.PasswordFile); err != nil {
+			o := rsyncOptions(r, "", 0)
+			if err := o.CheckPassword(o.PasswordFile); err != nil {
 				d.log.Warn("a remote will fail", "error_id", "E-PASSFILE", "remote", s.FullName(r), "error", err)
 			}
 		}

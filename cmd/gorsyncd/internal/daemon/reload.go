@@ -30,16 +30,21 @@ func (d *Daemon) Reload(ctx context.Context, q control.ReloadRequest) (control.R
 	if q.DryRun || isUsage(err) {
 		return res, err
 	}
-	failed := "reload refused: the running configuration stays"
-	if err == nil {
-		failed = "reload failed"
-		err = d.apply(p)
+	d.told(d.manager.Reloading())
+	defer func() {
+		if d.soft.Err() == nil { // else the end has been told
+			d.told(d.manager.Ready(d.line(ctx)))
+		}
+	}()
+	if err != nil {
+		d.log.Error("reload refused: the running configuration stays", "error", err)
+	} else if err = d.apply(p); err != nil {
+		d.log.Error("reload failed", "error", err)
 	}
 	d.mu.Lock()
 	d.lastReload = reloadResult{at: time.Now(), err: err}
 	d.mu.Unlock()
 	if err != nil {
-		d.log.Error(failed, "error", err)
 		return res, err
 	}
 	d.log.Info("configuration reloaded", "changes", summary(p.changes))

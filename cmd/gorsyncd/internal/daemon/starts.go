@@ -69,11 +69,13 @@ func newStartGuard(journalDir string, log *slog.Logger) *startGuard {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		log.Warn("count of failed starts is unreadable", "error", err)
 	}
-	switch {
-	case g.crashed():
+	switch died := g.lastDeath(); {
+	case died == ofJournal:
 		g.state.Failed += provenDeath - silentDeath
 	case g.state.Opened:
 		g.state.Failed = 0
+	case died == ofSignal:
+		g.state.Failed = max(0, g.state.Failed-silentDeath)
 	}
 	return g
 }
@@ -92,9 +94,21 @@ func (g *startGuard) claim() error {
 	return nil
 }
 
-// crashed tells whether the last process died of its journal, keeps its
-// report, and has the runtime, and Badger's assertions, write the next one.
-func (g *startGuard) crashed() bool {
+// death is what the last process has died of, as far as its report tells.
+type death uint8
+
+const (
+	unknownDeath death = iota
+	ofJournal
+	// ofSignal is that of a process that somebody had tell where it was: as a
+	// rule the watchdog of the service manager, with SIGABRT. Goroutines of
+	// Badger's are in every such report, and say nothing about the journal.
+	ofSignal
+)
+
+// lastDeath judges the report of the last process, keeps it, and has the runtime,
+// and Badger's assertions, write the next one.
+func (g *startGuard) lastDeath() death {
 	b, err := io.ReadAll(g.out)
 	if err == nil && len(b) > 0 {
 		err = os.WriteFile(g.report+".last", b, 0o600)
@@ -109,12 +123,16 @@ func (g *startGuard) crashed() bool {
 		g.log.Warn("crashes cannot be reported", "error", err)
 	}
 	log.SetOutput(assertions{g.out})
-	if !strings.Contains(string(b), "badger") {
-		return false
-	}
 	first, _, _ := strings.Cut(string(b), "\n")
-	g.log.Error("the last process died of its journal", "error", first, "report", g.report+".last")
-	return true
+	switch {
+	case strings.HasPrefix(first, "SIGABRT: ") || strings.HasPrefix(first, "SIGQUIT: "):
+		g.log.Warn("the last process was ended by a signal that has it tell where it was", "error", first, "report", g.report+".last")
+		return ofSignal
+	case strings.Contains(string(b), "badger"):
+		g.log.Error("the last process died of its journal", "error", first, "report", g.report+".last")
+		return ofJournal
+	}
+	return unknownDeath
 }
 
 // assertions adds to the report what Badger's assertions, and hardly anything

@@ -31,6 +31,11 @@ func next(t *testing.T, journal, end string) (exhausted bool) {
 	case "dies of something else":
 		g.opened()
 		report(t, g, "panic: runtime error\n\ngoroutine 7 [running]:\nmain.main()\n")
+	case "aborted opening":
+		report(t, g, aborted)
+	case "aborted":
+		g.opened()
+		report(t, g, aborted)
 	case "asserts":
 		g.opened()
 		if _, err := (assertions{g.out}).Write([]byte("Assert failed\n")); err != nil {
@@ -51,6 +56,9 @@ func next(t *testing.T, journal, end string) (exhausted bool) {
 	gone(t, g)
 	return false
 }
+
+// aborted is what the runtime writes upon the SIGABRT of a watchdog.
+const aborted = "SIGABRT: abort\nPC=0x495621 m=0 sigcode=0\n\ngoroutine 7 [select]:\ngithub.com/dgraph-io/badger/v4.(*DB).doWrites\n"
 
 // gone does what the kernel does at the end of a process: the report stays as
 // it is, its lock goes.
@@ -85,6 +93,9 @@ func TestFailedStartsSetTheJournalAside(t *testing.T) {
 		{"killed in between", []string{"dies open", "dies open", "killed", "dies open"}, false},
 		{"killed all the time", []string{"killed", "killed", "killed", "killed", "killed"}, false},
 		{"dies of something else", []string{"dies of something else", "dies of something else", "dies of something else"}, false},
+		{"killed by a watchdog", slices.Repeat([]string{"aborted"}, 20), false},
+		{"asked where it is while opening", slices.Repeat([]string{"aborted opening"}, 20), false},
+		{"a watchdog does not hide", []string{"dies opening", "dies opening", "aborted opening", "dies opening"}, true},
 		{"locked or no permission", []string{"refused", "refused", "refused", "refused"}, false},
 		{"refused in between", []string{"dies opening", "dies opening", "refused", "refused"}, false},
 		{"refused does not hide", []string{"dies opening", "dies opening", "refused", "dies opening"}, true},

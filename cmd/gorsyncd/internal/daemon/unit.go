@@ -68,8 +68,10 @@ func (d *Daemon) startUnit(sc config.Source) (*unit, error) {
 		return nil, err
 	}
 	fence := d.fenceDir(sc.Name)
-	tree, err := watch.New(treeOptions(sc, patientSource{src, &d.patience}, fence, d.log))
+	life := d.manager.dog.Watch("source "+sc.Name, "source "+sc.Name)
+	tree, err := watch.New(treeOptions(sc, patientSource{src, &d.patience}, fence, d.log.With("name", sc.Name), life))
 	if err != nil {
+		life.Done()
 		return nil, fmt.Errorf("source %s: %w", sc.Name, err)
 	}
 	u := &unit{cfg: sc, src: src, tree: tree, done: make(chan struct{})}
@@ -135,10 +137,13 @@ func (d *Daemon) startRemote(u *unit, rc config.Remote) (*remote, error) {
 	if err := d.prepareRemote(store, name, rc, cut); err != nil {
 		return nil, err
 	}
-	disp, err := replicate.New(d.dispatcherOptions(u, rc, patientRemote{store, &d.patience}))
+	life := d.manager.dog.Watch("remote "+name, "source "+u.cfg.Name)
+	disp, err := replicate.New(d.dispatcherOptions(u, rc, patientRemote{store, &d.patience}, life))
 	if err != nil {
+		life.Done()
 		return nil, fmt.Errorf("remote %s: %w", name, err)
 	}
+	life.OnLook(disp.Nudge)
 	ctx, cancel := context.WithCancel(d.hard)
 	r := &remote{cfg: rc, name: name, disp: disp, cancel: cancel, done: make(chan struct{})}
 	go func() {

@@ -8,6 +8,8 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
@@ -37,6 +39,9 @@ type Options struct {
 	Reach   func(context.Context, config.Remote) replicate.Reached
 	Running bool // the daemon answers
 	Root    bool // this process has the rights of root
+	// Credentials is the directory of the service's credentials; "" for a process
+	// that has none.
+	Credentials string
 }
 
 // atOnce is how many remotes are asked side by side.
@@ -48,10 +53,11 @@ func Look(ctx context.Context, c *config.Config, o Options) []Finding {
 	list = append(list, local(ctx, c)...)
 	list = append(list, stateDir(c)...)
 	list = append(list, limits()...)
+	list = append(list, unit(c, o)...)
 	for _, s := range c.Sources {
 		list = append(list, source(s, o)...)
 	}
-	return append(list, Remotes(ctx, c, o.Reach)...)
+	return append(list, Remotes(ctx, c, o.Credentials, o.Reach)...)
 }
 
 func process(o Options) Finding {
@@ -63,8 +69,9 @@ func process(o Options) Finding {
 	}
 }
 
-// Remotes asks all of them whether they would take what is sent.
-func Remotes(ctx context.Context, c *config.Config, reach func(context.Context, config.Remote) replicate.Reached) []Finding {
+// Remotes asks all of them whether they would take what is sent; see Options for
+// credentials.
+func Remotes(ctx context.Context, c *config.Config, credentials string, reach func(context.Context, config.Remote) replicate.Reached) []Finding {
 	type asked struct {
 		name string
 		cfg  config.Remote
@@ -82,11 +89,23 @@ func Remotes(ctx context.Context, c *config.Config, reach func(context.Context, 
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
+			if needs := a.cfg.Credentials(); len(needs) > 0 && credentials == "" {
+				out[i] = unasked(a.name, needs)
+				return
+			}
 			out[i] = remote(a.name, reach(ctx, a.cfg))
 		})
 	}
 	wg.Wait()
 	return out
+}
+
+// unasked is for a remote that needs what only the service has.
+func unasked(name string, credentials []string) Finding {
+	slices.Sort(credentials)
+	list := strings.Join(credentials, ", ")
+	return Finding{Level: Warn, About: name, Text: "was not asked: only the service has the credential " + list,
+		Remedy: "gorsyncd status tells how the service fares; or run doctor with LoadCredential=, see: gorsyncd docs service"}
 }
 
 func remote(name string, got replicate.Reached) Finding {

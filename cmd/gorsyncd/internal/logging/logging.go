@@ -10,12 +10,14 @@ package logging
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
+	"gorsyncd/cmd/gorsyncd/internal/journald"
 	"gorsyncd/cmd/gorsyncd/internal/logfile"
 	"gorsyncd/cmd/gorsyncd/internal/names"
 )
@@ -52,13 +54,17 @@ func (l *Log) Set(c config.Log) error {
 			return err
 		}
 	}
+	to, err := l.newHandler(file, c.Format)
+	if err != nil {
+		return err
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if old := l.file; old != nil && old != file {
 		old.Close()
 	}
 	l.level.Set(levels[c.Level])
-	l.conf, l.file, l.to = c, file, l.newHandler(file, c.Format)
+	l.conf, l.file, l.to = c, file, to
 	l.gen++
 	return nil
 }
@@ -73,16 +79,27 @@ func open(name string) (*logfile.Writer, error) {
 
 var levels = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
 
-func (l *Log) newHandler(file *logfile.Writer, format string) slog.Handler {
+// newHandler writes to a file, to the journal of systemd where standard error is
+// connected to it or the format says so, or to standard error.
+func (l *Log) newHandler(file *logfile.Writer, format string) (slog.Handler, error) {
 	w := l.std
+	if file == nil && (format == "journal" || format == "auto" && journald.OnStderr()) {
+		h, err := journald.New(&l.level)
+		switch {
+		case err == nil:
+			return h, nil
+		case format == "journal":
+			return nil, fmt.Errorf("log.format is journal: %w; set it to auto, or to text", err)
+		}
+	}
 	if file != nil {
 		w = file
 	}
 	o := &slog.HandlerOptions{Level: &l.level}
 	if format == "json" {
-		return slog.NewJSONHandler(names.JSONWriter(w), o)
+		return slog.NewJSONHandler(names.JSONWriter(w), o), nil
 	}
-	return slog.NewTextHandler(w, o)
+	return slog.NewTextHandler(w, o), nil
 }
 
 // handler is a logger's side of it, with what was added to the logger.

@@ -118,7 +118,15 @@ func File(path string) error {
 
 // Secret checks a file that holds a secret: a regular file that nobody else may
 // read or change.
-func Secret(path string) error {
+func Secret(path string) error { return secret(path, 0o077) }
+
+// Credential checks a file that systemd has put into a directory of the service's
+// own. For a service that does not run as root it belongs to root and can be read
+// by an access list, which shows as the right of a group that has none.
+func Credential(path string) error { return secret(path, 0o037) }
+
+// secret allows nobody else any of the rights in denied.
+func secret(path string, denied fs.FileMode) error {
 	real, err := Way(path)
 	if err != nil {
 		return err
@@ -133,7 +141,7 @@ func Secret(path string) error {
 	if err := ours(path, fi); err != nil {
 		return err
 	}
-	if fi.Mode().Perm()&0o077 != 0 {
+	if fi.Mode().Perm()&denied != 0 {
 		return &Error{path, "can be read by others", "chmod 600 it"}
 	}
 	return nil

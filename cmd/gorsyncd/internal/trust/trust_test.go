@@ -87,6 +87,19 @@ func TestSecret(t *testing.T) {
 	}
 }
 
+// TestCredential: as Secret, but the group of a file may read: that is how the
+// access list of a service that is not root shows.
+func TestCredential(t *testing.T) {
+	needRoot(t)
+	for mode, ok := range map[string]bool{"400": true, "600": true, "640": true, "620": false, "604": false, "602": false, "644": false, "600@": false, "d700": false} {
+		file := filepath.Join(t.TempDir(), "pass")
+		put(t, file, mode)
+		if err := Credential(file); (err == nil) != ok {
+			t.Errorf("%s: %v", mode, err)
+		}
+	}
+}
+
 func TestFile(t *testing.T) {
 	needRoot(t)
 	for what, good := range map[string]bool{"600": true, "644": true, "640": true, "l": true, "620": false, "602": false, "644@": false} {
