@@ -120,6 +120,11 @@ func answers(ctx context.Context, c *control.Client) bool {
 	return true
 }
 
+// configText is a configuration in a document.
+type configText struct {
+	Config string `json:"config"` // YAML
+}
+
 func (a *app) configShow(ctx context.Context, c *cli.Context) error {
 	if err := noArgs(c); err != nil {
 		return err
@@ -129,7 +134,7 @@ func (a *app) configShow(ctx context.Context, c *cli.Context) error {
 		return err
 	}
 	if a.json {
-		return a.printJSON(map[string]string{"config": text})
+		return a.printJSON(configText{text})
 	}
 	return a.print("%s", text)
 }

@@ -28,7 +28,7 @@ func (a *app) inspectCommand() *cli.Command {
 			&cli.StringFlag{Name: "path", Aliases: []string{"p"}, Usage: "only `PATH` and what is below it, absolute or relative to the source"},
 			&cli.StringFlag{Name: "source", Aliases: []string{"s"}, Usage: "only the source `NAME`"},
 			&cli.StringFlag{Name: "remote", Aliases: []string{"r"}, Usage: "only the remote `NAME`, with or without its source"},
-			&cli.StringFlag{Name: "state", Usage: "only `queued`, failing or acked ones"},
+			&cli.StringFlag{Name: "state", Usage: "only what is in `STATE`: queued, failing or acked"},
 			&cli.Uint64Flag{Name: "from", Usage: "first `SEQ`"},
 			&cli.Uint64Flag{Name: "to", Usage: "last `SEQ`"},
 		},

@@ -132,6 +132,11 @@ EXAMPLE
 	}
 }
 
+// reloaded is reload --json.
+type reloaded struct {
+	Changes []string `json:"changes"` // one line each, for people
+}
+
 func (a *app) reload(ctx context.Context, c *cli.Context) error {
 	if err := noArgs(c); err != nil {
 		return err
@@ -144,7 +149,7 @@ func (a *app) reload(ctx context.Context, c *cli.Context) error {
 		return e
 	}
 	if a.json {
-		return a.printJSON(map[string]any{"changes": changes})
+		return a.printJSON(reloaded{changes})
 	}
 	for _, line := range changes {
 		if err := a.print("%s\n", names.Printable(line)); err != nil {

@@ -50,7 +50,7 @@ func (fakeAPI) Status(context.Context) (status.Status, error) {
 	s.Remotes = []replicate.Status{
 		{Name: "www/web1", Source: "www", State: replicate.StateInSync},
 		{Name: "www/nas", Source: "www", State: replicate.StateFailing, LagEntries: 88310, LagSeconds: 7980,
-			Error: &replicate.StatusError{ID: "E-AUTH", Message: "auth failed on module www", Attempts: 19, NextRetry: &next}},
+			Error: &replicate.StatusError{ID: "E-AUTH", Class: replicate.ClassConfig, Message: "auth failed on module www", Attempts: 19, NextRetry: &next}},
 	}
 	return s, nil
 }
