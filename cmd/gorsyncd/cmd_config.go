@@ -39,7 +39,7 @@ EXAMPLE
 				Flags:  []cli.Flag{&cli.BoolFlag{Name: "running", Usage: "that of the running daemon instead of the file's"}},
 				Action: withContext(a.configShow),
 			},
-			a.importSersyncCommand(), a.importLsyncdCommand(),
+			a.schemaCommand(), a.importSersyncCommand(), a.importLsyncdCommand(),
 		},
 	}
 }

@@ -68,6 +68,9 @@ func (p *parser) decode(root *yaml.Node) *raw {
 }
 
 func (p *parser) absItem(n *yaml.Node, key string) Item {
+	if p.sketch != nil {
+		p.sketch.scalar(n, aPath)
+	}
 	it, ok := p.item(n, key)
 	if !ok {
 		return Item{}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	yaml "go.yaml.in/yaml/v4"
+
+	"gorsyncd/cmd/gorsyncd/internal/config"
+)
+
+func printedSchema(t *testing.T) map[string]any {
+	t.Helper()
+	var out bytes.Buffer
+	if code := newApp(&out, &out).run([]string{"config", "schema"}); code != 0 {
+		t.Fatalf("config schema: exit %d\n%s", code, out.String())
+	}
+	doc, err := jsonschema.UnmarshalJSON(&out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc.(map[string]any)
+}
+
+func compileDoc(t *testing.T, doc any) *jsonschema.Schema {
+	t.Helper()
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("file:///s.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile("file:///s.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func validYAML(t *testing.T, s *jsonschema.Schema, text string) error {
+	t.Helper()
+	var v any
+	if err := yaml.Load([]byte(text), &v); err != nil {
+		return err
+	}
+	asJSON, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return validate(s, string(asJSON))
+}
+
+// TestEveryKeyInTheSchemaIsDescribed: by its row in the guide. Mappings whose keys
+// are described need nothing of their own.
+func TestEveryKeyInTheSchemaIsDescribed(t *testing.T) {
+	var visit func(place string, s map[string]any)
+	visit = func(place string, s map[string]any) {
+		properties, _ := s["properties"].(map[string]any)
+		for key, p := range properties {
+			p := p.(map[string]any)
+			text, _ := json.Marshal(p)
+			if p["description"] == nil && !bytes.Contains(text, []byte(`"properties"`)) {
+				t.Errorf("%s.%s has no row in docs/config.md", place, key)
+			}
+			visit(place+"."+key, p)
+		}
+		if items, ok := s["items"].(map[string]any); ok {
+			visit(place+"[]", items)
+		}
+		choices, _ := s["anyOf"].([]any)
+		for _, c := range choices {
+			visit(place, c.(map[string]any))
+		}
+	}
+	visit("", printedSchema(t))
+}
+
+// TestExamplesFitTheSchema: the reference, and every YAML in the guides, which may
+// be a part of a configuration.
+func TestExamplesFitTheSchema(t *testing.T) {
+	doc := printedSchema(t)
+	whole := compileDoc(t, doc)
+	if err := validYAML(t, whole, config.Reference); err != nil {
+		t.Errorf("reference.yaml: %v", err)
+	}
+	delete(doc, "required")
+	part := compileDoc(t, doc)
+	files, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```")
+	found := 0
+	for _, f := range append(files, "../../README.md") {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range block.FindAllStringSubmatch(string(text), -1) {
+			found++
+			err := validYAML(t, part, m[1])
+			if err != nil { // a setting, as it stands below defaults
+				err = validYAML(t, part, "defaults:\n"+regexp.MustCompile("(?m)^").ReplaceAllString(m[1], "  "))
+			}
+			if err != nil {
+				t.Errorf("%s: %v\n%s", f, err, m[1])
+			}
+		}
+	}
+	if found < 3 {
+		t.Fatalf("only %d examples found", found)
+	}
+}
+
+func TestSchemaMarksMistakes(t *testing.T) {
+	s := compileDoc(t, printedSchema(t))
+	for _, good := range []string{"sources: [{path: /a, remotes: ['h::m']}]", "sources: [{path: /a, remotes: [{target: 'h:/p', ssh: {port: 22}}]}]\ndefaults: {workers: 8}"} {
+		if err := validYAML(t, s, good); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+	for _, bad := range []string{"sources: [{path: /a, remotes: ['h::m'], worker: 4}]", "sources: [{path: /a}]", "sources: [{path: /a, remotes: [{target: 'h:/p', ssh: {port: many}}]}]"} {
+		if validYAML(t, s, bad) == nil {
+			t.Errorf("the schema takes %s", bad)
+		}
+	}
+}
+
+func TestKeysOfTheGuide(t *testing.T) {
+	table := keysOf("## Settings\n\n| key | default | meaning |\n|---|---|---|\n| `a.b` | `x` | See [below](#x), | or not. |\n## Hooks\n| `hooks.run` | | What. |\n")
+	for place, want := range map[string]string{"defaults.a.b": "See below, | or not.", "sources[].a.b": "See below, | or not.", "hooks[].run": "What.", "a.b": "See below, | or not.", "x": ""} {
+		if got := table.about(place); got != want {
+			t.Errorf("%s: %q, want %q", place, got, want)
+		}
+	}
+	if !strings.Contains(keysOf(readDoc(t, "docs/config.md")).about("sources[].remotes[].ssh.port"), "Port") {
+		t.Error("a setting of a remote is not found")
+	}
+}

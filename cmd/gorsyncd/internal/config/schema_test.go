@@ -1,0 +1,190 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	yaml "go.yaml.in/yaml/v4"
+)
+
+func compiled(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	text, err := Schema(func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("file:///s.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile("file:///s.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// fits validates as an editor does: on what YAML makes of the text.
+func fits(t *testing.T, s *jsonschema.Schema, text string) error {
+	t.Helper()
+	var v any
+	if err := yaml.Load([]byte(text), &v); err != nil {
+		return err
+	}
+	asJSON, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(asJSON))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Validate(doc)
+}
+
+// TestSchemaTakesWhatIsValid: an editor must not mark what works.
+func TestSchemaTakesWhatIsValid(t *testing.T) {
+	s := compiled(t)
+	var files []string
+	for _, p := range []string{"testdata/valid/*.yaml", "reference.yaml", "../sersync/testdata/*.yaml", "../lsyncd/testdata/*.yaml"} {
+		files = append(files, glob(t, p)...)
+	}
+	for _, f := range files {
+		text := read(t, f)
+		if _, err := Parse(filepath.Base(f), text, fixed); err != nil {
+			continue // of an import, for a person to complete
+		}
+		if err := fits(t, s, string(text)); err != nil {
+			t.Errorf("%s: %v", f, err)
+		}
+	}
+}
+
+// TestSchemaRefuses: each of these is one mistake in a file that is valid without
+// it, and the program refuses it, too.
+func TestSchemaRefuses(t *testing.T) {
+	s := compiled(t)
+	const good = "sources: [{path: /a, remotes: ['h::m', {target: 'i:/p'}]}]\n"
+	parse(t, good)
+	if err := fits(t, s, good); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{
+		"", "[]", "sources: what", "sources: []", "state_dir: /s",
+		"syncs: []\n" + good,
+		"sources: [{path: /a}]", "sources: [{remotes: ['h::m']}]", "sources: [{path: /a, remotes: []}]", "sources: [/a]",
+		"sources: [{path: a, remotes: ['h::m']}]", "sources: [{path: /a, remotes: 'h::m'}]", "sources: [{path: /a, remotes: [[x]]}]",
+		"sources: [{path: /a, remotes: [{name: x}]}]", "sources: [{path: /a, remotes: [{targt: 'h::m'}]}]", "sources: [{path: /a, remotes: [null]}]",
+		"sources: [{path: /a, password: x, remotes: ['h::m']}]",
+		good + "defaults: [workers]", good + "defaults: {workers: many}", good + "defaults: {workers: 65}", good + "defaults: {workers: 1.5}",
+		good + "defaults: {worker: 4}", good + "defaults: {settle: 5}", good + "defaults: {settle: soon}", good + "defaults: {settle: 5 s}",
+		good + "defaults: {batch: {files: 10, byte: 1}}", good + "defaults: {batch: {bytes: 2GB}}", good + "defaults: {bwlimit: fast}",
+		good + "defaults: {delete: some}", good + "defaults: {fsync: yes}", good + "defaults: {fsync: 1}", good + "defaults: {rsync: rsync}",
+		good + "defaults: {exclude: '*.o'}", good + "defaults: {filter: {a: b}}", good + "defaults: {window: {a: b}}",
+		good + "defaults: {retry: {jitter: [1]}}", good + "defaults: {full_sync: {on_start: sometimes}}", good + "defaults: {verify: {schedule: []}}",
+		good + "socket: run/s", good + "socket: {path: /s, owner: me}", good + "socket: []", good + "state_dir: [1]",
+		good + "log: {level: loud}", good + "log: info", good + "journal: {retain: 60}", good + "journal: {max_size: 2GB}",
+	} {
+		if _, err := Parse("test.yaml", []byte(text), fixed); err == nil {
+			t.Errorf("the program takes %q", text)
+		}
+		if fits(t, s, text) == nil {
+			t.Errorf("the schema takes %q", text)
+		}
+	}
+}
+
+// TestSchemaAgreesOnValues: every setting, in every place it may stand, with values
+// of all kinds: what the program takes the schema takes, and where the schema is as
+// exact as the program, the other way round.
+func TestSchemaAgreesOnValues(t *testing.T) {
+	s := compiled(t)
+	values := strings.Split(`0|1|4|64|65|-1|1.5|2.0|"4"|true|false|"true"|yes|""|"x"|2ms|500ms|10s|1h30m|1d|7d12h|.5s|5|0d|1m5|256M|1.5G|2T|10KiB|5mib|2GB|"1 M"|1e3|`+
+		`auto|inotify|none|tracked|if_needed|/a/b|~/x|off|"@daily"|"0 4 * * 6"|"22:00-06:00"|[]|[a]|["-A"]|["*.o"]|["- *.o"]|["22:00-06:00"]|{}|null|[[]]|["Compression=no"]`, "|")
+	taken := map[string]int{}
+	for _, f := range fields {
+		for _, v := range values {
+			text := f.path + ": " + v
+			if head, tail, ok := strings.Cut(f.path, "."); ok {
+				text = head + ": {" + tail + ": " + v + "}"
+			}
+			for _, whole := range []string{
+				"sources: [{path: /a, remotes: ['h::m', 'i:/p']}]\ndefaults: {" + text + "}",
+				"sources: [{path: /a, remotes: ['h::m', 'i:/p'], " + text + "}]",
+				"sources: [{path: /a, remotes: [{target: 'h::m', " + text + "}]}]",
+				"sources: [{path: /a, remotes: [{target: 'h:/p', " + text + "}]}]",
+			} {
+				if _, err := Parse("test.yaml", []byte(whole), fixed); err != nil {
+					continue
+				}
+				taken[f.path]++
+				if err := fits(t, s, whole); err != nil {
+					t.Errorf("%s: %v", whole, err)
+				}
+			}
+		}
+		if taken[f.path] == 0 {
+			t.Errorf("no value of %s was taken", f.path)
+		}
+	}
+}
+
+// TestSchemaHasEverySetting: at each of the three places, with its default.
+func TestSchemaHasEverySetting(t *testing.T) {
+	text, err := Schema(func(place string) string { return "about " + place })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var root map[string]any
+	if err := json.Unmarshal(text, &root); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range fields {
+		for _, level := range []string{"defaults.", "sources[].", "sources[].remotes[]."} {
+			p := root
+			for key := range strings.SplitSeq(strings.ReplaceAll(level+f.path, "[]", ".[]"), ".") {
+				p = under(p, key)
+			}
+			var def any
+			if err := yaml.Load([]byte(f.def), &def); err != nil {
+				t.Fatal(err)
+			}
+			want, _ := json.Marshal(def)
+			got, _ := json.Marshal(p["default"])
+			if !bytes.Equal(got, want) || p["description"] != "about "+level+f.path {
+				t.Errorf("%s%s: default %s, want %s; description %v", level, f.path, got, want, p["description"])
+			}
+		}
+	}
+}
+
+// under is the schema of a key, or of the elements.
+func under(s map[string]any, key string) map[string]any {
+	choices, ok := s["anyOf"].([]any)
+	if !ok {
+		choices = []any{s}
+	}
+	for _, c := range choices {
+		c := c.(map[string]any)
+		if key == "[]" {
+			if items, ok := c["items"].(map[string]any); ok {
+				return items
+			}
+			continue
+		}
+		if properties, ok := c["properties"].(map[string]any); ok {
+			if p, ok := properties[key].(map[string]any); ok {
+				return p
+			}
+		}
+	}
+	return nil
+}
