@@ -145,13 +145,18 @@ func (a *app) docWords() []candidate {
 	return out
 }
 
-// remoteNames asks the daemon, which may have been started without a file, else
-// reads the file that the words so far mean.
+// remoteNames are the remotes that the words so far mean.
 func (a *app) remoteNames(r *reorderer) []string {
 	c, err := a.globalContext(r.globals)
 	if err != nil {
 		return nil
 	}
+	return knownRemotes(c)
+}
+
+// knownRemotes asks the daemon, which may have been started without a file, else
+// reads the file. Silently: without either there are none.
+func knownRemotes(c *cli.Context) []string {
 	ctx, cancel := context.WithTimeout(context.Background(), namesLimit)
 	defer cancel()
 	if s, err := client(c).Status(ctx); err == nil {

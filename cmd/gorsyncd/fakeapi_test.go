@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
@@ -154,7 +155,10 @@ func (fakeAPI) Resume(_ context.Context, n []string) ([]string, error) {
 	return control.Select(n, remotes)
 }
 
-func (fakeAPI) Approve(context.Context, []string) ([]string, error) { return nil, nil }
+func (fakeAPI) Approve(_ context.Context, n []string) ([]string, error) {
+	_, err := control.Select(n, remotes)
+	return nil, err
+}
 
 func (fakeAPI) Reload(context.Context) ([]string, error) {
 	if _, err := os.Stat("g.yaml"); err != nil {
@@ -165,7 +169,7 @@ func (fakeAPI) Reload(context.Context) ([]string, error) {
 }
 
 func (fakeAPI) Inspect(_ context.Context, q journal.Query, row func(journal.Row) error) error {
-	if q.State == journal.StateQueued {
+	if q.State == journal.StateQueued || q.Source != "" && q.Source != "www" || q.Remote != "" && !slices.Contains(remotes, "www/"+q.Remote) {
 		return nil
 	}
 	return row(journal.Row{Source: "www", Entry: journal.Entry{Seq: 183990, Op: journal.OpChange, Path: "upload/报表\x1b\xff.xlsx", Time: time.Date(2026, 11, 21, 7, 51, 2, 0, time.UTC)},

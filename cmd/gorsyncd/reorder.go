@@ -93,6 +93,11 @@ func (r *reorderer) awaits(arg string) bool {
 }
 
 func (r *reorderer) result() []string {
+	// The library's help about a command that does not exist ends without a
+	// suggestion.
+	if len(r.rest) > 0 && len(r.cmds) > 0 {
+		r.locals = slices.DeleteFunc(r.locals, func(s string) bool { return s == "--help" || s == "-h" })
+	}
 	// The flags of the innermost command serve all levels, since only the
 	// last one has an action.
 	out := slices.Concat(r.globals, r.path, r.locals)
