@@ -51,7 +51,11 @@ func validYAML(t *testing.T, s *jsonschema.Schema, text string) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return validate(s, string(asJSON))
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(asJSON))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Validate(doc)
 }
 
 // TestEveryKeyInTheSchemaIsDescribed: by its row in the guide. Mappings whose keys
@@ -94,6 +98,7 @@ func TestExamplesFitTheSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	block := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```")
+	onlyComments := regexp.MustCompile(`^(#.*\n)*$`)
 	found := 0
 	for _, f := range append(files, "../../README.md") {
 		text, err := os.ReadFile(f)
@@ -101,6 +106,9 @@ func TestExamplesFitTheSchema(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range block.FindAllStringSubmatch(string(text), -1) {
+			if onlyComments.MatchString(m[1]) {
+				continue
+			}
 			found++
 			err := validYAML(t, part, m[1])
 			if err != nil { // a setting, as it stands below defaults
