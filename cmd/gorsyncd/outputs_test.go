@@ -50,7 +50,7 @@ var outputs = []struct {
 	{"docs-text", "gorsyncd docs NAME --json", []any{docText{}}, []string{"docs errors", "docs schema/status"}},
 	{"completion", "gorsyncd completion --json", []any{completionScript{}}, []string{"completion zsh"}},
 	{"version", "gorsyncd version --json", []any{versionReport{}}, []string{"version"}},
-	{"run-detach", "gorsyncd run --detach --json", []any{detached{}}, nil}, // see TestDetachedDocument
+	{"run-detach", "gorsyncd run --detach --json", []any{detached{}}, nil}, // checked in e2e
 	{"error", "What every command prints on standard error with --json when it fails", []any{control.ErrorDocument{}},
 		[]string{"stauts", "status nobody", "flush", "api flush -r nobody", "run -c bad.yaml", "explain", "api explain /elsewhere"}},
 }

@@ -5,7 +5,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -34,15 +33,19 @@ func (s *source) of(pkg string) (*comments, error) {
 	}
 	c := &comments{fields: map[string]string{}, words: map[string][]string{}}
 	s.packages[pkg] = c
-	notTest := func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }
-	parsed, err := parser.ParseDir(token.NewFileSet(), filepath.Join(s.dir, rest), notTest, parser.ParseComments)
+	files, err := filepath.Glob(filepath.Join(s.dir, rest, "*.go"))
 	if err != nil {
-		return nil, fmt.Errorf("read the source of %s: %w", pkg, err)
+		return nil, fmt.Errorf("find the source of %s: %w", pkg, err)
 	}
-	for _, p := range parsed {
-		for _, f := range p.Files {
-			ast.Inspect(f, c.visit)
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
 		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			return nil, fmt.Errorf("read the source of %s: %w", pkg, err)
+		}
+		ast.Inspect(f, c.visit)
 	}
 	return c, nil
 }
