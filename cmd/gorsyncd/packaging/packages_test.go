@@ -5,6 +5,7 @@
 package packaging
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,14 +13,30 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
 
-// made is where the packages of one run are.
+// makeOnce makes the packages that the tests of one run look into.
+var makeOnce = sync.OnceValues(func() (string, error) {
+	dir, err := filepath.Abs("../../../build/packages-test")
+	if err == nil {
+		err = os.RemoveAll(dir)
+	}
+	if err != nil {
+		return "", err
+	}
+	if out, err := exec.Command("./build", "v1.2.3", dir).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return dir, nil
+})
+
+// made is where they are.
 func made(t *testing.T) string {
 	t.Helper()
-	dir, err := filepath.Abs("../../../build/packages-test")
+	dir, err := makeOnce()
 	must(t, err)
 	return dir
 }
@@ -45,9 +62,7 @@ func one(t *testing.T, pattern string) string {
 
 // TestMade makes the packages twice, under other circumstances, and compares.
 func TestMade(t *testing.T) {
-	must(t, os.RemoveAll(made(t)))
-	again := t.TempDir()
-	output(t, "./build", "v1.2.3", made(t))
+	dir, again := made(t), t.TempDir()
 	self, err := filepath.Abs("build")
 	must(t, err)
 	cmd := exec.Command(self, "v1.2.3", again)
@@ -59,7 +74,7 @@ func TestMade(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	first, err := filepath.Glob(made(t) + "/*")
+	first, err := filepath.Glob(dir + "/*")
 	must(t, err)
 	var names []string
 	for _, f := range first {
@@ -135,6 +150,9 @@ func TestRPMInfo(t *testing.T) {
 	}
 	if out := output(t, "rpm", "-qpc", rpm(t)); out != config+"\n" {
 		t.Errorf("configuration files: %q", out)
+	}
+	if out := output(t, "rpm", "-qpd", rpm(t)); !strings.Contains(out, "/usr/share/man/man8/gorsyncd.8.gz\n") || !strings.Contains(out, "/usr/share/doc/gorsyncd/docs/errors.md\n") {
+		t.Errorf("documentation: %s", out)
 	}
 	list := output(t, "rpm", "-qplv", rpm(t))
 	if strings.Count(list, "\n") < 40 || !strings.Contains(list, "root     gorsyncd") {
