@@ -9,10 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-	yaml "go.yaml.in/yaml/v4"
-
 	"gorsyncd/cmd/gorsyncd/internal/config"
+	"gorsyncd/cmd/gorsyncd/internal/shape"
 )
 
 func printedSchema(t *testing.T) map[string]any {
@@ -21,41 +19,24 @@ func printedSchema(t *testing.T) map[string]any {
 	if code := newApp(&out, &out).run([]string{"config", "schema"}); code != 0 {
 		t.Fatalf("config schema: exit %d\n%s", code, out.String())
 	}
-	doc, err := jsonschema.UnmarshalJSON(&out)
-	if err != nil {
+	var doc map[string]any
+	if err := json.Unmarshal(out.Bytes(), &doc); err != nil {
 		t.Fatal(err)
 	}
-	return doc.(map[string]any)
+	return doc
 }
 
-func compileDoc(t *testing.T, doc any) *jsonschema.Schema {
+func compileDoc(t *testing.T, doc any) *shape.Checker {
 	t.Helper()
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource("file:///s.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	s, err := c.Compile("file:///s.json")
+	text, err := json.Marshal(doc)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
-}
-
-func validYAML(t *testing.T, s *jsonschema.Schema, text string) error {
-	t.Helper()
-	var v any
-	if err := yaml.Load([]byte(text), &v); err != nil {
-		return err
-	}
-	asJSON, err := json.Marshal(v)
+	c, err := shape.NewChecker(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(asJSON))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s.Validate(doc)
+	return c
 }
 
 // TestEveryKeyInTheSchemaIsDescribed: by its row in the guide. Mappings whose keys
@@ -88,7 +69,7 @@ func TestEveryKeyInTheSchemaIsDescribed(t *testing.T) {
 func TestExamplesFitTheSchema(t *testing.T) {
 	doc := printedSchema(t)
 	whole := compileDoc(t, doc)
-	if err := validYAML(t, whole, config.Reference); err != nil {
+	if err := whole.YAML(config.Reference); err != nil {
 		t.Errorf("reference.yaml: %v", err)
 	}
 	delete(doc, "required")
@@ -110,9 +91,9 @@ func TestExamplesFitTheSchema(t *testing.T) {
 				continue
 			}
 			found++
-			err := validYAML(t, part, m[1])
+			err := part.YAML(m[1])
 			if err != nil { // a setting, as it stands below defaults
-				err = validYAML(t, part, "defaults:\n"+regexp.MustCompile("(?m)^").ReplaceAllString(m[1], "  "))
+				err = part.YAML("defaults:\n" + regexp.MustCompile("(?m)^").ReplaceAllString(m[1], "  "))
 			}
 			if err != nil {
 				t.Errorf("%s: %v\n%s", f, err, m[1])
@@ -127,12 +108,12 @@ func TestExamplesFitTheSchema(t *testing.T) {
 func TestSchemaMarksMistakes(t *testing.T) {
 	s := compileDoc(t, printedSchema(t))
 	for _, good := range []string{"sources: [{path: /a, remotes: ['h::m']}]", "sources: [{path: /a, remotes: [{target: 'h:/p', ssh: {port: 22}}]}]\ndefaults: {workers: 8}"} {
-		if err := validYAML(t, s, good); err != nil {
+		if err := s.YAML(good); err != nil {
 			t.Errorf("%s: %v", good, err)
 		}
 	}
 	for _, bad := range []string{"sources: [{path: /a, remotes: ['h::m'], worker: 4}]", "sources: [{path: /a}]", "sources: [{path: /a, remotes: [{target: 'h:/p', ssh: {port: many}}]}]"} {
-		if validYAML(t, s, bad) == nil {
+		if s.YAML(bad) == nil {
 			t.Errorf("the schema takes %s", bad)
 		}
 	}

@@ -39,7 +39,7 @@ func completing(t *testing.T) (dir string, env []string) {
 		t.Fatal(err)
 	}
 	return dir, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "GORSYNCD_CONFIG=" + dir + "/g.yaml",
-		"GORSYNCD_SOCKET=" + dir + "/none", "TERM=dumb", "LC_ALL=C.UTF-8"}
+		"GORSYNCD_SOCKET=" + dir + "/none", "TERM=dumb", "LC_ALL=C.UTF-8", "GORACE=" + os.Getenv("GORACE")}
 }
 
 // completions are command lines up to the cursor, and what a shell must offer for

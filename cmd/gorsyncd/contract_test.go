@@ -176,7 +176,8 @@ func TestNoPermission(t *testing.T) {
 		args := command(l, dir)
 		cmd := exec.Command(program, args...)
 		cmd.Dir = "/"
-		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "GORSYNCD_CONFIG=" + dir + "/g.yaml", "GORSYNCD_STATE_DIR=" + dir + "/state", "GORSYNCD_SOCKET=" + sock}
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "GORSYNCD_CONFIG=" + dir + "/g.yaml", "GORSYNCD_STATE_DIR=" + dir + "/state", "GORSYNCD_SOCKET=" + sock,
+			"GORACE=" + os.Getenv("GORACE")}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: stranger, Gid: stranger}, Pdeathsig: syscall.SIGKILL}
 		out, err := cmd.CombinedOutput()
 		var exit *exec.ExitError

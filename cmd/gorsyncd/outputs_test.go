@@ -81,7 +81,7 @@ func indented(v any) ([]byte, error) {
 }
 
 // strict is the schema of a file below docs/schema.
-func strict(t *testing.T, file string) *shape.Strict {
+func strict(t *testing.T, file string) *shape.Checker {
 	t.Helper()
 	text, err := docs.ReadFile("docs/schema/" + file + ".json")
 	if err != nil {

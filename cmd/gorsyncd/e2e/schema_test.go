@@ -12,7 +12,7 @@ import (
 
 var (
 	schemasLock sync.Mutex
-	schemas     = map[string]*shape.Strict{}
+	schemas     = map[string]*shape.Checker{}
 )
 
 // asItsSchema checks what a command has printed with --json against the schema that

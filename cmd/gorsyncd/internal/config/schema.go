@@ -131,19 +131,22 @@ func defaultOf(place string) (any, bool) {
 	return nil, false
 }
 
-// What a schema says of values. The decoder reads the text as it is written, so
+// What a schema says of values; patternErrorMessage is what editors show. The decoder reads the text as it is written, so
 // that "4" is the number 4, and 2024 a name.
 var (
 	anyText   = schema{"type": []string{"string", "number", "boolean"}}
 	aBool     = schema{"enum": []any{true, false, "true", "false"}}
 	aDuration = schema{"type": []string{"string", "integer"}, "maximum": 0, "minimum": 0,
-		"pattern": `^(0|\d+d|(\d+d)?((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)$`}
-	aSize = schema{"type": []string{"string", "number"}, "minimum": 0, "pattern": `^\s*(\d+\.?\d*|\.\d+)([KMGTkmgt]?([iI][bB])?)\s*$`}
-	aPath = schema{"type": "string", "pattern": "^/"}
+		"pattern":             `^(0|\d+d|(\d+d)?((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)$`,
+		"patternErrorMessage": "a number and a unit, such as 500ms, 10s, 5m, 24h or 7d"}
+	aSize = schema{"type": []string{"string", "number"}, "minimum": 0, "pattern": `^\s*(\d+\.?\d*|\.\d+)([KMGTkmgt]?([iI][bB])?)\s*$`,
+		"patternErrorMessage": sizeHelp}
+	aPath = schema{"type": "string", "pattern": "^/", "patternErrorMessage": "must be an absolute path"}
 )
 
 func wholeNumber[T int | uint64](low, high T) schema {
-	return schema{"type": []string{"integer", "string"}, "minimum": low, "maximum": high, "pattern": `^\+?\d+$`}
+	return schema{"type": []string{"integer", "string"}, "minimum": low, "maximum": high, "pattern": `^\+?\d+$`,
+		"patternErrorMessage": fmt.Sprintf("a whole number between %d and %d", low, high)}
 }
 
 func oneOf(words []string) schema { return schema{"enum": words} }

@@ -2,23 +2,30 @@ package shape
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	yaml "go.yaml.in/yaml/v4"
 )
 
-// Strict checks documents against a schema, and refuses keys that it does not
-// describe. A reader is told to ignore them; a test must find them.
-type Strict struct{ compiled *jsonschema.Schema }
+// Checker checks documents against a schema.
+type Checker struct{ compiled *jsonschema.Schema }
 
-// NewStrict compiles a schema.
-func NewStrict(schema []byte) (*Strict, error) {
+// NewChecker compiles a schema.
+func NewChecker(schema []byte) (*Checker, error) { return compile(schema, func(any) {}) }
+
+// NewStrict is NewChecker, but what the schema does not describe is refused. A
+// reader is told to ignore such keys; a test must find them.
+func NewStrict(schema []byte) (*Checker, error) { return compile(schema, seal) }
+
+func compile(schema []byte, change func(any)) (*Checker, error) {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
 	if err != nil {
 		return nil, fmt.Errorf("read schema: %w", err)
 	}
-	seal(doc)
+	change(doc)
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
 	const name = "file:///schema.json"
@@ -29,7 +36,7 @@ func NewStrict(schema []byte) (*Strict, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compile schema: %w", err)
 	}
-	return &Strict{s}, nil
+	return &Checker{s}, nil
 }
 
 func seal(v any) {
@@ -49,7 +56,7 @@ func seal(v any) {
 }
 
 // Lines checks text of which each line is a document.
-func (s *Strict) Lines(text string) error {
+func (s *Checker) Lines(text string) error {
 	for line := range strings.Lines(text) {
 		v, err := jsonschema.UnmarshalJSON(strings.NewReader(line))
 		if err == nil {
@@ -60,4 +67,17 @@ func (s *Strict) Lines(text string) error {
 		}
 	}
 	return nil
+}
+
+// YAML checks a document as an editor does: what YAML makes of its text.
+func (s *Checker) YAML(text string) error {
+	var v any
+	if err := yaml.Load([]byte(text), &v); err != nil {
+		return err
+	}
+	asJSON, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return s.Lines(string(asJSON))
 }
