@@ -68,7 +68,7 @@ func kindName(n *yaml.Node) string {
 // messages: `unknown key "x" in a remote`.
 func (p *parser) mapping(n *yaml.Node, what string, known []string, each func(key string, k, v *yaml.Node)) {
 	n = deref(n)
-	if p.sketch != nil {
+	if p.sketch != nil && n.Kind == yaml.MappingNode {
 		p.sketch.mapping(n, what, known, each)
 		return
 	}
@@ -105,8 +105,9 @@ func (p *parser) mapping(n *yaml.Node, what string, known []string, each func(ke
 // list calls each for every element of n.
 func (p *parser) list(n *yaml.Node, key string, each func(*yaml.Node)) bool {
 	n = deref(n)
-	if p.sketch != nil {
-		return p.sketch.list(n, key, each)
+	if p.sketch != nil && n.Kind == yaml.SequenceNode {
+		p.sketch.list(n, key, each)
+		return true
 	}
 	if n.Kind != yaml.SequenceNode {
 		p.fail(n, "%s must be a list, found %s", key, kindName(n))
@@ -122,7 +123,7 @@ func (p *parser) list(n *yaml.Node, key string, each func(*yaml.Node)) bool {
 // name 2024 is the name "2024".
 func (p *parser) text(n *yaml.Node, key string) (string, bool) {
 	n = deref(n)
-	if p.sketch != nil {
+	if p.sketch != nil && n.Kind == yaml.ScalarNode {
 		p.sketch.scalar(n, anyText)
 		return "", false
 	}

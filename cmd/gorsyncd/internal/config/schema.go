@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v4"
@@ -12,8 +13,8 @@ import (
 // decoder itself asks of a document: see sketch. describe says what a key means,
 // by its place such as sources[].remotes[].ssh.port; "" for nothing.
 func Schema(describe func(place string) string) ([]byte, error) {
-	s := &sketch{found: map[*yaml.Node]schema{}, describe: describe}
-	p := &parser{rep: newReporter(nil), sketch: s}
+	s := &sketch{rep: newReporter(nil), found: map[*yaml.Node]schema{}, describe: describe}
+	p := &parser{rep: s.rep, sketch: s}
 	root := s.value(func(n *yaml.Node) { p.decode(n) })
 	root["$schema"] = "http://json-schema.org/draft-07/schema#" // which every editor has
 	root["title"] = "Configuration of gorsyncd"
@@ -28,30 +29,59 @@ func Schema(describe func(place string) string) ([]byte, error) {
 type schema map[string]any
 
 // sketch is in a parser that reads no document but records what it asks for. Each
-// decoder gets an empty scalar, list and mapping in turn: what it takes of these
-// is what may stand in its place. So a key that is decoded is in the schema, and
-// there is no second list of keys to keep.
+// decoder gets scalars, a list and a mapping in turn: what it takes of these is what
+// may stand in its place. So a key that is decoded is in the schema, and there is no
+// second list of keys to keep.
 type sketch struct {
+	rep      *reporter
 	found    map[*yaml.Node]schema
 	place    []string
 	describe func(string) string
 }
 
+// probes are what a decoder is given, and what is said of one that it takes without
+// asking what is in it.
+var probes = []struct {
+	kind  yaml.Kind
+	value string
+	as    schema
+}{
+	{yaml.ScalarNode, "x", anyText},
+	{yaml.ScalarNode, "", schema{"const": ""}}, // which some take for nothing
+	{yaml.SequenceNode, "", schema{"type": "array"}},
+	{yaml.MappingNode, "", schema{"type": "object"}},
+}
+
 // value is what a decoder accepts.
 func (s *sketch) value(decode func(*yaml.Node)) schema {
 	var kinds []any
-	for _, k := range []yaml.Kind{yaml.ScalarNode, yaml.SequenceNode, yaml.MappingNode} {
-		n := &yaml.Node{Kind: k}
+	scalar := false
+	for _, probe := range probes {
+		n := &yaml.Node{Kind: probe.kind, Value: probe.value}
+		*s.rep = *newReporter(nil)
 		decode(n)
-		if found, ok := s.found[n]; ok {
-			kinds = append(kinds, found)
+		found, asked := s.found[n]
+		switch {
+		case asked && probe.kind == yaml.ScalarNode && scalar:
+			continue // as for the other scalar
+		case !asked && len(s.rep.list) > 0:
+			continue
+		case !asked:
+			found = probe.as.clone()
 		}
+		scalar = scalar || probe.kind == yaml.ScalarNode
+		kinds = append(kinds, found)
 	}
-	if len(kinds) == 1 {
+	switch len(kinds) {
+	case 0:
+		return schema{"not": schema{}}
+	case 1:
 		return kinds[0].(schema)
 	}
 	return schema{"anyOf": kinds}
 }
+
+func (s schema) clone() schema { return maps.Clone(s) }
 
 // needs are the keys without which a mapping is refused when it is resolved, by
 // what the decoder calls it; some are the lists that must not be empty.
@@ -61,9 +91,6 @@ var (
 )
 
 func (s *sketch) mapping(n *yaml.Node, what string, known []string, each func(key string, k, v *yaml.Node)) {
-	if n.Kind != yaml.MappingNode {
-		return
-	}
 	properties := schema{}
 	for _, key := range known {
 		s.place = append(s.place, key)
@@ -84,10 +111,7 @@ func (s *sketch) mapping(n *yaml.Node, what string, known []string, each func(ke
 	s.found[n] = out
 }
 
-func (s *sketch) list(n *yaml.Node, key string, each func(*yaml.Node)) bool {
-	if n.Kind != yaml.SequenceNode {
-		return false
-	}
+func (s *sketch) list(n *yaml.Node, key string, each func(*yaml.Node)) {
 	s.place = append(s.place, "[]")
 	out := schema{"type": "array", "items": s.value(each)}
 	s.place = s.place[:len(s.place)-1]
@@ -95,18 +119,13 @@ func (s *sketch) list(n *yaml.Node, key string, each func(*yaml.Node)) bool {
 		out["minItems"] = 1
 	}
 	s.found[n] = out
-	return true
 }
 
 // scalar records a value. A decoder that knows more than that it is one says so
 // first.
 func (s *sketch) scalar(n *yaml.Node, as schema) {
 	if n.Kind == yaml.ScalarNode && s.found[n] == nil {
-		out := schema{}
-		for k, v := range as {
-			out[k] = v
-		}
-		s.found[n] = out
+		s.found[n] = as.clone()
 	}
 }
 

@@ -160,3 +160,28 @@ func under(s map[string]any, key string) map[string]any {
 	}
 	return nil
 }
+
+// TestSketchOfADecoderThatLooksItself: one that does not ask for what it takes is in
+// the schema as far as can be seen from without.
+func TestSketchOfADecoderThatLooksItself(t *testing.T) {
+	s := &sketch{rep: newReporter(nil), found: map[*yaml.Node]schema{}, describe: func(string) string { return "" }}
+	p := &parser{rep: s.rep, sketch: s}
+	for want, decode := range map[string]func(*yaml.Node){
+		`{"anyOf":[{"enum":["a","b"]},{"const":""}]}`: func(n *yaml.Node) {
+			if n.Kind != yaml.ScalarNode || n.Value != "" {
+				enum("a", "b")(p, "key", n)
+			}
+		},
+		`{"type":"object"}`: func(n *yaml.Node) {
+			if n.Kind != yaml.MappingNode {
+				p.fail(n, "must be a mapping")
+			}
+		},
+		`{"not":{}}`: func(n *yaml.Node) { p.fail(n, "no") },
+	} {
+		got, err := json.Marshal(s.value(decode))
+		if err != nil || string(got) != want {
+			t.Errorf("got %s %v, want %s", got, err, want)
+		}
+	}
+}
