@@ -1,7 +1,9 @@
 package main
 
 import (
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -28,22 +30,18 @@ func (a *app) configSchema(c *cli.Context) error {
 	if err := noArgs(c); err != nil {
 		return err
 	}
-	guide, err := docs.ReadFile("docs/config.md")
-	if err != nil {
-		return err
-	}
-	text, err := config.Schema(keysOf(string(guide)).about)
+	text, err := config.Schema(aboutKey)
 	if err != nil {
 		return err
 	}
 	return a.print("%s", text)
 }
 
-// keyTable is what the guide says of keys: heading, then key.
+// keyTable is what a guide says of keys: heading, then key.
 type keyTable map[string]map[string]string
 
 var (
-	keyRow   = regexp.MustCompile("^\\| `([a-z0-9_.]+)` \\|.*?[^\\\\]\\| (.*) \\|$")
+	keyRow   = regexp.MustCompile("^\\| `([a-z0-9_.]+)` \\|.*?[^\\\\]\\|\\s*(.*?)\\s*\\|$")
 	linkText = regexp.MustCompile(`\[([^]]*)\]\([^)]*\)`)
 )
 
@@ -64,26 +62,53 @@ func keysOf(guide string) keyTable {
 	return t
 }
 
-// about is the row for a place of the configuration, such as
-// sources[].remotes[].ssh.port. What has a section of its own is looked for there,
-// and then by its full name in every other.
-func (t keyTable) about(place string) string {
+// anywhere is the row of a key under whatever heading.
+func (t keyTable) anywhere(key string) (string, bool) {
+	for _, heading := range slices.Sorted(maps.Keys(t)) {
+		if text, ok := t[heading][key]; ok {
+			return text, true
+		}
+	}
+	return "", false
+}
+
+// aboutKey is what the guides say of a place of the configuration, such as
+// sources[].remotes[].ssh.port; "" for nothing.
+func aboutKey(place string) string {
+	text, _ := documented(place)
+	return text
+}
+
+// documented looks a place up in the guide on the configuration. Keys of a list
+// that has a guide of its own, such as sources[].sinks[].when, are looked for there.
+func documented(place string) (string, bool) {
+	t := keysOfGuide("config")
 	for _, level := range []struct{ prefix, heading string }{
 		{"sources[].remotes[].", "A remote"}, {"sources[].remotes[].", "Settings"},
 		{"sources[].", "A source"}, {"sources[].", "Settings"},
 		{"defaults.", "Settings"}, {"", "Top level"},
 	} {
 		if key, ok := strings.CutPrefix(place, level.prefix); ok {
-			if text := t[level.heading][key]; text != "" {
-				return text
+			if text, ok := t[level.heading][key]; ok {
+				return text, true
 			}
 		}
 	}
-	full := strings.ReplaceAll(place, "[]", "")
-	for _, keys := range t {
-		if text := keys[full]; text != "" {
-			return text
+	if i := strings.LastIndex(place, "[]."); i >= 0 {
+		list, key := place[:i], place[i+3:]
+		list = list[strings.LastIndexByte(list, '.')+1:]
+		if text, ok := keysOfGuide(list).anywhere(key); ok {
+			return text, true
 		}
 	}
-	return ""
+	return t.anywhere(strings.ReplaceAll(place, "[]", ""))
+}
+
+// keysOfGuide is empty for a guide that does not exist.
+func keysOfGuide(name string) keyTable {
+	guide, err := docs.ReadFile("docs/" + name + ".md")
+	if err != nil {
+		return nil
+	}
+	return keysOf(string(guide))
 }

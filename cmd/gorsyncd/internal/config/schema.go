@@ -86,7 +86,7 @@ func (s schema) clone() schema { return maps.Clone(s) }
 // needs are the keys without which a mapping is refused when it is resolved, by
 // what the decoder calls it; some are the lists that must not be empty.
 var (
-	needs = map[string][]string{"the configuration": {"sources"}, "a source": {"path", "remotes"}, "a remote": {"target"}}
+	needs = map[string][]string{"the configuration": {"sources"}, "a source": {"path"}, "a remote": {"target"}}
 	some  = map[string]bool{"sources": true, "remotes": true}
 )
 

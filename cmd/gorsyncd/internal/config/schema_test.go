@@ -55,7 +55,7 @@ func TestSchemaRefuses(t *testing.T) {
 	for _, text := range []string{
 		"", "[]", "sources: what", "sources: []", "state_dir: /s",
 		"syncs: []\n" + good,
-		"sources: [{path: /a}]", "sources: [{remotes: ['h::m']}]", "sources: [{path: /a, remotes: []}]", "sources: [/a]",
+		"sources: [{remotes: ['h::m']}]", "sources: [{path: /a, remotes: []}]", "sources: [/a]",
 		"sources: [{path: a, remotes: ['h::m']}]", "sources: [{path: /a, remotes: 'h::m'}]", "sources: [{path: /a, remotes: [[x]]}]",
 		"sources: [{path: /a, remotes: [{name: x}]}]", "sources: [{path: /a, remotes: [{targt: 'h::m'}]}]", "sources: [{path: /a, remotes: [null]}]",
 		"sources: [{path: /a, password: x, remotes: ['h::m']}]",
