@@ -68,9 +68,7 @@ func (p *parser) decode(root *yaml.Node) *raw {
 }
 
 func (p *parser) absItem(n *yaml.Node, key string) Item {
-	if p.sketch != nil {
-		p.sketch.scalar(n, aPath)
-	}
+	p.takes(n, yaml.ScalarNode, aPath)
 	it, ok := p.item(n, key)
 	if !ok {
 		return Item{}

@@ -124,7 +124,7 @@ func (p *parser) list(n *yaml.Node, key string, each func(*yaml.Node)) bool {
 func (p *parser) text(n *yaml.Node, key string) (string, bool) {
 	n = deref(n)
 	if p.sketch != nil && n.Kind == yaml.ScalarNode {
-		p.sketch.scalar(n, anyText)
+		p.takes(n, n.Kind, anyText)
 		return "", false
 	}
 	if n.Kind != yaml.ScalarNode {

@@ -18,9 +18,7 @@ type parseFunc[T any] func(p *parser, key string, n *yaml.Node) (T, bool)
 func scalar[T any](convert func(string) (T, error)) parseFunc[T] {
 	return func(p *parser, key string, n *yaml.Node) (T, bool) {
 		var zero T
-		if p.sketch != nil {
-			p.sketch.scalar(n, ofType(zero))
-		}
+		p.takes(n, yaml.ScalarNode, ofType(zero))
 		s, ok := p.text(n, key)
 		if !ok {
 			return zero, false

@@ -121,11 +121,12 @@ func (s *sketch) list(n *yaml.Node, key string, each func(*yaml.Node)) {
 	s.found[n] = out
 }
 
-// scalar records a value. A decoder that knows more than that it is one says so
-// first.
-func (s *sketch) scalar(n *yaml.Node, as schema) {
-	if n.Kind == yaml.ScalarNode && s.found[n] == nil {
-		s.found[n] = as.clone()
+// takes tells a sketch what may stand in the place of n, if it is of that kind; what
+// is said first counts. A decoder that looks into nodes itself, and not by mapping,
+// list and text, calls it for what it takes.
+func (p *parser) takes(n *yaml.Node, kind yaml.Kind, as schema) {
+	if n = deref(n); p.sketch != nil && n.Kind == kind && p.sketch.found[n] == nil {
+		p.sketch.found[n] = as.clone()
 	}
 }
 
@@ -184,9 +185,7 @@ func ofType(v any) schema {
 // like gives a parser its schema.
 func like[T any](as schema, parse parseFunc[T]) parseFunc[T] {
 	return func(p *parser, key string, n *yaml.Node) (T, bool) {
-		if p.sketch != nil {
-			p.sketch.scalar(n, as)
-		}
+		p.takes(n, yaml.ScalarNode, as)
 		return parse(p, key, n)
 	}
 }

@@ -85,7 +85,7 @@ func TestSchemaAgreesOnValues(t *testing.T) {
 		`auto|inotify|none|tracked|if_needed|/a/b|~/x|off|"@daily"|"0 4 * * 6"|"22:00-06:00"|[]|[a]|["-A"]|["*.o"]|["- *.o"]|["22:00-06:00"]|{}|null|[[]]|["Compression=no"]`, "|")
 	taken := map[string]int{}
 	for _, f := range fields {
-		for _, v := range values {
+		for _, v := range append([]string{f.def}, values...) {
 			text := f.path + ": " + v
 			if head, tail, ok := strings.Cut(f.path, "."); ok {
 				text = head + ": {" + tail + ": " + v + "}"
@@ -171,6 +171,11 @@ func TestSketchOfADecoderThatLooksItself(t *testing.T) {
 			if n.Kind != yaml.ScalarNode || n.Value != "" {
 				enum("a", "b")(p, "key", n)
 			}
+		},
+		`{"anyOf":[{"type":"string"},{"additionalProperties":{"type":"string"},"type":"object"}]}`: func(n *yaml.Node) {
+			p.takes(n, yaml.ScalarNode, schema{"type": "string"})
+			p.takes(n, yaml.MappingNode, schema{"type": "object", "additionalProperties": schema{"type": "string"}})
+			p.fail(n, "it is empty")
 		},
 		`{"type":"object"}`: func(n *yaml.Node) {
 			if n.Kind != yaml.MappingNode {
