@@ -115,8 +115,10 @@ func TestExamplesFitTheSchema(t *testing.T) {
 			}
 			found++
 			err := part.YAML(m[1])
-			if err != nil { // a setting, as it stands below defaults
-				err = part.YAML("defaults:\n" + regexp.MustCompile("(?m)^").ReplaceAllString(m[1], "  "))
+			for _, above := range []string{"defaults:\n", "sources:\n  -\n", "sources:\n  - " + strings.TrimSuffix(filepath.Base(f), ".md") + ":\n    -\n"} {
+				if err != nil {
+					err = part.YAML(above + regexp.MustCompile("(?m)^").ReplaceAllString(m[1], "      "))
+				}
 			}
 			if err != nil {
 				t.Errorf("%s: %v\n%s", f, err, m[1])

@@ -16,6 +16,7 @@ type conversion struct {
 	head    *element
 	opts    draft.Options
 	user    string // before the host
+	only    string // the plugin that runs alone, without rsync; "" for none
 	debug   bool
 	sources []*draft.Source
 	notes   []draft.Note
@@ -30,20 +31,20 @@ func (c *conversion) notesOf(at *element) {
 	c.opts.Note = func(kind draft.Kind, format string, args ...any) { c.note(at, kind, format, args...) }
 }
 
-func convert(f draft.File) (*conversion, error) {
+func convert(f draft.File, only string) (*conversion, error) {
 	head, err := parse(f)
 	if err != nil {
 		return nil, err
 	}
-	c := &conversion{file: f.Name, head: head}
+	c := &conversion{file: f.Name, head: head, only: only}
 	c.notesOf(head)
 	c.general()
 	c.rsync(head.child("sersync", "rsync"))
 	c.filter(head.child("filter"))
 	c.inotify(head.child("inotify"))
 	c.crontab(head.child("sersync", "crontab"))
-	c.plugins(head.child("sersync", "plugin"))
 	c.localpaths(head.child("sersync").all("localpath"))
+	c.plugins(head.child("sersync", "plugin"))
 	c.badBytes(head)
 	return c, nil
 }
@@ -188,13 +189,6 @@ func (c *conversion) crontab(e *element) {
 	}
 }
 
-// plugins: what ran after each event.
-func (c *conversion) plugins(e *element) {
-	if e.on(false) {
-		c.note(e, draft.Lost, "plugin %q is not carried over", e.attr("name", "command"))
-	}
-}
-
 func (c *conversion) localpaths(list []*element) {
 	if len(list) == 0 {
 		c.note(c.head.child("sersync"), draft.Lost, "there is no localpath: nothing to replicate")
@@ -207,11 +201,14 @@ func (c *conversion) localpaths(list []*element) {
 		}
 		s := &draft.Source{Path: path.Clean(watch)}
 		for _, r := range e.all("remote") {
+			if c.only != "" {
+				break
+			}
 			if t, ok := c.target(r); ok {
 				s.Remotes = append(s.Remotes, t)
 			}
 		}
-		if len(s.Remotes) == 0 {
+		if len(s.Remotes) == 0 && c.only == "" {
 			c.note(e, draft.Lost, "localpath watch=%q has no remote that could be used", watch)
 			continue
 		}
