@@ -2,7 +2,7 @@
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 BIN     := build/gorsyncd
-GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+GOFLAGS_BUILD := -trimpath -tags urfave_cli_no_docs -ldflags "-s -w -X main.version=$(VERSION)"
 # RACE=1 runs the tests with the race detector (needs gcc).
 RACE    ?=
 TESTFLAGS := $(if $(RACE),-race)
@@ -11,7 +11,7 @@ TESTFLAGS := $(if $(RACE),-race)
 export GORACE ?= atexit_sleep_ms=0
 FUZZTIME ?= 60s
 
-.PHONY: all build demo test bench crash failpoints soak fuzz protections check clean setup
+.PHONY: all build demo test bench crash failpoints soak fuzz protections packages packages-test check clean setup
 
 all: build
 
@@ -75,6 +75,16 @@ fuzz:
 			echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 		done; \
 	done
+
+# deb, rpm and tar.gz for amd64 and arm64 in build/packages.
+packages:
+	cmd/gorsyncd/packaging/build "$(VERSION)" build/packages
+
+# Makes them twice, checks them, and installs, upgrades and removes them in a
+# Debian of its own (root, some minutes).
+packages-test: setup
+	@.ci/setup debootstrap=debootstrap lintian=lintian rpm=rpm file=file
+	go test -count=1 -tags packages -timeout 30m ./cmd/gorsyncd/packaging
 
 # What CI runs.
 check:

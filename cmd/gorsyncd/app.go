@@ -11,7 +11,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/control"
 )
 
@@ -32,7 +31,7 @@ func newApp(out, errOut io.Writer) *app {
 		Name:            "gorsyncd",
 		Usage:           "keep rsync remotes equal to watched directory trees",
 		UsageText:       "gorsyncd COMMAND [ARGUMENTS] [FLAGS]   (flags may stand anywhere before --)",
-		Description:     "Start with: gorsyncd run SOURCE TARGET\nExit status: " + exitHelp,
+		Description:     "Start with: gorsyncd run SOURCE TARGET\nExit status: " + exitHelp(),
 		HideVersion:     true,
 		HideHelpCommand: true,
 		Writer:          out,
@@ -43,7 +42,7 @@ func newApp(out, errOut io.Writer) *app {
 			a.runCommand(), a.reloadCommand(),
 			a.statusCommand(), a.monitorCommand(), a.doctorCommand(), a.explainCommand(), a.flushCommand(),
 			a.syncCommand(), a.verifyCommand(), a.retryCommand(), a.pauseCommand(), a.resumeCommand(), a.approveCommand(),
-			a.journalCommand(), a.configCommand(), a.initCommand(), a.docsCommand(), a.versionCommand(),
+			a.journalCommand(), a.configCommand(), a.initCommand(), a.docsCommand(), a.completionCommand(), a.versionCommand(),
 		},
 		ExitErrHandler: func(*cli.Context, error) {}, // run decides on the exit status
 	}
@@ -84,8 +83,8 @@ func globalFlags() []cli.Flag {
 		&cli.StringFlag{Name: flagConfig, Aliases: []string{"c"}, Usage: "configuration `FILE`", EnvVars: []string{"GORSYNCD_CONFIG"}},
 		&cli.StringFlag{Name: flagSocket, Usage: "control socket `PATH`", EnvVars: []string{"GORSYNCD_SOCKET"}},
 		&cli.StringFlag{Name: flagStateDir, Usage: "`DIR` of the journal", EnvVars: []string{"GORSYNCD_STATE_DIR"}},
-		&cli.StringFlag{Name: flagLogLevel, Usage: "debug, info, warn or error", EnvVars: []string{"GORSYNCD_LOG_LEVEL"}},
-		&cli.StringFlag{Name: flagLogFormat, Usage: "auto, text, json or journal", EnvVars: []string{"GORSYNCD_LOG_FORMAT"}},
+		&cli.StringFlag{Name: flagLogLevel, Usage: "log from `LEVEL`: debug, info, warn or error", EnvVars: []string{"GORSYNCD_LOG_LEVEL"}},
+		&cli.StringFlag{Name: flagLogFormat, Usage: "log as `FORMAT`: auto, text, json or journal", EnvVars: []string{"GORSYNCD_LOG_FORMAT"}},
 		&cli.StringFlag{Name: flagLogFile, Usage: "log to `FILE` instead of standard error", EnvVars: []string{"GORSYNCD_LOG_FILE"}},
 		&cli.BoolFlag{Name: flagJSON, Usage: "machine-readable output"},
 		&cli.BoolFlag{Name: flagNoColor, Usage: "no colour (also NO_COLOR)"},
@@ -95,6 +94,10 @@ func globalFlags() []cli.Flag {
 
 // run executes one command line and returns the exit status.
 func (a *app) run(args []string) int {
+	if len(args) > 0 && args[0] == completeArg {
+		a.complete(args[1:])
+		return control.ExitOK
+	}
 	ordered := reorder(a.cli, args)
 	for _, arg := range ordered { // needed for errors in the flags themselves
 		if arg == "--" {
@@ -137,10 +140,7 @@ func suggestCommand(name string, known []*cli.Command) string {
 	for _, c := range known {
 		words = append(words, c.Name)
 	}
-	if best := config.Closest(name, words); best != "" {
-		return fmt.Sprintf("did you mean %q?", best)
-	}
-	return "known are " + strings.Join(words, ", ")
+	return suggest(name, words)
 }
 
 func usageError(_ *cli.Context, err error, _ bool) error {

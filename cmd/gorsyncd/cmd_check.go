@@ -46,6 +46,9 @@ func (a *app) monitor(ctx context.Context, c *cli.Context) error {
 	if err != nil {
 		e := control.Classify(err)
 		level, text = status.LevelUnknown, fmt.Sprintf("GORSYNCD %s - %s", status.LevelUnknown, e.Message)
+		if e.Code == control.CodeUsage && e.Hint != "" {
+			text += "; " + e.Hint
+		}
 		if e.Code == control.CodeUnreachable {
 			level, text = status.LevelCritical, fmt.Sprintf("GORSYNCD %s - %s", status.LevelCritical, e.Message)
 		}

@@ -46,7 +46,7 @@ EXAMPLE
 				Flags:  []cli.Flag{&cli.BoolFlag{Name: "running", Usage: "that of the running daemon instead of the file's"}},
 				Action: withContext(a.configShow),
 			},
-			a.importSersyncCommand(), a.importLsyncdCommand(),
+			a.schemaCommand(), a.importSersyncCommand(), a.importLsyncdCommand(),
 		},
 	}
 }
@@ -149,6 +149,11 @@ func answers(ctx context.Context, c *control.Client) bool {
 	return true
 }
 
+// configText is a configuration in a document.
+type configText struct {
+	Config string `json:"config"` // YAML
+}
+
 func (a *app) configShow(ctx context.Context, c *cli.Context) error {
 	if err := noArgs(c); err != nil {
 		return err
@@ -158,7 +163,7 @@ func (a *app) configShow(ctx context.Context, c *cli.Context) error {
 		return err
 	}
 	if a.json {
-		return a.printJSON(map[string]string{"config": text})
+		return a.printJSON(configText{text})
 	}
 	return a.print("%s", text)
 }

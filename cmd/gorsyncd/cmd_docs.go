@@ -3,7 +3,11 @@ package main
 import (
 	"cmp"
 	"embed"
+	"encoding/json"
+	"fmt"
 	"io/fs"
+	"path"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -11,7 +15,9 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/control"
 )
 
-//go:embed docs/*.md
+// The guides, and the schemas of what the commands print with --json.
+//
+//go:embed docs/*.md docs/schema/*.json
 var docs embed.FS
 
 func (a *app) docsCommand() *cli.Command {
@@ -20,28 +26,27 @@ func (a *app) docsCommand() *cli.Command {
 		Category:  "Setup",
 		Usage:     "print a part of the documentation, or list its parts",
 		ArgsUsage: "[NAME]",
-		Description: `EXAMPLE
+		Description: `The parts called schema/… are JSON Schemas of what a command prints with --json.
+
+EXAMPLE
    gorsyncd docs
    gorsyncd docs errors | less
-   gorsyncd docs migrate-sersync.zh-CN`,
+   gorsyncd docs migrate-sersync.zh-CN
+   gorsyncd docs schema/status > status.schema.json`,
 		Action: a.showDocs,
 	}
 }
 
 func (a *app) showDocs(c *cli.Context) error {
-	files, err := fs.Glob(docs, "docs/*.md")
+	list, err := listDocs()
 	if err != nil {
 		return err
 	}
 	switch c.NArg() {
 	case 0:
-		return a.listDocs(files)
+		return a.printDocs(list)
 	case 1:
-		text, err := docs.ReadFile("docs/" + c.Args().First() + ".md")
-		if err != nil {
-			return &control.Error{Code: control.CodeUsage, Message: "there is no documentation of that name: " + c.Args().First(), Hint: "see gorsyncd docs"}
-		}
-		return a.print("%s", text)
+		return a.printDoc(list, c.Args().First())
 	}
 	return &control.Error{Code: control.CodeUsage, Message: "one name at a time", Hint: "see gorsyncd docs"}
 }
@@ -50,23 +55,55 @@ func (a *app) showDocs(c *cli.Context) error {
 type doc struct {
 	Name  string `json:"name"`
 	Title string `json:"title"`
+
+	file string
 }
 
-func (a *app) listDocs(files []string) error {
-	var list []doc
-	wide := 0
-	for _, f := range files {
-		text, err := docs.ReadFile(f)
+// docText is docs NAME --json.
+type docText struct {
+	doc
+	Text string `json:"text"`
+}
+
+// listDocs are all parts, guides first.
+func listDocs() ([]doc, error) {
+	list := []doc{}
+	for _, kind := range []string{"docs/*.md", "docs/schema/*.json"} {
+		files, err := fs.Glob(docs, kind)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		first, _, _ := strings.Cut(string(text), "\n")
-		name := strings.TrimSuffix(strings.TrimPrefix(f, "docs/"), ".md")
-		list = append(list, doc{name, cmp.Or(strings.TrimPrefix(first, "# "), name)})
-		wide = max(wide, len(name))
+		for _, f := range files {
+			text, err := docs.ReadFile(f)
+			if err != nil {
+				return nil, err
+			}
+			name := strings.TrimSuffix(strings.TrimPrefix(f, "docs/"), path.Ext(f))
+			list = append(list, doc{name, cmp.Or(titleOf(f, text), name), f})
+		}
 	}
+	return list, nil
+}
+
+func titleOf(file string, text []byte) string {
+	if path.Ext(file) == ".json" {
+		var s struct{ Title string }
+		if json.Unmarshal(text, &s) != nil {
+			return ""
+		}
+		return s.Title
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	return strings.TrimPrefix(first, "# ")
+}
+
+func (a *app) printDocs(list []doc) error {
 	if a.json {
 		return a.printJSON(list)
+	}
+	wide := 0
+	for _, d := range list {
+		wide = max(wide, len(d.Name))
 	}
 	for _, d := range list {
 		if err := a.print("%-*s  %s\n", wide, d.Name, d.Title); err != nil {
@@ -74,4 +111,23 @@ func (a *app) listDocs(files []string) error {
 		}
 	}
 	return nil
+}
+
+func (a *app) printDoc(list []doc, name string) error {
+	i := slices.IndexFunc(list, func(d doc) bool { return d.Name == name })
+	if i < 0 {
+		known := make([]string, 0, len(list))
+		for _, d := range list {
+			known = append(known, d.Name)
+		}
+		return &control.Error{Code: control.CodeUsage, Message: fmt.Sprintf("there is no documentation called %q", name), Hint: suggest(name, known)}
+	}
+	text, err := docs.ReadFile(list[i].file)
+	if err != nil {
+		return fmt.Errorf("read documentation: %w", err)
+	}
+	if a.json {
+		return a.printJSON(docText{list[i], string(text)})
+	}
+	return a.print("%s", text)
 }

@@ -37,6 +37,12 @@ EXAMPLE
 	}
 }
 
+// flushed is the last line of flush --json.
+type flushed struct {
+	InSync  bool    `json:"in_sync"` // true: otherwise there is an error instead
+	Seconds float64 `json:"seconds"` // that it took
+}
+
 func (a *app) flush(ctx context.Context, c *cli.Context) error {
 	timeout := c.Duration("timeout")
 	if timeout <= 0 {
@@ -54,7 +60,7 @@ func (a *app) flush(ctx context.Context, c *cli.Context) error {
 		return err
 	}
 	if a.json {
-		return a.printJSON(map[string]any{"in_sync": true, "seconds": a.now().Sub(start).Seconds()})
+		return a.printJSON(flushed{true, a.now().Sub(start).Seconds()})
 	}
 	return a.print("in sync after %s: %s\n", status.Duration(a.now().Sub(start)), p.names())
 }

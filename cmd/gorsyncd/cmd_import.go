@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -106,6 +107,9 @@ func importFiles(list []string, read func([]draft.File) (*draft.Result, error)) 
 func readSmall(name string) ([]byte, error) {
 	const most = 4 << 20
 	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("read %s: %w", name, fs.ErrPermission)
+	}
 	if err != nil {
 		return nil, &control.Error{Code: control.CodeConfig, Message: err.Error(), Err: err}
 	}

@@ -34,12 +34,17 @@ EXAMPLE
 	}
 }
 
+// initialised is init --json.
+type initialised struct {
+	File string `json:"file"` // that was written
+}
+
 func (a *app) init(c *cli.Context) error {
 	if c.Bool("reference") {
 		if err := noArgs(c); err != nil {
 			return err
 		}
-		return a.print("%s", config.Reference)
+		return a.printConfig(config.Reference)
 	}
 	args := c.Args().Slice()
 	if len(args) < 2 {
@@ -50,16 +55,23 @@ func (a *app) init(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("print") {
-		return a.print("%s", text)
+		return a.printConfig(text)
 	}
 	path := configPath(c)
 	if err := writeNew(path, text); err != nil {
 		return err
 	}
 	if a.json {
-		return a.printJSON(map[string]string{"file": path})
+		return a.printJSON(initialised{path})
 	}
 	return a.print("wrote %s\nnext: gorsyncd run --config %s\n", path, path)
+}
+
+func (a *app) printConfig(text string) error {
+	if a.json {
+		return a.printJSON(configText{text})
+	}
+	return a.print("%s", text)
 }
 
 // writeNew writes a file that does not exist yet. Its mode leaves out others:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,7 +29,7 @@ func (a *app) inspectCommand() *cli.Command {
 			&cli.StringFlag{Name: "path", Aliases: []string{"p"}, Usage: "only `PATH` and what is below it, absolute or relative to the source"},
 			&cli.StringFlag{Name: "source", Aliases: []string{"s"}, Usage: "only the source `NAME`"},
 			&cli.StringFlag{Name: "remote", Aliases: []string{"r"}, Usage: "only the remote `NAME`, with or without its source"},
-			&cli.StringFlag{Name: "state", Usage: "only `queued`, failing or acked ones"},
+			&cli.StringFlag{Name: "state", Usage: "only what is in `STATE`: queued, failing or acked"},
 			&cli.Uint64Flag{Name: "from", Usage: "first `SEQ`"},
 			&cli.Uint64Flag{Name: "to", Usage: "last `SEQ`"},
 		},
@@ -64,10 +65,36 @@ func (a *app) inspect(ctx context.Context, c *cli.Context) error {
 	case err == nil && !said:
 		a.origin("from the running daemon")
 	}
+	if err == nil && v.entries == 0 {
+		err = unknownNames(q, knownRemotes(c))
+	}
 	if err != nil {
 		return err
 	}
 	return v.end()
+}
+
+// unknownNames is about a source or a remote that nobody knows, for which nothing
+// was found. The journal can still know what the configuration does not.
+func unknownNames(q journal.Query, remotes []string) error {
+	if len(remotes) == 0 {
+		return nil
+	}
+	sources := sourcesOf(remotes)
+	if q.Source != "" && !slices.Contains(sources, q.Source) {
+		return &control.Error{Code: control.CodeUsage, Message: fmt.Sprintf("no source is called %q", q.Source), Hint: suggest(q.Source, sources)}
+	}
+	if q.Remote == "" {
+		return nil
+	}
+	pattern := q.Remote
+	if q.Source != "" {
+		pattern = q.Source + "/" + q.Remote
+	}
+	if slices.ContainsFunc(remotes, func(r string) bool { return r == pattern || q.Source == "" && strings.HasSuffix(r, "/"+pattern) }) {
+		return nil
+	}
+	return &control.Error{Code: control.CodeUsage, Message: fmt.Sprintf("no remote is called %q", pattern), Hint: control.Suggest(pattern, remotes)}
 }
 
 // inspectQuery resolves names and an absolute path.

@@ -60,13 +60,18 @@ func (a *app) sync(ctx context.Context, c *cli.Context) error {
 	return err
 }
 
+// affected is what a command that acts on remotes says with --json.
+type affected struct {
+	Remotes []string `json:"affected"` // full names
+}
+
 // affected prints one line per remote that an action concerned.
 func (a *app) affected(remotes []string, err error, what string) error {
 	if err != nil {
 		return err
 	}
 	if a.json {
-		return a.printJSON(map[string]any{"affected": remotes})
+		return a.printJSON(affected{remotes})
 	}
 	for _, r := range remotes {
 		if err := a.print("%s: %s\n", names.Printable(r), what); err != nil {

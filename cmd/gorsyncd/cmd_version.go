@@ -54,10 +54,18 @@ func (a *app) versionCommand() *cli.Command {
 	}
 }
 
+// versionReport is version --json.
+type versionReport struct {
+	Version  string `json:"version"`
+	Commit   string `json:"commit"` // "" when the build did not record it
+	Go       string `json:"go"`
+	Platform string `json:"platform"` // linux/amd64
+}
+
 func (a *app) printVersion() error {
 	v, commit := versionText(), buildSetting("vcs.revision")
 	if a.json {
-		return a.printJSON(map[string]string{"version": v, "commit": commit, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
+		return a.printJSON(versionReport{v, commit, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH})
 	}
 	return a.print("gorsyncd %s (%s, %s/%s)\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

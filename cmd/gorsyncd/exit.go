@@ -11,11 +11,41 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/names"
 )
 
-const exitHelp = `0 done or in sync, 1 other error, 3 not in sync,
-4 a remote is failing or held, 5 differences found, 64 usage,
-69 daemon not reachable, 75 in use by another instance,
-77 permission, 78 configuration invalid, 130 interrupted.
-An unknown one is a failure.`
+// exitMeanings are the exit statuses of every command but check.
+var exitMeanings = []struct {
+	code int
+	what string
+}{
+	{control.ExitOK, "done or in sync"},
+	{control.ExitError, "other error"},
+	{control.ExitNotInSync, "not in sync"},
+	{control.ExitProblem, "a remote is failing or held"},
+	{control.ExitDifferences, "differences found"},
+	{control.ExitUsage, "wrong usage"},
+	{control.ExitUnreachable, "daemon not reachable"},
+	{control.ExitBusy, "in use by another instance"},
+	{control.ExitPermission, "no permission"},
+	{control.ExitConfig, "configuration invalid"},
+	{control.ExitInterrupted, "interrupted"},
+}
+
+// exitHelp is the same in lines for --help.
+func exitHelp() string {
+	const widest = 62
+	lines := []string{""}
+	for i, e := range exitMeanings {
+		text := fmt.Sprintf("%d %s", e.code, e.what)
+		if i < len(exitMeanings)-1 {
+			text += ","
+		}
+		if last := &lines[len(lines)-1]; len(*last)+1+len(text) <= widest {
+			*last = strings.TrimSpace(*last + " " + text)
+			continue
+		}
+		lines = append(lines, text)
+	}
+	return strings.Join(lines, "\n") + ".\nAn unknown one is a failure."
+}
 
 // exitPipe is the status of a command that SIGPIPE ended.
 const exitPipe = 128 + int(syscall.SIGPIPE)

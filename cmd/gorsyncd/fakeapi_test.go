@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,7 +52,7 @@ func (fakeAPI) Status(context.Context) (status.Status, error) {
 	s.Remotes = []replicate.Status{
 		{Name: "www/web1", Source: "www", State: replicate.StateInSync},
 		{Name: "www/nas", Source: "www", State: replicate.StateFailing, LagEntries: 88310, LagSeconds: 7980,
-			Error: &replicate.StatusError{ID: "E-AUTH", Message: "auth failed on module www", Attempts: 19, NextRetry: &next}},
+			Error: &replicate.StatusError{ID: "E-AUTH", Class: replicate.ClassConfig, Message: "auth failed on module www", Attempts: 19, NextRetry: &next}},
 	}
 	return s, nil
 }
@@ -155,7 +156,10 @@ func (fakeAPI) Resume(_ context.Context, n []string) ([]string, error) {
 	return control.Select(n, remotes)
 }
 
-func (fakeAPI) Approve(context.Context, []string) ([]string, error) { return nil, nil }
+func (fakeAPI) Approve(_ context.Context, n []string) ([]string, error) {
+	_, err := control.Select(n, remotes)
+	return nil, err
+}
 
 func (fakeAPI) Reload(_ context.Context, r control.ReloadRequest) (control.ReloadResult, error) {
 	res := control.ReloadResult{DryRun: r.DryRun, Changes: []control.Change{{Name: "www/web1", Change: control.Unchanged, Text: "unchanged"}}}
@@ -179,7 +183,7 @@ func (fakeAPI) Reload(_ context.Context, r control.ReloadRequest) (control.Reloa
 }
 
 func (fakeAPI) Inspect(_ context.Context, q journal.Query, row func(journal.Row) error) error {
-	if q.State == journal.StateQueued {
+	if q.State == journal.StateQueued || q.Source != "" && q.Source != "www" || q.Remote != "" && !slices.Contains(remotes, "www/"+q.Remote) {
 		return nil
 	}
 	return row(journal.Row{Source: "www", Entry: journal.Entry{Seq: 183990, Op: journal.OpChange, Path: "upload/报表\x1b\xff.xlsx", Time: time.Date(2026, 11, 21, 7, 51, 2, 0, time.UTC)},

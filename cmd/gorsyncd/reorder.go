@@ -36,6 +36,7 @@ type reorderer struct {
 	global []cli.Flag
 	cmds   []*cli.Command // that the next word may name
 	local  []cli.Flag     // of the commands named so far
+	cmd    *cli.Command   // the last of them
 
 	globals, path, locals, rest []string
 }
@@ -45,7 +46,7 @@ func (r *reorderer) word(arg string) {
 	if len(r.rest) == 0 {
 		for _, c := range r.cmds {
 			if c.HasName(arg) {
-				r.path = append(r.path, arg)
+				r.path, r.cmd = append(r.path, arg), c
 				r.local = append(slices.Clone(c.Flags), r.local...)
 				r.cmds = c.Subcommands
 				return
@@ -76,7 +77,27 @@ func (r *reorderer) flag(arg string, args []string) []string {
 	return args
 }
 
+// find is the flag that arg names, with or without a value; nil for an unknown one.
+func (r *reorderer) find(arg string) cli.Flag {
+	name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+	if f := find(r.local, name); f != nil {
+		return f
+	}
+	return find(r.global, name)
+}
+
+// awaits tells that the word behind arg is its value.
+func (r *reorderer) awaits(arg string) bool {
+	f := r.find(arg)
+	return f != nil && takesValue(f) && !strings.Contains(arg, "=")
+}
+
 func (r *reorderer) result() []string {
+	// The library's help about a command that does not exist ends without a
+	// suggestion.
+	if len(r.rest) > 0 && len(r.cmds) > 0 {
+		r.locals = slices.DeleteFunc(r.locals, func(s string) bool { return s == "--help" || s == "-h" })
+	}
 	// The flags of the innermost command serve all levels, since only the
 	// last one has an action.
 	out := slices.Concat(r.globals, r.path, r.locals)

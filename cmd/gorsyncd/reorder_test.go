@@ -33,6 +33,8 @@ func TestReorder(t *testing.T) {
 		{"help status", "status --help"},
 		{"help journal inspect", "journal inspect --help"},
 		{"help", "--help"},
+		{"stauts --help", "stauts"},
+		{"journal inspct -h", "journal inspct"},
 		{"status --timeout", "status --timeout"},
 		{"flush --timeout", "flush --timeout"},
 		{"-V", "--version"},

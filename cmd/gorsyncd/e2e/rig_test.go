@@ -307,6 +307,7 @@ type remoteDoc struct {
 func (r *rig) tryStatus() (statusDoc, bool) {
 	r.t.Helper()
 	out, errOut, code := r.cli("status", "--json")
+	asItsSchema(r.t, "status", out)
 	var doc statusDoc
 	if err := json.Unmarshal([]byte(out), &doc); err != nil {
 		if out != "" {

@@ -191,6 +191,7 @@ func TestDetach(t *testing.T) {
 	src, dst := trees(t)
 	r := newRig(t, oneRemote(src, dst, ""))
 	out := r.mustCLI("run", "--detach=true", "--json")
+	asItsSchema(t, "run-detach", out)
 	var is struct {
 		PID int    `json:"pid"`
 		Log string `json:"log"`

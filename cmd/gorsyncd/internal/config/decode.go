@@ -69,6 +69,7 @@ func (p *parser) decode(root *yaml.Node) *raw {
 }
 
 func (p *parser) absItem(n *yaml.Node, key string) Item {
+	p.takes(n, yaml.ScalarNode, aPath)
 	it, ok := p.item(n, key)
 	if !ok {
 		return Item{}

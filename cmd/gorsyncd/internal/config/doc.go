@@ -17,6 +17,8 @@
 //     the nearest wins, leaf by leaf: a remote with batch.files keeps the
 //     batch.bytes of its source. Settings and the table in fields.go are the
 //     only place that knows the keys; resolve.go applies the rule once.
+//   - Schema is made by the same decoders, see sketch: a key that is decoded is
+//     in it. Only a decoder that walks nodes itself has to say what it takes.
 //   - A Config holds no unresolved value and no secret. Passwords stand in
 //     files of their own, and one written into the YAML or into a target is
 //     refused without being printed.

@@ -11,8 +11,9 @@ import (
 // parser walks YAML nodes. It decodes by hand, because a decoder into structs
 // loses the position of a value that is of the right type but not acceptable.
 type parser struct {
-	file string
-	rep  *reporter
+	file   string
+	rep    *reporter
+	sketch *sketch // for Schema: what is asked is recorded instead
 }
 
 func (p *parser) pos(n *yaml.Node) Pos { return Pos{File: p.file, Line: n.Line, Col: n.Column} }
@@ -67,6 +68,10 @@ func kindName(n *yaml.Node) string {
 // messages: `unknown key "x" in a remote`.
 func (p *parser) mapping(n *yaml.Node, what string, known []string, each func(key string, k, v *yaml.Node)) {
 	n = deref(n)
+	if p.sketch != nil && n.Kind == yaml.MappingNode {
+		p.sketch.mapping(n, what, known, each)
+		return
+	}
 	if n.Kind != yaml.MappingNode {
 		p.fail(n, "%s must be a mapping of keys to values, found %s", what, kindName(n))
 		return
@@ -100,6 +105,10 @@ func (p *parser) mapping(n *yaml.Node, what string, known []string, each func(ke
 // list calls each for every element of n.
 func (p *parser) list(n *yaml.Node, key string, each func(*yaml.Node)) bool {
 	n = deref(n)
+	if p.sketch != nil && n.Kind == yaml.SequenceNode {
+		p.sketch.list(n, key, each)
+		return true
+	}
 	if n.Kind != yaml.SequenceNode {
 		p.fail(n, "%s must be a list, found %s", key, kindName(n))
 		return false
@@ -114,6 +123,10 @@ func (p *parser) list(n *yaml.Node, key string, each func(*yaml.Node)) bool {
 // name 2024 is the name "2024".
 func (p *parser) text(n *yaml.Node, key string) (string, bool) {
 	n = deref(n)
+	if p.sketch != nil && n.Kind == yaml.ScalarNode {
+		p.takes(n, n.Kind, anyText)
+		return "", false
+	}
 	if n.Kind != yaml.ScalarNode {
 		p.fail(n, "%s must be a single value, found %s", key, kindName(n))
 		return "", false

@@ -18,6 +18,7 @@ type parseFunc[T any] func(p *parser, key string, n *yaml.Node) (T, bool)
 func scalar[T any](convert func(string) (T, error)) parseFunc[T] {
 	return func(p *parser, key string, n *yaml.Node) (T, bool) {
 		var zero T
+		p.takes(n, yaml.ScalarNode, ofType(zero))
 		s, ok := p.text(n, key)
 		if !ok {
 			return zero, false
@@ -32,7 +33,7 @@ func scalar[T any](convert func(string) (T, error)) parseFunc[T] {
 }
 
 func integer[T int | uint64](low, high T) parseFunc[T] {
-	return scalar(func(s string) (T, error) {
+	return like(wholeNumber(low, high), scalar(func(s string) (T, error) {
 		n, err := strconv.ParseInt(s, 10, 64)
 		if err != nil {
 			return 0, fmt.Errorf("%q is not a whole number", s)
@@ -41,7 +42,7 @@ func integer[T int | uint64](low, high T) parseFunc[T] {
 			return 0, fmt.Errorf("%d is not between %d and %d", n, low, high)
 		}
 		return T(n), nil
-	})
+	}))
 }
 
 func fraction(s string) (float64, error) {
@@ -63,23 +64,23 @@ func boolean(s string) (bool, error) {
 }
 
 func duration(low, high time.Duration) parseFunc[time.Duration] {
-	return scalar(func(s string) (time.Duration, error) {
+	return like(aDuration, scalar(func(s string) (time.Duration, error) {
 		d, err := parseDuration(s)
 		if err == nil && (d < low || d > high) {
 			err = fmt.Errorf("%s is not between %s and %s", s, formatDuration(low), formatDuration(high))
 		}
 		return d, err
-	})
+	}))
 }
 
 func size(low, high Size) parseFunc[Size] {
-	return scalar(func(s string) (Size, error) {
+	return like(aSize, scalar(func(s string) (Size, error) {
 		v, err := parseSize(s)
 		if err == nil && (v < low || v > high) {
 			err = fmt.Errorf("%s is not between %s and %s", s, low, high)
 		}
 		return v, err
-	})
+	}))
 }
 
 func enum[T ~string](values ...T) parseFunc[T] {
@@ -87,12 +88,12 @@ func enum[T ~string](values ...T) parseFunc[T] {
 	for _, v := range values {
 		words = append(words, string(v))
 	}
-	return scalar(func(s string) (T, error) {
+	return like(oneOf(words), scalar(func(s string) (T, error) {
 		if slices.Contains(words, s) {
 			return T(s), nil
 		}
 		return "", fmt.Errorf("unknown value %q, known are %s%s", s, strings.Join(words, ", "), didYouMean(s, words))
-	})
+	}))
 }
 
 // absPath takes an absolute path, or "" where one may be switched off.

@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"gorsyncd/cmd/gorsyncd/internal/config"
 )
 
 // Select returns those of all that a pattern matches, in the order of all.
@@ -38,10 +40,26 @@ func Select(patterns, all []string) ([]string, error) {
 			}
 		}
 		if !found {
-			return nil, &Error{Code: CodeUsage, Message: fmt.Sprintf("no remote is called %q", p), Hint: known(all)}
+			return nil, &Error{Code: CodeUsage, Message: fmt.Sprintf("no remote is called %q", p), Hint: Suggest(p, all)}
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(n string) bool { return !chosen[n] }), nil
+}
+
+// Suggest is the hint for a name that no remote has: one of all that was probably
+// meant, or what there is.
+func Suggest(name string, all []string) string {
+	words := slices.Clone(all)
+	if !strings.Contains(name, "/") {
+		for _, full := range all {
+			source, remote, _ := strings.Cut(full, "/")
+			words = append(words, source, remote)
+		}
+	}
+	if best := config.Closest(name, words); best != "" {
+		return fmt.Sprintf("did you mean %q?", best)
+	}
+	return known(all)
 }
 
 func known(all []string) string {

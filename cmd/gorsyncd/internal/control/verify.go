@@ -76,6 +76,9 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
 		return s.api.Verify(ctx, req, func(l VerifyLine) {
+			if l.Result != nil && l.Result.Kinds == nil {
+				l.Result.Kinds = map[replicate.DiffKind]uint64{} // nothing is null that is a mapping or a list
+			}
 			if st.item(l) != nil {
 				cancel() // nobody is left to be told
 			}

@@ -13,12 +13,7 @@ import (
 // null. Reading the document back needs no counterpart: the plain keys are
 // those of the structs.
 func (s Status) MarshalJSON() ([]byte, error) {
-	type plain Status // without this method
-	doc := struct {
-		plain
-		Sources []sourceDoc `json:"sources"`
-		Remotes []remoteDoc `json:"remotes"`
-	}{plain: plain(s), Sources: make([]sourceDoc, 0, len(s.Sources)), Remotes: make([]remoteDoc, 0, len(s.Remotes))}
+	doc := document{plain: plain(s), Sources: make([]sourceDoc, 0, len(s.Sources)), Remotes: make([]remoteDoc, 0, len(s.Remotes))}
 	for _, src := range s.Sources {
 		d := sourceDoc{Source: src, Unwatched: []string{}, Hints: src.Hints}
 		for _, p := range src.UnwatchedSample {
@@ -41,6 +36,17 @@ func (s Status) MarshalJSON() ([]byte, error) {
 		doc.Remotes = append(doc.Remotes, newRemoteDoc(r))
 	}
 	return json.Marshal(doc)
+}
+
+// JSONShape is for the schema of the document.
+func (Status) JSONShape() any { return document{} }
+
+type plain Status // without its methods
+
+type document struct {
+	plain
+	Sources []sourceDoc `json:"sources"`
+	Remotes []remoteDoc `json:"remotes"`
 }
 
 type sourceDoc struct {
