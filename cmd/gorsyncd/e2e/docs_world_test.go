@@ -80,9 +80,8 @@ start() {
 	gorsyncd)
 		gorsyncd run >> DIR/log 2>&1 </dev/null &
 		echo $! > DIR/run/gorsyncd.pid
-		for i in $(seq 100); do
-			code=0; gorsyncd status -q || code=$?
-			[ $code = 69 ] || [ $code = 1 ] || break
+		for i in $(seq 300); do
+			grep -q '"source": *"daemon"' <<< "$(gorsyncd status --json)" && break
 			sleep 0.1
 		done ;;
 	*) echo "no unit $unit" >&2; exit 5 ;;
@@ -169,8 +168,8 @@ func (w *docWorld) background(script string) {
 	cmd.Stdout, cmd.Stderr = log, log
 	w.back, err = testbed.StartProcess(cmd)
 	must(w.t, err)
-	for range 200 {
-		if _, code := w.sh("gorsyncd status -q"); code == 0 || code == 3 || code == 4 {
+	for range 300 {
+		if out, _ := w.sh("gorsyncd status --json"); strings.Contains(strings.ReplaceAll(out, " ", ""), `"source":"daemon"`) {
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
@@ -206,7 +205,7 @@ func (w *docWorld) until(command, want string) (out, code string) {
 }
 
 var (
-	docNumber = regexp.MustCompile(`(^|[^\w./@-])\d[\d.,:]*(?: ?(?:ms|s|m|h|d|B|KiB|MiB|GiB|%)\b)*(?:\d+[smhd])*`)
+	docNumber = regexp.MustCompile(`(^|[^\w./@-])\d[\d.,:]*(?: ?(?:ms|s|m|h|d|(?:B|KiB|MiB|GiB)(?:/s)?|%)\b)*(?:\d+[smhd]\b)*|–`)
 	docSpace  = regexp.MustCompile(`[ \t]+`)
 )
 
