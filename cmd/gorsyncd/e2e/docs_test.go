@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,7 @@ func runDoc(t *testing.T, name string) {
 	w := newDocWorld(t)
 	w.prepare(before, "")
 	ran := 0
+	var updated []update
 	for _, block := range markdown.Blocks(text) {
 		w.prepare(before, block.Heading)
 		w.at = block
@@ -57,9 +59,7 @@ func runDoc(t *testing.T, name string) {
 			w.background(block.Text)
 		case "console":
 			got := w.console(block.Text)
-			if os.Getenv("GORSYNCD_UPDATE_DOCS") != "" {
-				text = strings.Replace(text, "```console\n"+block.Text, "```console\n"+got, 1)
-			}
+			updated = append(updated, update{block, got})
 		default:
 			if block.Lang() == "sh" || block.Lang() == "console" {
 				t.Fatalf("%s:%d: what is %q?", file, block.Line, block.Info)
@@ -75,8 +75,18 @@ func runDoc(t *testing.T, name string) {
 		t.Errorf("%s: only %d blocks were run", file, ran)
 	}
 	if os.Getenv("GORSYNCD_UPDATE_DOCS") != "" {
-		must(t, os.WriteFile(file, []byte(text), 0o600))
+		lines := strings.SplitAfter(text, "\n")
+		for _, u := range slices.Backward(updated) {
+			lines = slices.Replace(lines, u.block.Line, u.block.Line+strings.Count(u.block.Text, "\n"), u.text)
+		}
+		must(t, os.WriteFile(file, []byte(strings.Join(lines, "")), 0o600))
 	}
+}
+
+// update is what a block is to say.
+type update struct {
+	block markdown.Block
+	text  string
 }
 
 // preparations reads testdata/docs/NAME.sh.

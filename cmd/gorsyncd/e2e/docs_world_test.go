@@ -81,7 +81,7 @@ start() {
 		gorsyncd run >> DIR/log 2>&1 </dev/null &
 		echo $! > DIR/run/gorsyncd.pid
 		for i in $(seq 300); do
-			grep -q '"source": *"daemon"' <<< "$(gorsyncd status --json)" && break
+			grep -q '"source": *"daemon"' <<< "$(gorsyncd status --json 2>&1)" && break
 			sleep 0.1
 		done ;;
 	*) echo "no unit $unit" >&2; exit 5 ;;
