@@ -234,3 +234,38 @@ func anchors(text string) []string {
 	}
 	return list
 }
+
+// TestClaimsHaveTheirTests: a test that the README names is in the file that it
+// links to, and each row of the comparison names one, or is about what
+// gorsyncd does not have.
+func TestClaimsHaveTheirTests(t *testing.T) {
+	readme := readDoc(t, "../../README.md")
+	links := regexp.MustCompile(`\[(Test\w+)\]\(([^)]+)\)`)
+	all := links.FindAllStringSubmatch(readme, -1)
+	for _, m := range all {
+		src := readDoc(t, filepath.Join("../..", m[2]))
+		if !strings.Contains(src, "func "+m[1]+"(t *testing.T)") {
+			t.Errorf("%s has no %s", m[2], m[1])
+		}
+	}
+	if len(all) < 40 {
+		t.Errorf("only %d tests are named", len(all))
+	}
+	_, table, _ := strings.Cut(readme, "\n## Compared\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	rows := 0
+	for _, line := range strings.Split(table, "\n") {
+		cells := strings.Split(strings.Trim(line, "| "), "|")
+		if len(cells) < 5 || strings.HasPrefix(line, "| |") || strings.HasPrefix(line, "|---") {
+			continue
+		}
+		rows++
+		peers, ours := strings.Join(cells[1:4], "|"), cells[4]
+		if !links.MatchString(ours) && !strings.Contains(peers, "better") {
+			t.Errorf("no test shows what the row says of gorsyncd: %s", line)
+		}
+	}
+	if rows < 25 {
+		t.Errorf("only %d rows found", rows)
+	}
+}

@@ -152,7 +152,7 @@ func (w *docWorld) command(script string) *exec.Cmd {
 	cmd := exec.Command("/bin/bash", "-c", script)
 	cmd.Dir = filepath.Join(w.dir, "root")
 	cmd.Env = append(env(), "PATH="+w.dir+"/bin:"+w.dir+"/usr/local/bin:"+os.Getenv("PATH"), "HOME="+w.dir+"/root", "TZ=UTC",
-		"GORSYNCD_CONFIG="+w.dir+"/etc/gorsyncd/gorsyncd.yaml", "GORSYNCD_STATE_DIR="+w.dir+"/var/lib/gorsyncd", "GORSYNCD_SOCKET="+w.dir+"/run/s")
+		"GORSYNCD_CONFIG="+w.dir+"/etc/gorsyncd/gorsyncd.yaml", "STATE_DIRECTORY="+w.dir+"/var/lib/gorsyncd", "RUNTIME_DIRECTORY="+w.dir+"/run")
 	cmd.WaitDelay = time.Second
 	return cmd
 }
