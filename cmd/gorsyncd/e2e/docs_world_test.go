@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -205,14 +206,21 @@ func (w *docWorld) until(command, want string) (out, code string) {
 }
 
 var (
-	docNumber = regexp.MustCompile(`(^|[^\w./@-])\d[\d.,:]*(?: ?(?:ms|s|m|h|d|(?:B|KiB|MiB|GiB)(?:/s)?|%)\b)*(?:\d+[smhd]\b)*|–`)
-	docSpace  = regexp.MustCompile(`[ \t]+`)
+	docNumber  = regexp.MustCompile(`(^|[^\w./@-])\d[\d.,:]*(?: ?(?:ms|s|m|h|d|(?:B|KiB|MiB|GiB)(?:/s)?|%)\b)*(?:\d+[smhd]\b)*|–`)
+	docFlushed = regexp.MustCompile(`(?m)^in sync after .*$`)
+	docSpace   = regexp.MustCompile(`[ \t]+`)
 )
 
 // matches: the same lines, with other numbers; … is anything, and alone on a line
 // any lines.
 func (w *docWorld) matches(out, want string) bool {
 	plain := func(s string) string {
+		s = docFlushed.ReplaceAllStringFunc(s, func(line string) string {
+			head, names, _ := strings.Cut(line, ": ")
+			list := strings.Split(names, ", ") // as they got ready
+			slices.Sort(list)
+			return head + ": " + strings.Join(list, ", ")
+		})
 		return docNumber.ReplaceAllString(docSpace.ReplaceAllString(strings.TrimRight(s, "\n "), " "), "${1}#")
 	}
 	var pattern strings.Builder
