@@ -146,7 +146,7 @@ func unknown(a *app, line string) string {
 				return w
 			}
 		case regexp.MustCompile(`^[a-z][a-z-]*$`).MatchString(w) && (i == 0 || len(commands) > 0):
-			c := command(commands, w)
+			c := called(commands, w)
 			if c == nil {
 				return w
 			}
@@ -158,7 +158,7 @@ func unknown(a *app, line string) string {
 	return ""
 }
 
-func command(list []*cli.Command, name string) *cli.Command {
+func called(list []*cli.Command, name string) *cli.Command {
 	for _, c := range list {
 		if c.HasName(name) {
 			return c
