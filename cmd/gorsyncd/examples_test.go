@@ -127,6 +127,9 @@ func TestMentionedCommandsExist(t *testing.T) {
 	}
 }
 
+// forPrograms are no commands for people; rsync runs them.
+var forPrograms = []string{"tls-connect"}
+
 // unknown is the first command or flag of a line that does not exist.
 func unknown(a *app, line string) string {
 	line, _, _ = strings.Cut(line, " #")
@@ -145,6 +148,8 @@ func unknown(a *app, line string) string {
 			if flag != "help" && flag != "h" && find(flags, flag) == nil {
 				return w
 			}
+		case slices.Contains(forPrograms, w):
+			return ""
 		case regexp.MustCompile(`^[a-z][a-z-]*$`).MatchString(w) && (i == 0 || len(commands) > 0):
 			c := called(commands, w)
 			if c == nil {
