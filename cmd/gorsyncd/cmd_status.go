@@ -71,25 +71,30 @@ func (a *app) readStatus(ctx context.Context, c *cli.Context) (status.Status, er
 	if err != nil {
 		return s, err
 	}
-	all := make([]string, 0, len(s.Remotes))
+	all := sinkNames(s.Sinks)
 	for _, r := range s.Remotes {
 		all = append(all, r.Name)
-	}
-	for _, k := range s.Sinks {
-		all = append(all, k.Name)
 	}
 	chosen, err := control.Select(c.Args().Slice(), all)
 	if err != nil {
 		return s, err
 	}
 	s.Remotes = slices.DeleteFunc(s.Remotes, func(r replicate.Status) bool { return !slices.Contains(chosen, r.Name) })
-	s.Sinks = slices.DeleteFunc(s.Sinks, func(k sink.Status) bool { return !slices.Contains(chosen, k.Name) })
 	if c.NArg() > 0 {
+		s.Sinks = slices.DeleteFunc(s.Sinks, func(k sink.Status) bool { return !slices.Contains(chosen, k.Name) })
 		s.Sources = slices.DeleteFunc(s.Sources, func(src status.Source) bool {
 			return !slices.ContainsFunc(chosen, func(n string) bool { return strings.HasPrefix(n, src.Name+"/") })
 		})
 	}
 	return s, nil
+}
+
+func sinkNames(sinks []sink.Status) []string {
+	var names []string
+	for _, k := range sinks {
+		names = append(names, k.Name)
+	}
+	return names
 }
 
 func (a *app) offlineStatus(c *cli.Context) (status.Status, error) {
