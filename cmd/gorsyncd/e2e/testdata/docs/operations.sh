@@ -68,12 +68,3 @@ head -c 8M /dev/zero > /srv/dr/old-backup
 head -c 12M /dev/zero > /data0/www/video.mp4
 gorsyncd flush --remote www/backup
 gorsyncd flush --timeout 2s || true
-#@ Moving the source to another disk
-truncate -s 64M /srv/new.img
-mkfs.ext4 -q /srv/new.img
-mkdir /mnt/new
-mount -o loop /srv/new.img /mnt/new
-#@ Replacing a remote
-rm -rf /srv/dr/*
-#@ Restoring a remote from a backup
-echo old > /srv/dr/news.html
