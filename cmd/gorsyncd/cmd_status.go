@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/sink"
 	"gorsyncd/cmd/gorsyncd/internal/status"
 	"gorsyncd/replicate"
 )
@@ -60,7 +61,8 @@ func (a *app) status(ctx context.Context, c *cli.Context) error {
 	return nil
 }
 
-// readStatus asks the daemon, else the journal, and keeps the named remotes.
+// readStatus asks the daemon, else the journal, and keeps the named remotes and
+// sinks.
 func (a *app) readStatus(ctx context.Context, c *cli.Context) (status.Status, error) {
 	s, err := client(c).Status(ctx)
 	if unreachable(err) && !c.Bool("watch") {
@@ -69,7 +71,7 @@ func (a *app) readStatus(ctx context.Context, c *cli.Context) (status.Status, er
 	if err != nil {
 		return s, err
 	}
-	all := make([]string, 0, len(s.Remotes))
+	all := sinkNames(s.Sinks)
 	for _, r := range s.Remotes {
 		all = append(all, r.Name)
 	}
@@ -83,11 +85,20 @@ func (a *app) readStatus(ctx context.Context, c *cli.Context) (status.Status, er
 	s.Remotes = slices.DeleteFunc(s.Remotes, func(r replicate.Status) bool { return !slices.Contains(chosen, r.Name) })
 	s.Kept = slices.DeleteFunc(s.Kept, func(k status.Kept) bool { return !slices.Contains(chosen, k.Name) })
 	if c.NArg() > 0 {
+		s.Sinks = slices.DeleteFunc(s.Sinks, func(k sink.Status) bool { return !slices.Contains(chosen, k.Name) })
 		s.Sources = slices.DeleteFunc(s.Sources, func(src status.Source) bool {
 			return !slices.ContainsFunc(chosen, func(n string) bool { return strings.HasPrefix(n, src.Name+"/") })
 		})
 	}
 	return s, nil
+}
+
+func sinkNames(sinks []sink.Status) []string {
+	var names []string
+	for _, k := range sinks {
+		names = append(names, k.Name)
+	}
+	return names
 }
 
 func (a *app) offlineStatus(c *cli.Context) (status.Status, error) {

@@ -6,4 +6,7 @@
 // After every test the daemon is stopped and `gorsyncd journal check` must find
 // nothing wrong. Random tests print their seed; GORSYNCD_SEED replays one.
 // GORSYNCD_LOGS names a directory that keeps each daemon's log.
+//
+// TestDocs follows the guides of ../docs; GORSYNCD_UPDATE_DOCS=1 writes what was
+// printed into them.
 package e2e
