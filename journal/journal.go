@@ -46,6 +46,7 @@ type Journal struct {
 	reserve *reserve
 
 	rotated       chan struct{} // a log was begun; of capacity 1
+	compactNow    chan chan error
 	closing       chan struct{} // closed to end the compactor; nil without one
 	compactorDone chan struct{}
 
@@ -54,6 +55,7 @@ type Journal struct {
 
 	mu      sync.Mutex
 	sources map[string]*Source // guarded by mu
+	more    chan struct{}      // guarded by mu; closed when a source is created
 
 	closeOnce sync.Once
 	closeErr  error
@@ -135,8 +137,22 @@ func (j *Journal) Source(name string) (*Source, error) {
 		return nil, fmt.Errorf("create source %s: %w", name, err)
 	}
 	j.sources[name] = s
+	close(j.more)
+	j.more = make(chan struct{})
 	return s, nil
 }
+
+// MoreSources returns a channel that is closed when the next source is created.
+// Fetch it before asking for Sources, so that none is missed.
+func (j *Journal) MoreSources() <-chan struct{} {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.more
+}
+
+// Epoch names this journal: one that takes its place has another, and seqs of
+// its own.
+func (j *Journal) Epoch() string { return j.epoch }
 
 // Sources returns the names of all sources, sorted.
 func (j *Journal) Sources() []string {

@@ -105,7 +105,7 @@ const closeLimit = 3 * time.Second
 func newJournal(dir string, log *slog.Logger, db *badger.DB) *Journal {
 	return &Journal{
 		dir: dir, log: log, db: db, now: time.Now, grace: sweepGrace,
-		commitTxn: (*badger.Txn).Commit, sources: map[string]*Source{}, rotated: make(chan struct{}, 1),
+		commitTxn: (*badger.Txn).Commit, sources: map[string]*Source{}, more: make(chan struct{}), rotated: make(chan struct{}, 1), compactNow: make(chan chan error),
 	}
 }
 
