@@ -3,7 +3,6 @@ package journal
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -58,16 +57,20 @@ func (s *Source) Since(t time.Time) (uint64, error) {
 	}
 }
 
-// Last returns the newest n entries, in order.
-func (s *Source) Last(n int) ([]Entry, error) {
+// Before returns at most limit entries with a seq below the given one, the newest
+// first.
+func (s *Source) Before(seq uint64, limit int) ([]Entry, error) {
 	var list []Entry
-	h := s.header()
+	seq = min(seq, s.Head()+1)
+	if seq == 0 {
+		return nil, nil
+	}
 	err := s.j.view(func(txn *badger.Txn) error {
 		o := badger.DefaultIteratorOptions
 		o.PrefetchValues, o.Reverse, o.Prefix = false, true, prefix(kindEntry, s.name)
 		it := txn.NewIterator(o)
 		defer it.Close()
-		for it.Seek(entryKey(s.name, h.Head)); it.Valid() && len(list) < n; it.Next() {
+		for it.Seek(entryKey(s.name, seq-1)); it.Valid() && len(list) < limit; it.Next() {
 			e, err := itemEntry(s.j, it.Item())
 			if err != nil {
 				return err
@@ -77,8 +80,7 @@ func (s *Source) Last(n int) ([]Entry, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read last entries of source %s: %w", s.name, err)
+		return nil, fmt.Errorf("read entries of source %s backwards: %w", s.name, err)
 	}
-	slices.Reverse(list)
 	return list, nil
 }

@@ -67,19 +67,23 @@ func TestSinceIsTheFirstOfAll(t *testing.T) {
 	equal(t, "since", []uint64{at(-1) - first, at(0) - first, at(6) - first, at(11) - first, at(21) - first}, []uint64{0, 0, 1, 3, 4})
 }
 
-func TestLast(t *testing.T) {
+func TestBefore(t *testing.T) {
 	j := openTest(t)
 	s := source(t, j)
-	list, err := s.Last(5)
-	must(t, err)
-	equal(t, "of none", len(list), 0)
+	before := func(seq uint64, limit int) (list []uint64) {
+		page, err := s.Before(seq, limit)
+		must(t, err)
+		for _, e := range page {
+			list = append(list, e.Seq)
+		}
+		return list
+	}
+	equal(t, "of none", before(9, 5), nil)
 	tree(t, s)
-	list, err = s.Last(2)
-	must(t, err)
-	equal(t, "last", fmt.Sprint(list[0].Seq, list[1].Seq), "3 4")
-	list, err = s.Last(100)
-	must(t, err)
-	equal(t, "all", len(list), 4)
+	equal(t, "newest", before(99, 2), []uint64{4, 3})
+	equal(t, "further", before(3, 9), []uint64{2, 1})
+	equal(t, "no more", before(1, 9), nil)
+	equal(t, "nothing", before(0, 9), nil)
 }
 
 func TestWaitSleepsUntilThereIsMore(t *testing.T) {
