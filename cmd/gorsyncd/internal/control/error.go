@@ -19,7 +19,7 @@ const (
 	CodeUsage       Code = "usage"
 	CodeNotFound    Code = "not_found"
 	CodeNotInSync   Code = "not_in_sync"
-	CodeProblem     Code = "problem" // at least one remote is failing or held
+	CodeProblem     Code = "problem"     // at least one remote is failing or held
 	CodeGap         Code = "journal_gap" // what was asked for is no longer all in the journal
 	CodeDamaged     Code = "journal_damaged"
 	CodeUnreachable Code = "daemon_unreachable"

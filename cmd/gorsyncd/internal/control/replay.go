@@ -28,9 +28,9 @@ type ReplayLine struct {
 	Remote string `json:"remote"`
 	Event  string `json:"event"` // replay, remnant, result
 
-	Seq         uint64 `json:"seq,omitempty"`
-	Op          string `json:"op,omitempty"` // change, remove
-	*names.Path        // relative to the source
+	Seq         uint64        `json:"seq,omitempty"`
+	Op          string        `json:"op,omitempty"` // change, remove
+	*names.Path               // relative to the source
 	Time        *time.Time    `json:"time,omitempty"`
 	Result      *ReplayResult `json:"result,omitempty"`
 }

@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"gorsyncd/cmd/gorsyncd/internal/config"
 )
 
 // Select returns those of all that a pattern matches, in the order of all.
@@ -38,10 +40,26 @@ func Select(patterns, all []string) ([]string, error) {
 			}
 		}
 		if !found {
-			return nil, &Error{Code: CodeUsage, Message: fmt.Sprintf("no remote is called %q", p), Hint: known(all)}
+			return nil, &Error{Code: CodeUsage, Message: fmt.Sprintf("no remote is called %q", p), Hint: meant(p, all)}
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(n string) bool { return !chosen[n] }), nil
+}
+
+// meant is the hint for a name that no remote has.
+func meant(name string, all []string) string {
+	var words []string
+	for _, full := range all {
+		source, remote, _ := strings.Cut(full, "/")
+		words = append(words, full)
+		if !strings.Contains(name, "/") {
+			words = append(words, source, remote)
+		}
+	}
+	if best := config.Closest(name, words); best != "" {
+		return fmt.Sprintf("did you mean %q? ", best) + known(all)
+	}
+	return known(all)
 }
 
 func known(all []string) string {

@@ -31,13 +31,13 @@ const (
 
 // Server answers requests on the control socket.
 type Server struct {
-	api    API
-	log    *slog.Logger
-	sock   *socket
-	http   *http.Server
-	slots  chan struct{} // one element per request under way
+	api       API
+	log       *slog.Logger
+	sock      *socket
+	http      *http.Server
+	slots     chan struct{} // one element per request under way
 	followers chan struct{} // likewise, of streams of events
-	cancel context.CancelFunc
+	cancel    context.CancelFunc
 
 	closing sync.Once
 	closed  error

@@ -117,12 +117,18 @@ func (d *Daemon) Retry(ctx context.Context, q control.RetryRequest) ([]string, e
 	if err != nil {
 		return nil, err
 	}
-	return d.each(ctx, q.Names, func(r pair) error {
+	remotes, err := d.chosen(ctx, q.Names)
+	if err != nil {
+		return nil, err
+	}
+	done := []string{}
+	for _, r := range remotes {
 		if paths := byUnit[r.unit]; len(q.Paths) == 0 || len(paths) > 0 {
 			r.disp.RetryNow(paths)
+			done = append(done, r.name)
 		}
-		return nil
-	})
+	}
+	return done, nil
 }
 
 // relative sorts absolute paths by the source they lie in.

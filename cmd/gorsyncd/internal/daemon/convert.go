@@ -38,7 +38,10 @@ func (d *Daemon) dispatcherOptions(u *unit, rc config.Remote, store patientRemot
 		Held:    func() bool { return u.tree.Status().State == watch.StateHeld },
 		Scratch: d.probeDir(u.cfg.Name, rc.Name),
 		Slots:   d.slots,
-		Logger:  d.log,
+
+		Observer: observer{d.histories.of(u.cfg.FullName(rc))},
+
+		Logger: d.log,
 	}
 }
 

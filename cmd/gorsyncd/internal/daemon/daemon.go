@@ -44,6 +44,8 @@ type Daemon struct {
 	patience patience
 	starts   *startGuard
 
+	histories *histories // set once by open
+
 	hard, soft context.Context // set once by serve: lives of dispatchers and of trees
 
 	ready chan struct{} // closed when every source has been started
@@ -109,6 +111,7 @@ func (d *Daemon) open(ctx context.Context) error {
 		}
 	}
 	d.warnOfSecrets(d.cfg)
+	d.histories = openHistories(d.cfg.StateDir, d.cfg.RemoteNames(), time.Now(), d.log)
 	var err error
 	d.starts = newStartGuard(d.cfg.JournalDir(), d.log)
 	d.journal, d.lost, err = d.openJournal(ctx)
@@ -156,6 +159,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 		close(d.ready)
 		wg.Go(func() { d.upkeep(soft) })
 		wg.Go(func() { d.verify(soft) })
+		wg.Go(func() { d.remember(soft) })
 		wg.Go(func() { d.reloadOnSignal(soft) })
 		err = d.work(ctx)
 	} else if soft.Err() != nil {
@@ -171,6 +175,8 @@ func (d *Daemon) serve(ctx context.Context) error {
 	d.drainUnits(ctx, drainLimit)
 	cut()
 	d.stopUnits()
+	d.histories.save()
+	d.histories.touch(time.Now())
 	if cerr := server.Close(); cerr != nil && err == nil {
 		err = fmt.Errorf("close control socket: %w", cerr)
 	}

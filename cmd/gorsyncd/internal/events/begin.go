@@ -33,6 +33,30 @@ func (r *reader) begin() error {
 	return nil
 }
 
+// Start finds where a request of one source begins, and what is missing there;
+// nil for nothing.
+func Start(j Journal, q Request) (next uint64, gap *Line, err error) {
+	r := &reader{j: j, q: q, fn: func(l Line) error { gap = &l; return nil }}
+	if err := r.begin(); err != nil {
+		return 0, nil, err
+	}
+	if len(r.at) != 1 {
+		return 0, nil, fmt.Errorf("the journal has no source %q", q.Source)
+	}
+	p := r.at[0]
+	if dropped, _ := p.src.Dropped(); dropped >= p.next {
+		gap = &Line{Event: KindGap, Source: p.name, From: p.next, To: dropped, Reason: GapTruncated}
+	}
+	return p.next, gap, nil
+}
+
+// Bare tells whether a position is a seq alone, without the name of a source.
+func Bare(from string) bool {
+	p, err := ParsePosition(from)
+	_, bare := p.Next[""]
+	return err == nil && bare
+}
+
 // knows refuses the name of a source that the journal does not have; "" is none.
 func knows(j Journal, flag, name string) error {
 	all := j.Sources()

@@ -114,6 +114,10 @@ func (s spanDoc) span() (*span, error) {
 	return sp, nil
 }
 
+// Dir is where the histories are in a state directory, each under the full name of
+// its remote.
+func Dir(stateDir string) string { return filepath.Join(stateDir, "history") }
+
 // Load reads the history in a file; none is an empty one. With an error, too, the
 // history can be used: it is an empty one.
 func Load(file string) (*Log, error) {

@@ -72,6 +72,13 @@ type Run struct {
 	Message     string    `json:"message,omitempty"` // why it is not complete
 }
 
+// Empty tells whether nothing was ever noted.
+func (l *Log) Empty() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.spans) == 0 && len(l.outages) == 0 && len(l.runs) == 0
+}
+
 func hourOf(t time.Time) int64 { return t.Unix() / 3600 }
 
 // at is the span of a moment; it makes room for it.
