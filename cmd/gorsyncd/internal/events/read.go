@@ -27,7 +27,8 @@ const (
 )
 
 // Read calls fn for each line that the request selects, from one goroutine, until
-// there is no more or, with Follow, until ctx ends. An error of fn ends it and is
+// there is no more or, with Follow, until ctx ends. The position is told first, so
+// that whoever is cut off can go on. An error of fn ends it and is
 // returned as it is. A request that makes no sense here is a *RequestError.
 func Read(ctx context.Context, j Journal, q Request, fn func(Line) error) error {
 	pattern, err := ParsePattern(q.Path)
@@ -35,8 +36,11 @@ func Read(ctx context.Context, j Journal, q Request, fn func(Line) error) error 
 		return &RequestError{Flag: "path", Err: err}
 	}
 	r := &reader{j: j, q: q, pattern: pattern, fn: fn}
-	more := j.MoreSources()
+	more := j.MoreSources() // before the sources are listed
 	if err := r.begin(); err != nil {
+		return err
+	}
+	if err := r.tell(); err != nil {
 		return err
 	}
 	for {
