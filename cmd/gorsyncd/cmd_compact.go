@@ -48,7 +48,7 @@ func (a *app) journalCompact(ctx context.Context, c *cli.Context) error {
 		return a.printJSON(res)
 	}
 	return a.print("%s before, %s after, %s deleted, in %s\n", status.Bytes(res.Before), status.Bytes(res.After),
-		plural(res.Truncated, "change"), seconds(res.Seconds))
+		many(res.Truncated, "change"), seconds(res.Seconds))
 }
 
 // compactHere compacts a journal that no daemon has open.

@@ -98,7 +98,7 @@ func replayText(r control.ReplayResult) string {
 	if r.DryRun {
 		what = "would be sent again"
 	}
-	text := fmt.Sprintf("%s and %s %s (#%d to #%d)", plural(r.Changes, "change"), plural(r.Removals, "removal"), what, r.From, r.To)
+	text := fmt.Sprintf("%s and %s %s (#%d to #%d)", many(r.Changes, "change"), many(r.Removals, "removal"), what, r.From, r.To)
 	if r.Pending > 0 {
 		text += fmt.Sprintf(", %s on their way anyway", status.Count(r.Pending))
 	}

@@ -86,7 +86,7 @@ func (v *eventsView) end() error {
 		return &control.Error{Code: control.CodeGap, Message: "the journal does not have all that was asked for",
 			Hint: "what was delivered is deleted after journal.retain; see gorsyncd docs events"}
 	}
-	v.app.message("%s", plural(v.n, "event"))
+	v.app.message("%s", many(v.n, "event"))
 	return nil
 }
 
@@ -100,7 +100,8 @@ func gapText(l events.Line) string {
 	return fmt.Sprintf("%s: #%d to #%d are no longer in the journal", l.Source, l.From, l.To)
 }
 
-func plural(n uint64, word string) string {
+// many is a number of things.
+func many(n uint64, word string) string {
 	if n != 1 {
 		word += "s"
 	}

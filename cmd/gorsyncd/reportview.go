@@ -29,7 +29,7 @@ func (r remoteReport) text() string {
 		add("%s", names.Printable(r.Remote))
 	}
 	if r.Begin != nil {
-		add("  delivered  %s, %s, since %s", plural(r.Delivered, "change"), status.Bytes(int64(min(r.Bytes, 1<<62))), clock(r.now, r.Begin))
+		add("  delivered  %s, %s, since %s", many(r.Delivered, "change"), status.Bytes(int64(min(r.Bytes, 1<<62))), clock(r.now, r.Begin))
 	}
 	if l := r.Latency; l != nil {
 		add("  delay      median %s, 95 %% within %s, 99 %% within %s, longest %s", seconds(l.P50), seconds(l.P95), seconds(l.P99), seconds(l.Max))
@@ -44,10 +44,10 @@ func (r remoteReport) text() string {
 		add("    %s", outageText(o, r.now))
 	}
 	if r.Failing > 0 {
-		add("  failing    %s now", plural(r.Failing, "path"))
+		add("  failing    %s now", many(r.Failing, "path"))
 	}
 	for _, p := range r.Worst[:min(len(r.Worst), maxListed)] {
-		add("    %s  %s, %s", dotted(&p.Path), names.Printable(p.ErrorID), plural(uint64(p.Attempts), "attempt"))
+		add("    %s  %s, %s", dotted(&p.Path), names.Printable(p.ErrorID), many(uint64(p.Attempts), "attempt"))
 	}
 	for _, run := range newest(r.Full) {
 		add("  full sync  %s", runText(run, r.now))
@@ -83,9 +83,9 @@ func runText(r history.Run, now time.Time) string {
 	case !r.Complete:
 		text += ", not to its end: " + r.Message
 	case r.Differences == 0:
-		text += fmt.Sprintf(": equal, %s", plural(r.Paths, "path"))
+		text += fmt.Sprintf(": equal, %s", many(r.Paths, "path"))
 	default:
-		text += fmt.Sprintf(": %s in %s, %s repaired", plural(r.Differences, "difference"), plural(r.Paths, "path"), status.Count(r.Repaired))
+		text += fmt.Sprintf(": %s in %s, %s repaired", many(r.Differences, "difference"), many(r.Paths, "path"), status.Count(r.Repaired))
 	}
 	return names.Printable(text)
 }
