@@ -79,7 +79,7 @@ func runText(r history.Run, now time.Time) string {
 	}
 	switch {
 	case r.Kind == history.KindFull:
-		text += fmt.Sprintf(", %s directories (%s)", status.Count(r.Dirs), r.Reason)
+		text += fmt.Sprintf(", %s %s (%s)", status.Count(r.Dirs), plural(r.Dirs, "directory", "directories"), r.Reason)
 	case !r.Complete:
 		text += ", not to its end: " + r.Message
 	case r.Differences == 0:
