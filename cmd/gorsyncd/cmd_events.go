@@ -114,6 +114,9 @@ const reconnectEvery = time.Second
 
 // events shows a stream, through the daemon or without it.
 func (a *app) events(ctx context.Context, c *cli.Context, q events.Request) error {
+	if err := noArgs(c); err != nil {
+		return err
+	}
 	if _, err := events.ParsePattern(q.Path); err != nil {
 		return &control.Error{Code: control.CodeUsage, Message: "--path: " + err.Error(), Err: err}
 	}

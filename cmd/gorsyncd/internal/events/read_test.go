@@ -90,10 +90,24 @@ func short(l Line) string {
 	return "at " + at
 }
 
+// read returns the lines without the position that is told at the beginning, if
+// there is anything else.
 func (g *rig) read(q Request) []string {
 	g.t.Helper()
 	var got []string
-	if err := Read(g.t.Context(), g.j, q, func(l Line) error { got = append(got, short(l)); return nil }); err != nil {
+	told := false
+	err := Read(g.t.Context(), g.j, q, func(l Line) error {
+		if l.Event == KindEntry && !told {
+			g.t.Errorf("%+v came before any position", l)
+		}
+		if first := l.Event == KindPosition && !told; first {
+			told = true
+			return nil
+		}
+		got = append(got, short(l))
+		return nil
+	})
+	if err != nil {
 		g.t.Fatal(err)
 	}
 	return got
@@ -122,7 +136,7 @@ func want(t *testing.T, what string, got []string, lines ...string) {
 
 func TestReadMergesSources(t *testing.T) {
 	g := newRig(t, time.Hour)
-	want(t, "of nothing", g.read(Request{}), "at ")
+	want(t, "of nothing", g.read(Request{}))
 	g.change("www", "/", "a") // 1 is the root
 	g.change("bbs", "/", "x.jpg")
 	g.change("www", "b", "a") // the first a is superseded
@@ -133,12 +147,12 @@ func TestReadMergesSources(t *testing.T) {
 	want(t, "pattern", g.read(Request{Path: "*.jpg"}), "bbs#2 change x.jpg", "at bbs:3,www:6")
 	want(t, "bare seq", g.read(Request{Source: "www", From: "5"}), "www#5 remove b", "at www:6")
 	want(t, "named", g.read(Request{From: "www:5,bbs:3"}), "www#5 remove b", "at bbs:3,www:6")
-	want(t, "last", g.read(Request{Last: new(int)}), "at bbs:3,www:6")
+	want(t, "last", g.read(Request{Last: new(int)}))
 	three := 3
 	want(t, "last 3", g.read(Request{Last: &three}), all[2:]...)
 	want(t, "last 3 of some", g.read(Request{Last: &three, Path: "/b"}), "www#5 remove b", "at bbs:3,www:6")
 	want(t, "since before", g.read(Request{Since: time.Now().Add(-time.Hour)}), all...)
-	want(t, "since after", g.read(Request{Since: time.Now().Add(time.Hour)}), "at bbs:3,www:6")
+	want(t, "since after", g.read(Request{Since: time.Now().Add(time.Hour)}))
 
 	at := g.position(Request{})
 	g.change("bbs", "y")
@@ -206,6 +220,7 @@ func TestFollow(t *testing.T) {
 			t.Fatalf("got %q, want %q", got, want)
 		}
 	}
+	next("at www:1")
 	next("www#1 change ")
 	g.change("www", "a", "b") // while the reader waits with the position
 	next("at www:2")
