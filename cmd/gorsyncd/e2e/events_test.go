@@ -124,7 +124,7 @@ func TestFollowEvents(t *testing.T) {
 
 	// One that reads nothing holds nobody up.
 	must(t, f.proc.Signal(syscall.SIGSTOP))
-	for i := range 3000 {
+	for i := range 1500 {
 		write(t, filepath.Join(a, fmt.Sprintf("d%d", i%30), fmt.Sprint(i)), "x")
 	}
 	r.flush(60 * time.Second)
@@ -134,7 +134,7 @@ func TestFollowEvents(t *testing.T) {
 	write(t, filepath.Join(a, "last"), "x")
 	r.waitFor("all that was missed", 20*time.Second, func() bool { return f.has("a/last") })
 	newest := f.check()
-	for i := range 3000 {
+	for i := range 1500 {
 		if i%30 != 7 && newest[fmt.Sprintf("a/d%d/%d", i%30, i)] != "change" {
 			t.Fatalf("no event of %d", i)
 		}
