@@ -31,13 +31,10 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	st := newStream(w)
 	st.grace = eventsGrace
 	// A client that reads nothing must not hold up the end of the daemon.
-	release := context.AfterFunc(r.Context(), func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Second)) })
+	release := context.AfterFunc(r.Context(), st.hasten)
 	defer release()
-	limit := longLimit
-	if q.Follow {
-		limit = 0
-	}
-	st.run(r.Context(), limit, func(ctx context.Context) error {
+	// No limit but that on each line: whoever reads slowly takes as long as it takes.
+	st.run(r.Context(), 0, func(ctx context.Context) error {
 		return s.api.Events(ctx, q, func(l events.Line) error { return st.item(l) })
 	})
 }

@@ -33,6 +33,9 @@ type stream struct {
 	w     http.ResponseWriter
 	enc   *json.Encoder
 	grace time.Duration // for a client to take a line
+
+	deadline sync.Mutex // guards the following, and the setting of the deadline
+	ending   bool       // no line may take longer any more
 }
 
 func newStream(w http.ResponseWriter) *stream {
@@ -44,11 +47,28 @@ func newStream(w http.ResponseWriter) *stream {
 func (s *stream) send(f frame) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	extendWrite(s.w, s.grace)
+	s.extend()
 	if err := s.enc.Encode(f); err != nil {
 		return err
 	}
 	return http.NewResponseController(s.w).Flush()
+}
+
+// extend lets the next line take as long as it may.
+func (s *stream) extend() {
+	s.deadline.Lock()
+	defer s.deadline.Unlock()
+	if !s.ending {
+		extendWrite(s.w, s.grace)
+	}
+}
+
+// hasten ends the writing soon, also of a line that nobody takes.
+func (s *stream) hasten() {
+	s.deadline.Lock()
+	defer s.deadline.Unlock()
+	s.ending = true
+	extendWrite(s.w, time.Second)
 }
 
 func (s *stream) item(v any) error {

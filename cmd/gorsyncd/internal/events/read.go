@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"gorsyncd/journal"
 )
@@ -24,6 +25,11 @@ const (
 	pageSize = 256
 	// positionEvery so many entries the position is told on the way.
 	positionEvery = 1000
+	// quiet is how long nothing comes before the position is told.
+	quiet = 100 * time.Millisecond
+	// gather is how long a reader that was woken waits for more: commits can come
+	// by the thousand in a second.
+	gather = 10 * time.Millisecond
 )
 
 // Read calls fn for each line that the request selects, from one goroutine, until
@@ -48,10 +54,10 @@ func Read(ctx context.Context, j Journal, q Request, fn func(Line) error) error 
 		if err := r.drain(ctx); err != nil {
 			return err
 		}
-		if err := r.tell(); err != nil || !q.Follow {
-			return err
+		if !q.Follow {
+			return r.tell()
 		}
-		if err := anyOf(ctx, wait); err != nil {
+		if err := r.sleep(ctx, wait); err != nil {
 			return err
 		}
 		more = j.MoreSources()
@@ -59,6 +65,21 @@ func Read(ctx context.Context, j Journal, q Request, fn func(Line) error) error 
 			return err
 		}
 	}
+}
+
+// sleep waits for more, and tells the position when none comes at once.
+func (r *reader) sleep(ctx context.Context, wait []<-chan struct{}) error {
+	woke, err := anyOf(ctx, wait, quiet)
+	if err == nil && !woke {
+		if err = r.tell(); err == nil {
+			_, err = anyOf(ctx, wait, 0)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	_, err = anyOf(ctx, nil, gather)
+	return err
 }
 
 // reader is one Read.
@@ -106,14 +127,23 @@ func (r *reader) changed() []<-chan struct{} {
 	return list
 }
 
-// anyOf waits for one of the channels.
-func anyOf(ctx context.Context, list []<-chan struct{}) error {
-	cases := make([]reflect.SelectCase, 0, len(list)+1)
-	for _, ch := range append(list, ctx.Done()) {
-		cases = append(cases, reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(ch)})
+// anyOf waits for one of the channels, or for some time unless that is 0, and
+// tells whether it was a channel.
+func anyOf(ctx context.Context, list []<-chan struct{}, limit time.Duration) (woke bool, err error) {
+	add := func(cases []reflect.SelectCase, ch any) []reflect.SelectCase {
+		return append(cases, reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(ch)})
 	}
-	reflect.Select(cases)
-	return ctx.Err()
+	cases := add(make([]reflect.SelectCase, 0, len(list)+2), ctx.Done())
+	for _, ch := range list {
+		cases = add(cases, ch)
+	}
+	if limit > 0 {
+		t := time.NewTimer(limit)
+		defer t.Stop()
+		cases = add(cases, t.C)
+	}
+	i, _, _ := reflect.Select(cases)
+	return i > 0 && i <= len(list), ctx.Err()
 }
 
 // drain gives what is there now.
@@ -147,6 +177,10 @@ func (r *reader) drain(ctx context.Context) error {
 // what can no longer be read before it.
 func (r *reader) fill(p *place) error {
 	if len(p.page) > 0 || p.dry {
+		return nil
+	}
+	if p.src.Head() < p.next {
+		p.dry = true
 		return nil
 	}
 	page, err := p.src.Entries(p.next, pageSize)
