@@ -57,7 +57,7 @@
 //
 // Every value starts with a version byte and ends with a CRC-32C of key and
 // value; an unknown version or a wrong sum is a *CorruptError. Headers and
-// cursors have version 2, with digests (headers 3 once an entry was truncated),
+// cursors have version 2, with digests (headers 3 once seqs were truncated),
 // the others version 1; what earlier versions wrote gets its digests when it is
 // opened.
 //

@@ -11,6 +11,32 @@ import (
 	"time"
 )
 
+// TestSupersededSeqsAreNotDropped: where truncation passes over nothing but holes,
+// nothing is missing, also for the next process.
+func TestSupersededSeqsAreNotDropped(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "journal")
+	j := reopen(t, Options{Dir: dir, Retain: time.Hour})
+	s := source(t, j)
+	r := remote(t, s, "nas")
+	for i := range int64(3) {
+		record(t, s, rootAt(i))
+	}
+	ack(t, r, 2)
+	maintain(t, j)
+	equal(t, "truncated", s.header().Truncated, 2)
+	for range 2 {
+		seq, _ := s.Dropped()
+		equal(t, "dropped", seq, 0)
+		closeChecked(t, j)
+		j = reopen(t, Options{Dir: dir, Retain: time.Hour})
+		s = source(t, j)
+	}
+}
+
+func rootAt(version int64) Observation {
+	return with(dir("", 1), func(o *Observation) { o.State.Mtime += version * second })
+}
+
 // TestDroppedTellsMissingFromSuperseded: a reader that stands behind what was
 // superseded has missed nothing, one that stands before what was truncated has.
 func TestDroppedTellsMissingFromSuperseded(t *testing.T) {

@@ -25,7 +25,7 @@ type header struct {
 
 func (h *header) encode(key []byte) []byte {
 	e := newEncoder(96)
-	dropped := h.Summed && h.Dropped > 0
+	dropped := h.Summed && max(h.Truncated, h.Dropped) > 0
 	switch {
 	case dropped:
 		e.version(3) // only then: until there is one an older program can read it
@@ -69,9 +69,6 @@ func decodeHeader(key, val []byte) (header, error) {
 	switch {
 	case d.v == 3:
 		h.Dropped, h.DroppedAt = d.uint(), d.int()
-		if d.err == nil && h.Dropped == 0 {
-			d.fail(errRange)
-		}
 	case h.Truncated > 0:
 		h.Dropped, h.DroppedAt = h.Truncated, h.Recorded
 	}

@@ -23,8 +23,9 @@ func TestHistoriesSurviveStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.touch(now)
-	h.of("www/nas").Delivered(now, now.Add(-time.Second))
-	if h.of("www/nas") != h.of("www/nas") {
+	first := h.of("www/nas")
+	first.Delivered(now, now.Add(-time.Second))
+	if h.of("www/nas") != first {
 		t.Error("two histories of one remote")
 	}
 	h.save()
