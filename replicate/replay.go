@@ -42,6 +42,7 @@ type ReplayResult struct {
 	Deletes  uint64   // what goes with them, as the guard counts
 	Pending  uint64   // paths that are on their way anyway
 	Remnants []string // directories of which the remote may keep something; see Replay
+	FullSync bool     // one of the remnants removes what is too much in them
 	Held     string   // why a guard holds the remote, or would; "" when none does
 }
 
@@ -196,6 +197,7 @@ func (d *Dispatcher) judgeReplay(p *replay) error {
 	if d.o.Delete == DeleteNone {
 		p.res.Deletes = 0
 	}
+	p.res.FullSync = d.o.Delete == DeleteAll && len(p.res.Remnants) > 0
 	if limit := d.o.MaxDelete; limit > 0 && p.res.Deletes > limit {
 		p.res.Held = fmt.Sprintf("G-MAXDELETE the replay would delete %d paths (limit %d)", p.res.Deletes, limit)
 	}
@@ -226,7 +228,7 @@ func (d *Dispatcher) noteReplay(ctx context.Context, p *replay) error {
 		return err
 	}
 	return d.persist(ctx, func() {
-		if d.o.Delete == DeleteAll && len(p.res.Remnants) > 0 {
+		if p.res.FullSync {
 			d.beginFull(FullSyncRequest{Reason: "replay", Sub: common(p.res.Remnants)}, now)
 		}
 	})

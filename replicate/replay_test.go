@@ -257,7 +257,7 @@ func TestReplayRemovesRemnantsWhereEverythingForeignGoes(t *testing.T) {
 	write(t, g.src, map[string]string{"d/new": "1"})
 	g.sync()
 	g.setBack(back)
-	if res := g.replay(ReplayRequest{From: from}); !slices.Equal(res.Remnants, []string{"d"}) {
+	if res := g.replay(ReplayRequest{From: from}); !slices.Equal(res.Remnants, []string{"d"}) || !res.FullSync {
 		t.Errorf("%+v", res)
 	}
 	g.wait(g.j.Head())

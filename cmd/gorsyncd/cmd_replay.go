@@ -75,7 +75,9 @@ type replayView struct {
 
 func (v *replayView) show(l control.ReplayLine) error {
 	if r := l.Result; r != nil {
-		v.remnants += r.Remnants
+		if !r.FullSync {
+			v.remnants += r.Remnants
+		}
 		if r.Held != "" && !r.DryRun {
 			v.held = append(v.held, l.Remote)
 		}
@@ -102,6 +104,9 @@ func replayText(r control.ReplayResult) string {
 	if r.Pending > 0 {
 		text += fmt.Sprintf(", %s on their way anyway", status.Count(r.Pending))
 	}
+	if r.FullSync {
+		text += fmt.Sprintf(", with a full sync of %s %s", status.Count(r.Remnants), plural(r.Remnants, "directory", "directories"))
+	}
 	if r.Held != "" {
 		text += "; " + names.Printable(r.Held)
 	}
@@ -116,7 +121,7 @@ func (v *replayView) end() error {
 			Hint: "look at it with journal inspect, then: gorsyncd approve " + v.held[0]}
 	case v.remnants > 0:
 		return &control.Error{Code: control.CodeNotInSync, Message: "a remote may keep something in directories that were removed and made again: " + status.Count(v.remnants),
-			Hint: "gorsyncd verify lists it once flush is done; with delete: all a full sync of them removes it"}
+			Hint: "gorsyncd verify lists it as strangers once flush is done; with delete: all, gorsyncd sync NAME --path DIR removes it"}
 	}
 	return nil
 }

@@ -222,6 +222,8 @@ func (fakeAPI) Replay(_ context.Context, r control.ReplayRequest, line func(cont
 		res := control.ReplayResult{From: 5, To: 9, Changes: 1, Removals: 2, Pending: 3, DryRun: r.DryRun}
 		switch {
 		case r.Sub.Text == "quiet":
+		case r.Sub.Text == "remade":
+			res.Remnants, res.FullSync = 2, true
 		case name == "www/web1":
 			res.Held = "G-MAXDELETE the replay would delete 2000 paths (limit 1000)"
 		default:

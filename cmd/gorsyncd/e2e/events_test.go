@@ -164,3 +164,33 @@ func TestFollowEvents(t *testing.T) {
 	tail := r.mustCLI("journal", "tail", "-n", "1")
 	contains(t, tail, "later")
 }
+
+// TestRetryConcernsWhoHasThePath: retry takes names and paths, and tells of the
+// remotes that it concerned.
+func TestRetryConcernsWhoHasThePath(t *testing.T) {
+	t.Parallel()
+	base := t.TempDir()
+	a, b := mkdir(t, base, "a"), mkdir(t, base, "b")
+	r := newRig(t, fmt.Sprintf("sources:\n  - {path: %s, name: a, remotes: [{name: r, target: %s}]}\n  - {path: %s, name: b, remotes: [{name: r, target: %s}]}\n",
+		a, mkdir(t, base, "a1"), b, mkdir(t, base, "b1")))
+	r.start()
+	r.flush(20 * time.Second)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "a/r: trying now\nb/r: trying now\n"},
+		{[]string{"b/r"}, "b/r: trying now\n"},
+		{[]string{filepath.Join(a, "x")}, "a/r: trying now\n"},
+		{[]string{"b/r", filepath.Join(a, "x")}, ""},
+	} {
+		if out := r.mustCLI(append([]string{"retry"}, c.args...)...); out != c.want {
+			t.Errorf("retry %q: %q, want %q", c.args, out, c.want)
+		}
+	}
+	_, errOut, code := r.cli("retry", "b/rr")
+	if code != 64 {
+		t.Errorf("an unknown name: exit %d", code)
+	}
+	contains(t, errOut, `did you mean "b/r"?`)
+}

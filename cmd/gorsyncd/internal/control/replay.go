@@ -37,14 +37,15 @@ type ReplayLine struct {
 
 // ReplayResult is what a replay came to on one remote.
 type ReplayResult struct {
-	From     uint64 `json:"from_seq"` // first seq that was looked at
-	To       uint64 `json:"to_seq"`   // last one; what comes later is sent anyway
-	Changes  uint64 `json:"changes"`  // paths to be sent
-	Removals uint64 `json:"removals"` // paths to be removed
-	Deletes  uint64 `json:"deletes"`  // paths that go with them, as the guard counts
-	Pending  uint64 `json:"pending"`  // paths that are on their way anyway
-	Remnants uint64 `json:"remnants"` // directories of which the remote may keep something
-	Held     string `json:"held"`     // why a guard holds it now; "" when none does
+	From     uint64 `json:"from_seq"`  // first seq that was looked at
+	To       uint64 `json:"to_seq"`    // last one; what comes later is sent anyway
+	Changes  uint64 `json:"changes"`   // paths to be sent
+	Removals uint64 `json:"removals"`  // paths to be removed
+	Deletes  uint64 `json:"deletes"`   // paths that go with them, as the guard counts
+	Pending  uint64 `json:"pending"`   // paths that are on their way anyway
+	Remnants uint64 `json:"remnants"`  // directories of which the remote may keep something
+	FullSync bool   `json:"full_sync"` // one of these directories removes it
+	Held     string `json:"held"`      // why a guard holds it now; "" when none does
 	DryRun   bool   `json:"dry_run"`
 }
 

@@ -84,6 +84,9 @@ func replayOne(ctx context.Context, r part, from uint64, dry bool, line func(con
 		return err
 	}
 	for _, dir := range res.Remnants {
+		if res.FullSync {
+			break // nobody has to care
+		}
 		p := names.NewPath(dir)
 		if err := line(control.ReplayLine{Remote: r.name, Event: control.EventRemnant, Path: &p}); err != nil {
 			return err
@@ -91,6 +94,6 @@ func replayOne(ctx context.Context, r part, from uint64, dry bool, line func(con
 	}
 	return line(control.ReplayLine{Remote: r.name, Event: control.EventResult, Result: &control.ReplayResult{
 		From: res.From, To: res.To, Changes: res.Changes, Removals: res.Removals, Deletes: res.Deletes,
-		Pending: res.Pending, Remnants: uint64(len(res.Remnants)), Held: res.Held, DryRun: dry,
+		Pending: res.Pending, Remnants: uint64(len(res.Remnants)), FullSync: res.FullSync, Held: res.Held, DryRun: dry,
 	}})
 }
