@@ -109,13 +109,13 @@ func TestFollowEvents(t *testing.T) {
 	r.flush(20 * time.Second)
 	f := r.follow()
 	write(t, filepath.Join(a, "first"), "x")
-	r.waitFor("the first event", 10*time.Second, func() bool { return f.has("a/first") })
+	r.waitFor("the first event", 20*time.Second, func() bool { return f.has("a/first") })
 
 	r.setConfig(one + fmt.Sprintf("  - {path: %s, name: b, remotes: [{name: r, target: %s}]}\n", b, b1))
 	r.mustCLI("reload")
 	r.flush(20 * time.Second)
 	write(t, filepath.Join(b, "second"), "x")
-	r.waitFor("an event of the new source", 10*time.Second, func() bool { return f.has("b/second") })
+	r.waitFor("an event of the new source", 20*time.Second, func() bool { return f.has("b/second") })
 
 	r.kill9()
 	write(t, filepath.Join(a, "third"), "x")
@@ -144,7 +144,7 @@ func TestFollowEvents(t *testing.T) {
 	}
 
 	// What its last position says is enough to go on.
-	r.waitFor("a position behind the last event", 5*time.Second, func() bool {
+	r.waitFor("a position behind the last event", 20*time.Second, func() bool {
 		list := f.lines()
 		return list[len(list)-1].Event == "position"
 	})
