@@ -14,11 +14,19 @@ import (
 	"gorsyncd/bench/testbed"
 )
 
-// copyTree makes dst a copy of src, whatever is in it.
+// copyTree makes dst, which stays the same directory, a copy of src.
 func copyTree(t *testing.T, src, dst string) {
 	t.Helper()
-	if out, err := exec.Command("rsync", "-aH", "--delete", "--ignore-times", src+"/", dst+"/").CombinedOutput(); err != nil {
+	old, err := os.ReadDir(dst)
+	must(t, err)
+	for _, e := range old {
+		must(t, os.RemoveAll(filepath.Join(dst, e.Name())))
+	}
+	if out, err := exec.Command("cp", "-a", src+"/.", dst).CombinedOutput(); err != nil {
 		t.Fatalf("copy %s: %v\n%s", src, err, out)
+	}
+	if diff, err := testbed.DiffTrees(src, dst, testbed.Options{}); err != nil || len(diff) > 0 {
+		t.Fatalf("the copy of %s is none: %v %q", src, err, diff)
 	}
 }
 
