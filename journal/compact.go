@@ -1,8 +1,10 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"gorsyncd/journal/failpoint"
@@ -34,20 +36,29 @@ func (j *Journal) compactor() {
 	waiting := true // for what earlier processes left
 	var old *kept   // nothing is merged before what was is looked at
 	for {
+		var asked chan error
 		select {
 		case <-j.closing:
 			return
 		case <-j.rotated:
+		case asked = <-j.compactNow:
 		case <-retry.C:
 			if !waiting {
 				continue
 			}
 		}
+		var err error
 		if old == nil {
-			old, waiting = j.compact()
+			old, waiting, err = j.compact(asked != nil)
 		}
 		if old != nil && j.confirm(old) {
 			old = nil
+		}
+		if old != nil && err == nil {
+			err = errors.New("what was merged could not be looked at yet: see the log")
+		}
+		if asked != nil {
+			asked <- errors.Join(err, j.Err())
 		}
 		if j.Err() != nil {
 			return // nothing is written any more
@@ -56,11 +67,64 @@ func (j *Journal) compactor() {
 	}
 }
 
-// compact merges all tables into one level if there are many; short of space
-// it does nothing and wants to be called again. What was merged is held.
-func (j *Journal) compact() (old *kept, again bool) {
-	if j.enter() != nil {
-		return nil, false
+// Compacted is what a Compact came to.
+type Compacted struct {
+	Before, After int64  // bytes on disk
+	Truncated     uint64 // entries deleted
+}
+
+// Compact does at once what otherwise happens in time: a round of Maintain, then
+// all tables are merged, however few they are. Readers and writers go on
+// meanwhile. The newest writes, up to two logs of 16 MiB, stay as they are, and
+// so do fewer than five tables that nothing larger is below. There is no value
+// log to collect: values are too small for it.
+func (j *Journal) Compact(ctx context.Context) (Compacted, error) {
+	c := Compacted{Before: diskBytes(j.dir)}
+	c.After = c.Before
+	had := j.entryCount()
+	if err := j.Maintain(ctx); err != nil {
+		return c, err
+	}
+	c.Truncated = had - min(had, j.entryCount())
+	done := make(chan error, 1)
+	var err error
+	select {
+	case j.compactNow <- done:
+	case <-j.compactorDone:
+		err = cmp.Or(j.Err(), ErrClosed)
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err == nil {
+		select {
+		case err = <-done:
+		case <-j.compactorDone:
+			err = cmp.Or(j.Err(), ErrClosed)
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	c.After = diskBytes(j.dir)
+	if err != nil {
+		return c, fmt.Errorf("compact journal: %w", err)
+	}
+	return c, nil
+}
+
+// entryCount is the number of entries of all sources.
+func (j *Journal) entryCount() (n uint64) {
+	for _, s := range j.all() {
+		n += s.header().Entries
+	}
+	return n
+}
+
+// compact merges all tables into one level if there are many, or if it must;
+// short of space it does nothing, says so, and wants to be called again. What was
+// merged is held.
+func (j *Journal) compact(must bool) (old *kept, again bool, err error) {
+	if err := j.enter(); err != nil {
+		return nil, false, err
 	}
 	defer j.leave()
 	fresh, size := 0, uint64(0)
@@ -71,23 +135,23 @@ func (j *Journal) compact() (old *kept, again bool) {
 			size += uint64(t.OnDiskSize) // may go by a level in between
 		}
 	}
-	if fresh < compactTables {
-		return nil, true // a log that was rotated becomes a table later
+	if fresh < compactTables && !must {
+		return nil, true, nil // a log that was rotated becomes a table later
 	}
 	free, inodes, err := freeSpace(j.dir)
 	if err != nil || free < minFreeBytes+size || inodes < minFreeInodes {
 		j.log.Warn("compaction of the journal waits for space", "free_bytes", free, "needed_bytes", minFreeBytes+size)
-		return nil, true
+		return nil, true, fmt.Errorf("%w: it takes %d bytes, %d are free", ErrNoSpace, minFreeBytes+size, free)
 	}
 	if old, err = j.keepTables(); err != nil {
 		j.log.Warn("compaction of the journal waits", "error", err)
-		return nil, true
+		return nil, true, err
 	}
-	if err := j.db.Flatten(1); err != nil {
+	if err = j.db.Flatten(1); err != nil {
 		j.log.Warn("compaction of the journal failed", "error", err)
 	}
 	failpoint.Hit("journal.compacted")
-	return old, false
+	return old, false, err
 }
 
 // confirm looks whether a compaction has lost anything, and lets go what it has

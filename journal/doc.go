@@ -43,7 +43,7 @@
 //	m root                 number of commits, digest of headers and cursors
 //	m source 0 S           header: head, truncated-to, swept-to, entry count
 //	                       and sum, index count, baseline state, root identity,
-//	                       digest of e, i, n and t
+//	                       digest of e, i, n and t, newest entry truncated
 //	e S 0 seq              entry
 //	i S 0 P                index record; the root is "i S 0", others "i S 0 P"
 //	n S 0 dev ino P        inode to path, for every record with nlink > 1 that
@@ -57,10 +57,10 @@
 //
 // Every value starts with a version byte and ends with a CRC-32C of key and
 // value; an unknown version or a wrong sum is a *CorruptError. Headers and
-// cursors have version 2, with digests, the others version 1; what earlier
-// versions wrote gets its digests when it is opened. An index record has version 2
-// where it tells which directory it took the place of, and 3 where remotes are
-// behind with attributes.
+// cursors have version 2, with digests (headers 3 once seqs were truncated), the
+// others version 1; what earlier versions wrote gets its digests when it is opened.
+// An index record has version 2 where it tells which directory it took the place of,
+// and 3 where remotes are behind with attributes.
 //
 // DropSource deletes the header; records that it leaves belong to nobody, no sum has
 // them, and Maintain deletes them.
@@ -157,7 +157,9 @@
 //
 // Entries at or below every cursor's Low are deleted when they are older than
 // Retain, or beyond the newest 200,000 of them. Those kept are for inspection
-// only: a path that was swept and comes back does not supersede them.
+// only: a path that was swept and comes back does not supersede them. The header
+// tells the newest one that was deleted so: who reads on from a seq above it has
+// missed nothing, whatever seqs are absent (Source.Dropped).
 //
 // # Racy timestamps
 //
@@ -167,6 +169,13 @@
 // set by hand and says nothing). An observation equal to a racy record still
 // counts as a change, for files with FlagChecksum, unless it is a confirmation: the caller promises that a live watch saw no event for the
 // path since the recorded observation; then the record only stops being racy.
+//
+// # Readers
+//
+// Whoever wants the changes themselves reads Entries from a seq of his own, and
+// waits for more with Wait; he holds nothing up and is held up by nothing. Before
+// he takes seqs for superseded he looks whether Dropped has passed him. The seqs
+// are of this journal: one that was set aside begins again, with another Epoch.
 //
 // # Guarantees
 //

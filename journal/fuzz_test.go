@@ -110,6 +110,12 @@ func FuzzDecodeHeader(f *testing.F) {
 		header{Head: 9, Entries: 2, Sum: 17, Baseline: true, Summed: true, Digest: 1 << 63}, header{HasRoot: true, Summed: true, Root: RootID{Path: "/", Dev: 1, Ino: 2, FSID: 3}})
 }
 
+func FuzzDecodeHeaderWithDropped(f *testing.F) {
+	key := sourceKey("www")
+	fuzzValue(f, key, decodeHeader, func(h header) []byte { return h.encode(key) },
+		header{Head: 9, Truncated: 7, Swept: 8, Entries: 1, Sum: 9, Summed: true, Recorded: 5, Dropped: 6, DroppedAt: 1 << 60})
+}
+
 func FuzzDecodeFullSync(f *testing.F) {
 	key := remoteKey(kindFull, "www", "nas")
 	fuzzValue(f, key, decodeFullSync, func(s FullSync) []byte { return s.encode(key) },

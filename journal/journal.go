@@ -47,6 +47,7 @@ type Journal struct {
 	reserve *reserve
 
 	rotated       chan struct{} // a log was begun; of capacity 1
+	compactNow    chan chan error
 	closing       chan struct{} // closed to end the compactor; nil without one
 	compactorDone chan struct{}
 
@@ -55,6 +56,7 @@ type Journal struct {
 
 	mu       sync.Mutex
 	sources  map[string]*Source // guarded by mu
+	more     chan struct{}      // guarded by mu; closed when a source is created
 	dropping map[string]bool    // sources whose header is about to go; guarded by mu
 	ghosts   map[string]bool    // dropped sources, true while records of them are left; guarded by mu
 	purging  sync.Mutex         // held while such records are deleted
@@ -164,8 +166,22 @@ func (j *Journal) source(name string) (s *Source, ghost bool, err error) {
 		return nil, false, fmt.Errorf("create source %s: %w", name, err)
 	}
 	j.sources[name] = s
+	close(j.more)
+	j.more = make(chan struct{})
 	return s, false, nil
 }
+
+// MoreSources returns a channel that is closed when the next source is created.
+// Fetch it before asking for Sources, so that none is missed.
+func (j *Journal) MoreSources() <-chan struct{} {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.more
+}
+
+// Epoch names this journal: one that takes its place has another, and seqs of
+// its own.
+func (j *Journal) Epoch() string { return j.epoch }
 
 // Sources returns the names of all sources, sorted.
 func (j *Journal) Sources() []string {

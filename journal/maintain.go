@@ -116,7 +116,8 @@ func (s *Source) truncate(ctx context.Context) (more bool, err error) {
 				return ops, nil
 			}
 			ops = append(ops, op{it.Item().KeyCopy(nil), nil, e.mark})
-			h.Truncated = e.Seq
+			h.Truncated, h.Dropped = e.Seq, e.Seq
+			h.DroppedAt = max(h.DroppedAt, e.Time.UnixNano())
 			h.Entries--
 			h.Sum -= e.Seq
 		}

@@ -15,11 +15,21 @@ type header struct {
 	Recorded  int64  // ns since 1970 of the last commit of Record; 0 in headers of version 1
 	Summed    bool   // Digest counts; false in headers of version 1
 	Digest    uint64 // of entries, index, inode keys and kept tombstones, see mark
+
+	// The newest entry that was truncated, and when it was journaled: what is
+	// missing from there on was superseded. In headers before version 3 at most
+	// these.
+	Dropped   uint64
+	DroppedAt int64 // ns since 1970
 }
 
 func (h *header) encode(key []byte) []byte {
 	e := newEncoder(96)
-	if h.Summed {
+	dropped := h.Summed && max(h.Truncated, h.Dropped) > 0
+	switch {
+	case dropped:
+		e.version(3) // only then: until there is one an older program can read it
+	case h.Summed:
 		e.version(2)
 	}
 	for _, v := range []uint64{h.Head, h.Truncated, h.Swept, h.Entries, h.Sum, h.Index} {
@@ -37,20 +47,30 @@ func (h *header) encode(key []byte) []byte {
 		e.string(h.Root.Mount)
 		e.int(h.Recorded)
 	}
+	if dropped {
+		e.uint(h.Dropped)
+		e.int(h.DroppedAt)
+	}
 	return e.seal(key)
 }
 
 func decodeHeader(key, val []byte) (header, error) {
-	d := open(key, val, 2)
+	d := open(key, val, 3)
 	h := header{
 		Head: d.uint(), Truncated: d.uint(), Swept: d.uint(), Entries: d.uint(), Sum: d.uint(), Index: d.uint(),
 		Baseline: d.bool(), HasRoot: d.bool(),
 		Root: RootID{Path: d.string(), Dev: d.uint(), Ino: d.uint(), FSID: d.uint(), Mounts: d.string()},
 	}
-	if h.Summed = d.v == 2; h.Summed {
+	if h.Summed = d.v >= 2; h.Summed {
 		h.Digest = d.uint()
 		h.Root.Mount = d.string()
 		h.Recorded = d.int()
+	}
+	switch {
+	case d.v == 3:
+		h.Dropped, h.DroppedAt = d.uint(), d.int()
+	case h.Truncated > 0:
+		h.Dropped, h.DroppedAt = h.Truncated, h.Recorded
 	}
 	return h, d.end()
 }

@@ -149,6 +149,7 @@ func (d *Dispatcher) plan(l *look, items iter.Seq[*Item], files int, now time.Ti
 	}
 	pl := p.next(items, &d.locks, d.bigAllowed())
 	for _, it := range pl.done {
+		d.needless(it, retry)
 		d.ackItem(it, retry, now)
 	}
 	for _, f := range pl.failed {

@@ -152,6 +152,7 @@ func (d *Dispatcher) load() error {
 	}
 	clampNext(recs, time.Now(), d.o.Retry.longest())
 	d.retries = newRetrySet(recs)
+	d.retries.loadOwed()
 	d.state = d.o.Store.State()
 	cur := d.o.Store.Cursor()
 	d.ledger.read = cur.Low

@@ -76,6 +76,8 @@
 //   - A failing path backs off by itself; a failing remote backs off as a whole
 //     and touches no path. Neither delays another remote.
 //   - A path that changes while it is failing is absorbed into its retry record.
+//   - A remote that was set back is brought forward by Replay: what it acknowledged
+//     since then goes to the retry set. The cursor never goes back.
 //   - What a remote silently keeps otherwise (owners, symlinks, xattrs, …) is
 //     found by probes, see Dispatcher.Status: a directory that no source can have
 //     is sent, read back and removed. One that cannot be probed is replicated as

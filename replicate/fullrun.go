@@ -346,6 +346,7 @@ func (d *Dispatcher) endFull(now time.Time) {
 	if f.rec.Sub == "" {
 		d.state.LastFull = now
 	}
+	d.tellFull(&f.rec, now)
 	d.state.LastSuccess = now
 	d.state.Verify = healed(d.state.Verify, f.rec)
 	d.update.state = true

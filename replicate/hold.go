@@ -40,6 +40,7 @@ func (d *Dispatcher) resumeWhenDue(now time.Time) {
 func (d *Dispatcher) hold(reason string, now time.Time) {
 	if d.state.Held == "" {
 		d.state.HeldSince = now
+		d.o.Observer.Health(now, "G-MAXDELETE")
 		d.log.Error("held", "error_id", "G-MAXDELETE", "message", reason)
 	}
 	if d.state.Held != reason {

@@ -167,6 +167,7 @@ func (d *Dispatcher) collapse(it *Item, e journal.Entry) {
 // waiting for its own time, however often it changes.
 func (d *Dispatcher) absorb(r *retryEntry, e journal.Entry) {
 	d.ledger.ack(e.Seq)
+	r.owes(e.Time)
 	d.merge(r, e)
 }
 

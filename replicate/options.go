@@ -149,9 +149,11 @@ type Options struct {
 	// removed as needed. "" never probes.
 	Scratch string
 	// Slots are shared with other remotes; see RsyncOptions.Warm.
-	Slots  Slots
-	Logger *slog.Logger // nil is silent
-	Life   Life         // nil: nobody is told
+	Slots Slots
+	// Observer is told of what becomes of the remote; nil for nobody.
+	Observer Observer
+	Logger   *slog.Logger // nil is silent
+	Life     Life         // nil: nobody is told
 
 	transport      transport // tests replace rsync
 	argsFrom       int       // bytes of a list from which on it may become arguments
@@ -219,6 +221,9 @@ func (o *Options) setDefaults() {
 	o.Retry.Max = max(o.Retry.Max, o.Retry.Initial)
 	if o.Rsync.Path == "" {
 		o.Rsync.Path = "rsync"
+	}
+	if o.Observer == nil {
+		o.Observer = unobserved{}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -82,6 +82,10 @@ type retryEntry struct {
 	// again is set when the path changed while it was in flight: success then
 	// is success of the older state.
 	again bool
+
+	// Since when changes are owed that it stands for, the state under way and a
+	// later one; zero for none.
+	since, later time.Time
 }
 
 func newRetrySet(recs []journal.Retry) *retrySet {

@@ -23,7 +23,11 @@ func (d *Dispatcher) settle(rep report, now time.Time) {
 		// We did not limit it: something else ends with rsync's code for that.
 		*out = Outcome{ID: "E-RSYNC", Class: ClassTransient, Message: out.Message}
 	}
+	before := d.stats.bytes
 	d.stats.add(rep, now)
+	if n := d.stats.bytes - before; n > 0 {
+		d.o.Observer.Carried(now, n)
+	}
 	defer d.stampAgain(rep, now) // when what it carries is acknowledged
 	d.logBatch(rep)
 	for i := range rep.res.cut {
@@ -116,6 +120,7 @@ func (d *Dispatcher) nowhere(rep report, now time.Time) {
 // fail backs the whole remote off.
 func (d *Dispatcher) fail(now, started time.Time, out Outcome, exit int) {
 	before := d.breaker.attempts
+	d.o.Observer.Health(now, out.ID)
 	d.breaker.fail(now, started, out, exit, d.o.Retry)
 	if n := d.breaker.attempts; n != before && n&(n-1) == 0 {
 		// Once, then at growing intervals.
@@ -126,6 +131,7 @@ func (d *Dispatcher) fail(now, started time.Time, out Outcome, exit int) {
 
 // recovered notes that the remote works.
 func (d *Dispatcher) recovered(now time.Time) {
+	d.o.Observer.Health(now, "")
 	if was := d.breaker; d.breaker.close() {
 		d.log.Info("remote recovered", "error_id", was.out.ID, "attempts", was.attempts, "duration_seconds", now.Sub(was.since).Seconds())
 		if was.out.ID != "E-SOURCE" {
@@ -199,6 +205,9 @@ func (d *Dispatcher) phantoms(paths []string, now time.Time) {
 // ackItem notes that an item's path is as it should be on the remote.
 func (d *Dispatcher) ackItem(it *Item, retry bool, now time.Time) {
 	if !retry {
+		if it.Seq != 0 {
+			d.delivered(now, it.Time)
+		}
 		d.queue.take(it, itemDropped)
 		d.update.cursor = true
 		d.ledger.ack(it.Seq)
@@ -209,12 +218,14 @@ func (d *Dispatcher) ackItem(it *Item, retry bool, now time.Time) {
 	switch {
 	case e == nil || e.item != it:
 	case e.again:
+		d.delivered(now, e.owed())
 		e.again = false
 		rec := e.Retry
 		rec.Attempts, rec.Next, rec.ErrorID, rec.Error = 0, now, "", ""
 		it.state = itemQueued
 		d.keepRetry(rec)
 	default:
+		d.delivered(now, e.owed())
 		d.dropRetry(it.Path)
 	}
 }
@@ -225,6 +236,9 @@ func (d *Dispatcher) failItem(it *Item, out Outcome, retry bool, now time.Time) 
 		return
 	}
 	d.failPath(journal.Retry{Path: it.Path, Seq: it.Seq, Op: it.Op, Flags: it.Flags}, out, now)
+	if !retry && it.Seq != 0 {
+		d.retries.get(it.Path).owes(it.Time)
+	}
 }
 
 // leave takes an item out of the queue for good and tells whether it was
@@ -241,6 +255,10 @@ func (d *Dispatcher) leave(it *Item) (superseded bool) {
 // failPath counts a failure of a path. A newer change of it that waits in the
 // queue is absorbed.
 func (d *Dispatcher) failPath(rec journal.Retry, out Outcome, now time.Time) {
+	var queued time.Time
+	if q := d.queue.get(rec.Path); q != nil && q.Seq != 0 {
+		queued = q.Time
+	}
 	rec = d.gather(rec, now)
 	rec.Attempts++
 	rec.ErrorID, rec.Error = out.ID, out.Message
@@ -253,7 +271,7 @@ func (d *Dispatcher) failPath(rec journal.Retry, out Outcome, now time.Time) {
 	failpoint.Hit("replicate.retry")
 	d.log.Debug("path failed", "path", rec.Path, "seq", rec.Seq, "error_id", rec.ErrorID,
 		"message", rec.Error, "attempts", rec.Attempts, "next_retry", rec.Next)
-	d.keepRetry(rec)
+	d.keepRetry(rec).owes(queued)
 }
 
 // gather adds to a retry record what else is known to be due at its path.
@@ -357,6 +375,7 @@ func (d *Dispatcher) requeue(items []*Item) {
 			if it.Seq > r.Seq {
 				e.Seq, e.Op = it.Seq, it.Op
 			}
+			r.owes(it.Time)
 			d.merge(r, e)
 			d.ledger.ack(it.Seq)
 			d.linkDone(it)

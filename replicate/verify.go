@@ -148,6 +148,7 @@ func (d *Dispatcher) Verify(ctx context.Context, r VerifyRequest, on VerifyObser
 		err = kerr
 	}
 	v.log(err)
+	d.tellVerify(v.res)
 	return v.res, err
 }
 

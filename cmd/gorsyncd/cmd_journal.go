@@ -16,13 +16,13 @@ func (a *app) journalCommand() *cli.Command {
 	return &cli.Command{
 		Name:     "journal",
 		Category: "Journal",
-		Usage:    "look into the journal: inspect, stats, check",
+		Usage:    "look into the journal: inspect, tail, stats, check, compact",
 		Description: `Through the daemon when it runs, else read-only, after a crash from a temporary
 copy; which one is said on stderr.
 
 EXAMPLE
    gorsyncd journal inspect --state failing`,
-		Subcommands: []*cli.Command{a.inspectCommand(), a.statsCommand(), a.checkCommand()},
+		Subcommands: []*cli.Command{a.inspectCommand(), a.tailCommand(), a.statsCommand(), a.checkCommand(), a.compactCommand()},
 	}
 }
 

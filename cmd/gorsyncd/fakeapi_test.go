@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -10,6 +11,8 @@ import (
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/events"
+	"gorsyncd/cmd/gorsyncd/internal/history"
 	"gorsyncd/cmd/gorsyncd/internal/names"
 	"gorsyncd/cmd/gorsyncd/internal/status"
 	"gorsyncd/journal"
@@ -189,6 +192,96 @@ func (fakeAPI) Inspect(_ context.Context, q journal.Query, row func(journal.Row)
 	return row(journal.Row{Source: "www", Entry: journal.Entry{Seq: 183990, Op: journal.OpChange, Path: "upload/报表\x1b\xff.xlsx", Time: time.Date(2026, 11, 21, 7, 51, 2, 0, time.UTC)},
 		Remotes: []journal.RowRemote{{Name: "web1", State: journal.StateAcked},
 			{Name: "nas", State: journal.StateFailing, Retry: &journal.Retry{Attempts: 6, ErrorID: "E-DEST-PERM", Error: "mkstemp: Permission denied (13)"}}}})
+}
+
+// Events: what was asked for with --from 1 is truncated; with --follow the daemon
+// breaks off once.
+func (fakeAPI) Events(_ context.Context, q events.Request, line func(events.Line) error) error {
+	p, at := names.NewPath("upload/报表\x1b\xff.xlsx"), time.Date(2026, 11, 21, 7, 51, 2, 0, time.UTC)
+	lines := []events.Line{{Event: events.KindPosition, Position: "00aa@www:9"}}
+	switch q.From {
+	case "1":
+		lines = append(lines, events.Line{Event: events.KindGap, Source: "www", From: 1, To: 8, Reason: events.GapTruncated})
+	case "?":
+		return &events.RequestError{Flag: "from", Err: errors.New("no position"), Hint: "see --help"}
+	case "00aa@www:10": // where the stream below broke off
+		return &control.Error{Code: control.CodeProblem, Message: "resumed"}
+	}
+	lines = append(lines, events.Line{Event: events.KindEntry, Source: "www", Seq: 9, Op: "remove", Path: &p, Time: &at, Count: 12})
+	if !q.Follow {
+		lines = append(lines, events.Line{Event: events.KindPosition, Position: "00aa@www:10"})
+	}
+	for _, l := range lines {
+		if err := line(l); err != nil {
+			return err
+		}
+	}
+	if q.Follow {
+		return &control.Error{Code: control.CodeInterrupted, Message: "interrupted"}
+	}
+	return nil
+}
+
+// Replay: web1 has to remove too much, nas has a directory that was made again.
+func (fakeAPI) Replay(_ context.Context, r control.ReplayRequest, line func(control.ReplayLine) error) error {
+	chosen, err := control.Select(r.Names, remotes)
+	if err != nil {
+		return err
+	}
+	if r.From == "1" {
+		return &control.Error{Code: control.CodeGap, Message: "www/nas: the journal does not reach back that far", Hint: "gorsyncd sync www/nas --checksum"}
+	}
+	p, at := names.NewPath("a\xff"), time.Date(2026, 11, 21, 7, 51, 2, 0, time.UTC)
+	for _, name := range chosen {
+		var lines []control.ReplayLine
+		if r.DryRun {
+			lines = append(lines, control.ReplayLine{Remote: name, Event: control.EventReplay, Seq: 5, Op: "change", Path: &p, Time: &at})
+		}
+		res := control.ReplayResult{From: 5, To: 9, Changes: 1, Removals: 2, Pending: 3, DryRun: r.DryRun}
+		switch {
+		case r.Sub.Text == "quiet":
+		case r.Sub.Text == "remade":
+			res.Remnants, res.FullSync = 2, true
+		case name == "www/web1":
+			res.Held = "G-MAXDELETE the replay would delete 2000 paths (limit 1000)"
+		default:
+			res.Remnants = 1
+			lines = append(lines, control.ReplayLine{Remote: name, Event: control.EventRemnant, Path: &p})
+		}
+		for _, l := range append(lines, control.ReplayLine{Remote: name, Event: control.EventResult, Result: &res}) {
+			if err := line(l); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (fakeAPI) Report(_ context.Context, r control.ReportRequest) (control.Report, error) {
+	chosen, err := control.Select(r.Names, remotes)
+	out := control.Report{Source: "daemon", Since: r.Since, Until: time.Now(), Remotes: []control.RemoteReport{}}
+	at := func(min int) time.Time { return time.Date(2026, 11, 21, 7, min, 0, 0, time.UTC) }
+	for _, name := range chosen {
+		rep := control.RemoteReport{Remote: name}
+		rep.SetFailing(nil)
+		if name == "www/nas" {
+			begin := at(0)
+			rep.Sum = history.Sum{Begin: &begin, Delivered: 1234, Bytes: 5 << 20, Behind: 7200, Down: 600,
+				Latency: &history.Latency{P50: 0.0126, P95: 0.5, P99: 3.98, Max: 7200},
+				Outages: []history.Outage{{Begin: at(10), End: at(20), ErrorID: "E-CONNECT"}, {Begin: at(30), End: at(31), ErrorID: history.Stopped}},
+				Full:    []history.Run{{Kind: history.KindFull, Begin: at(1), End: at(2), Reason: "new remote", Complete: true, Dirs: 1}},
+				Verify: []history.Run{{Kind: history.KindVerify, Begin: at(3), End: at(4), Complete: true, Paths: 500},
+					{Kind: history.KindVerify, Begin: at(5), End: at(6), Path: "img", Complete: true, Paths: 500, Differences: 2, Repaired: 1},
+					{Kind: history.KindVerify, Begin: at(7), End: at(8), Message: "paused\x1b"}}}
+			rep.SetFailing([]journal.Retry{{Path: "x\xff", Attempts: 6, ErrorID: "E-DEST-PERM"}})
+		}
+		out.Remotes = append(out.Remotes, rep)
+	}
+	return out, err
+}
+
+func (fakeAPI) JournalCompact(context.Context) (control.JournalCompacted, error) {
+	return control.NewJournalCompacted(journal.Compacted{Before: 3 << 20, After: 1 << 20, Truncated: 1}, 250*time.Millisecond), nil
 }
 
 func (fakeAPI) JournalStats(context.Context) (journal.Stats, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"gorsyncd/cmd/gorsyncd/internal/events"
 	"gorsyncd/cmd/gorsyncd/internal/names"
 	"gorsyncd/cmd/gorsyncd/internal/status"
 	"gorsyncd/journal"
@@ -21,6 +22,7 @@ type API interface {
 	Viewer
 	Operator
 	JournalReader
+	Historian
 }
 
 // Viewer answers questions and changes nothing.
@@ -64,6 +66,23 @@ type JournalReader interface {
 	Inspect(ctx context.Context, q journal.Query, row func(journal.Row) error) error
 	JournalStats(ctx context.Context) (journal.Stats, error)
 	JournalCheck(ctx context.Context) (journal.Report, error)
+}
+
+// Historian tells of what has happened, and goes back to it.
+type Historian interface {
+	// Events calls line for what the request selects, from one goroutine; an
+	// error of line ends it and is returned. Meanwhile nothing waits for line.
+	Events(ctx context.Context, r events.Request, line func(events.Line) error) error
+	// Replay has what was journaled since some moment sent again to the chosen
+	// remotes, and returns when that is durably noted. Nothing is noted for any
+	// of them when the journal of one does not reach back that far, which is an
+	// *Error with CodeGap. It calls line for each path of a dry run, and last for
+	// the result of each remote.
+	Replay(ctx context.Context, r ReplayRequest, line func(ReplayLine) error) error
+	// Report sums up how the chosen remotes were served.
+	Report(ctx context.Context, r ReportRequest) (Report, error)
+	// JournalCompact frees what the journal can free now.
+	JournalCompact(ctx context.Context) (JournalCompacted, error)
 }
 
 // FlushRequest says what to wait for.

@@ -179,9 +179,11 @@ func follow[T any](ctx context.Context, c *Client, method, path string, v url.Va
 			if err := json.Unmarshal(f.Item, &item); err != nil {
 				return c.broken(ctx, err)
 			}
+			quiet.Stop() // what we do ourselves is no silence of the daemon's
 			if err := each(item); err != nil {
 				return err
 			}
+			quiet.Reset(silence)
 		}
 	}
 }

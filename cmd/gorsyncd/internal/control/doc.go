@@ -13,12 +13,14 @@
 //
 // # Properties
 //
-//   - One document per request, or JSON lines for flush, sync, verify and inspect: any
-//     number of progress lines, then one last line that says how it ended. A
+//   - One document per request, or JSON lines for flush, sync, verify, replay,
+//     inspect and events: any number of progress lines, then one last line that says how it ended. A
 //     stream that breaks off without it is an error of the client's.
 //   - An error is {"error":{"code","message","hint"}}; the code decides the
 //     exit status and is the same in every form of output (Error).
-//   - No request waits for ever. The server bounds each by the timeout in the
+//   - Events that are followed have no end of their own. Whoever reads them slowly
+//     is waited for, an hour for one line, and holds nothing up.
+//   - No other request waits for ever. The server bounds each by the timeout in the
 //     request or by its own; the client additionally by its context, and by
 //     the silence it accepts on a stream.
 //   - Whoever may open the socket may do everything. Its mode and group are the
@@ -38,10 +40,14 @@
 //	GET  /config                     {"config": text with origins}
 //	GET  /journal/stats              JournalStats
 //	GET  /journal/entries?…          stream of Row
+//	GET  /events?source=&from=|since=|last=&path=&follow=   stream of events.Line
 //	POST /journal/check              journal report
+//	POST /journal/compact            JournalCompacted
+//	POST /report                     Report
 //	POST /flush                      stream of FlushProgress
 //	POST /sync                       stream of SyncProgress
 //	POST /verify                     stream of VerifyLine
+//	POST /replay                     stream of ReplayLine
 //	POST /retry, /pause, /resume, /approve   {"affected": [names]}
 //	POST /reload                     ReloadResult
 //

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
+	"gorsyncd/cmd/gorsyncd/internal/events"
 	"gorsyncd/journal"
 )
 
@@ -18,7 +19,8 @@ const (
 	CodeUsage       Code = "usage"
 	CodeNotFound    Code = "not_found"
 	CodeNotInSync   Code = "not_in_sync"
-	CodeProblem     Code = "problem" // at least one remote is failing or held
+	CodeProblem     Code = "problem"     // at least one remote is failing or held
+	CodeGap         Code = "journal_gap" // what was asked for is no longer all in the journal
 	CodeDamaged     Code = "journal_damaged"
 	CodeUnreachable Code = "daemon_unreachable"
 	CodeBusy        Code = "busy" // in use by another instance, or too many requests
@@ -50,6 +52,7 @@ var codes = map[Code]struct{ exit, http int }{
 	CodeNotFound:    {ExitError, http.StatusNotFound},
 	CodeNotInSync:   {ExitNotInSync, http.StatusConflict},
 	CodeProblem:     {ExitProblem, http.StatusConflict},
+	CodeGap:         {ExitNotInSync, http.StatusGone},
 	CodeDamaged:     {ExitError, http.StatusInternalServerError},
 	CodeUnreachable: {ExitUnreachable, http.StatusServiceUnavailable},
 	CodeBusy:        {ExitBusy, http.StatusServiceUnavailable},
@@ -97,12 +100,15 @@ func Classify(err error) *Error {
 	var conf *config.Errors
 	var lost *journal.LostError
 	var corrupt *journal.CorruptError
+	var request *events.RequestError
 	switch {
 	case errors.As(err, &known):
 		if known.Message != err.Error() {
 			return &Error{Code: known.Code, Message: err.Error(), Hint: known.Hint, Err: err}
 		}
 		return known
+	case errors.As(err, &request):
+		return &Error{Code: CodeUsage, Message: err.Error(), Hint: request.Hint, Err: err}
 	case errors.As(err, &conf):
 		return &Error{Code: CodeConfig, Message: err.Error(), Err: err}
 	case errors.Is(err, journal.ErrLocked):

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
+	"gorsyncd/cmd/gorsyncd/internal/events"
+	"gorsyncd/cmd/gorsyncd/internal/history"
+	"gorsyncd/cmd/gorsyncd/internal/names"
 	"gorsyncd/cmd/gorsyncd/internal/status"
 	"gorsyncd/journal"
 	"gorsyncd/replicate"
@@ -20,8 +23,13 @@ type fake struct {
 	flush   func(context.Context, FlushRequest, func(FlushProgress)) error
 	verify  func(context.Context, VerifyRequest, func(VerifyLine)) error
 	inspect func(context.Context, func(journal.Row) error) error
+	events  func(context.Context, func(events.Line) error) error
 	slow    chan struct{} // Status waits for it, if set
 	entered chan struct{} // closed when Status waits
+
+	eventsRequest events.Request
+	replay        ReplayRequest
+	report        ReportRequest
 
 	path    string
 	query   journal.Query
@@ -124,6 +132,37 @@ func (f *fake) JournalStats(context.Context) (journal.Stats, error) {
 
 func (f *fake) JournalCheck(context.Context) (journal.Report, error) {
 	return journal.Report{Entries: 3, Problems: []string{"odd\n"}}, f.err
+}
+
+func (f *fake) Events(ctx context.Context, q events.Request, line func(events.Line) error) error {
+	f.eventsRequest = q
+	if f.events != nil {
+		return f.events(ctx, line)
+	}
+	return f.err
+}
+
+func (f *fake) Replay(_ context.Context, r ReplayRequest, line func(ReplayLine) error) error {
+	f.replay = r
+	p := names.NewPath("p\xff")
+	if err := line(ReplayLine{Remote: "a/b", Event: EventReplay, Seq: 7, Op: "remove", Path: &p}); err != nil {
+		return err
+	}
+	if err := line(ReplayLine{Remote: "a/b", Event: EventResult, Result: &ReplayResult{Removals: 1}}); err != nil {
+		return err
+	}
+	return f.err
+}
+
+func (f *fake) Report(_ context.Context, r ReportRequest) (Report, error) {
+	f.report = r
+	rep := RemoteReport{Remote: "a/b", Sum: history.Sum{Delivered: 5}}
+	rep.SetFailing([]journal.Retry{{Path: "ok"}, {Path: "x", Attempts: 1}, {Path: "y\xff", Attempts: 3, ErrorID: "E-X", Error: "no\x1b"}})
+	return Report{Source: "daemon", Remotes: []RemoteReport{rep}}, f.err
+}
+
+func (f *fake) JournalCompact(context.Context) (JournalCompacted, error) {
+	return NewJournalCompacted(journal.Compacted{Before: 9, After: 5, Truncated: 2}, 1500*time.Millisecond), f.err
 }
 
 // serve runs a server for the fake until the test ends.

@@ -39,6 +39,12 @@ func (s *Server) routes() http.Handler {
 		rep, err := s.api.JournalCheck(ctx)
 		return NewJournalReport(rep), err
 	})
+	get(s, mux, "POST /journal/compact", longLimit, func(ctx context.Context, _ *http.Request) (any, error) {
+		return s.api.JournalCompact(ctx)
+	})
+	post(s, mux, "POST /report", func(ctx context.Context, r ReportRequest) (any, error) {
+		return s.api.Report(ctx, r)
+	})
 	post(s, mux, "POST /retry", func(ctx context.Context, r RetryRequest) (any, error) {
 		return affected(s.api.Retry(ctx, r))
 	})

@@ -25,18 +25,20 @@ const (
 	graceWrite   = 30 * time.Second // for a client to take what was written
 	closeLimit   = 5 * time.Second  // for requests under way when the server closes
 
-	maxBody     = 4 << 20
-	maxRequests = 64 // at once; see also maxConns
+	maxBody      = 4 << 20
+	maxRequests  = 64 // at once; see also maxConns
+	maxFollowers = 32 // of them, streams of events, which last
 )
 
 // Server answers requests on the control socket.
 type Server struct {
-	api    API
-	log    *slog.Logger
-	sock   *socket
-	http   *http.Server
-	slots  chan struct{} // one element per request under way
-	cancel context.CancelFunc
+	api       API
+	log       *slog.Logger
+	sock      *socket
+	http      *http.Server
+	slots     chan struct{} // one element per request under way
+	followers chan struct{} // likewise, of streams of events
+	cancel    context.CancelFunc
 
 	closing sync.Once
 	closed  error
@@ -54,7 +56,7 @@ func Listen(s config.Socket, api API, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	srv := &Server{api: api, log: log, sock: sock, slots: make(chan struct{}, maxRequests), cancel: cancel}
+	srv := &Server{api: api, log: log, sock: sock, slots: make(chan struct{}, maxRequests), followers: make(chan struct{}, maxFollowers), cancel: cancel}
 	srv.http = &http.Server{
 		Handler:           srv.limit(srv.routes()),
 		ReadHeaderTimeout: 10 * time.Second,

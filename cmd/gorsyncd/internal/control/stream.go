@@ -29,25 +29,46 @@ type frame struct {
 
 // stream writes frames; safe for the handler and its heartbeat at once.
 type stream struct {
-	mu  sync.Mutex
-	w   http.ResponseWriter
-	enc *json.Encoder
+	mu    sync.Mutex
+	w     http.ResponseWriter
+	enc   *json.Encoder
+	grace time.Duration // for a client to take a line
+
+	deadline sync.Mutex // guards the following, and the setting of the deadline
+	ending   bool       // no line may take longer any more
 }
 
 func newStream(w http.ResponseWriter) *stream {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.WriteHeader(http.StatusOK)
-	return &stream{w: w, enc: json.NewEncoder(w)}
+	return &stream{w: w, enc: json.NewEncoder(w), grace: graceWrite}
 }
 
 func (s *stream) send(f frame) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	extendWrite(s.w, graceWrite)
+	s.extend()
 	if err := s.enc.Encode(f); err != nil {
 		return err
 	}
 	return http.NewResponseController(s.w).Flush()
+}
+
+// extend lets the next line take as long as it may.
+func (s *stream) extend() {
+	s.deadline.Lock()
+	defer s.deadline.Unlock()
+	if !s.ending {
+		extendWrite(s.w, s.grace)
+	}
+}
+
+// hasten ends the writing soon, also of a line that nobody takes.
+func (s *stream) hasten() {
+	s.deadline.Lock()
+	defer s.deadline.Unlock()
+	s.ending = true
+	extendWrite(s.w, time.Second)
 }
 
 func (s *stream) item(v any) error {
@@ -59,10 +80,15 @@ func (s *stream) item(v any) error {
 }
 
 // run sends heartbeats while do works, then the last frame. A client that is
-// gone ends do through its context and has nobody to tell.
+// gone ends do through its context and has nobody to tell. No limit is 0.
 func (s *stream) run(ctx context.Context, limit time.Duration, do func(context.Context) error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, tooSlow(limit))
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if limit > 0 {
+		var end context.CancelFunc
+		ctx, end = context.WithTimeoutCause(ctx, limit, tooSlow(limit))
+		defer end()
+	}
 	_ = s.send(frame{Alive: true})
 	beating := make(chan struct{})
 	stop := make(chan struct{})
@@ -97,6 +123,8 @@ func (s *Server) streams(mux *http.ServeMux) {
 	mux.HandleFunc(route("POST /sync"), s.sync)
 	mux.HandleFunc(route("POST /verify"), s.verify)
 	mux.HandleFunc(route("GET /journal/entries"), s.inspect)
+	mux.HandleFunc(route("GET /events"), s.events)
+	mux.HandleFunc(route("POST /replay"), s.replay)
 }
 
 func (s *Server) flush(w http.ResponseWriter, r *http.Request) {

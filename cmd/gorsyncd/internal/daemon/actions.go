@@ -164,12 +164,15 @@ func (d *Daemon) Retry(ctx context.Context, q control.RetryRequest) ([]string, e
 	if err != nil {
 		return nil, err
 	}
-	return d.eachReader(ctx, q.Names, func(r operated) error {
+	done := []string{}
+	_, err = d.eachReader(ctx, q.Names, func(r operated) error {
 		if paths := byUnit[r.unit]; len(q.Paths) == 0 || len(paths) > 0 {
 			r.RetryNow(paths)
+			done = append(done, r.name)
 		}
 		return nil
 	})
+	return done, err
 }
 
 // relative sorts absolute paths by the source they lie in.

@@ -49,6 +49,8 @@ type Daemon struct {
 	starts   *startGuard
 	manager  manager
 
+	histories *histories // set once by open
+
 	hard, soft context.Context // set once by serve: lives of dispatchers and of trees
 
 	ready chan struct{} // closed when every source has been started
@@ -130,6 +132,7 @@ func (d *Daemon) open(ctx context.Context) (stopped bool, err error) {
 		}
 	}
 	d.warnOfSecrets(d.cfg)
+	d.histories = openHistories(d.cfg.StateDir, d.cfg.RemoteNames(), time.Now(), d.log)
 	d.starts = newStartGuard(d.cfg.JournalDir(), d.log)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -192,6 +195,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 		d.enterPhase("")
 		wg.Go(func() { d.upkeep(soft) })
 		wg.Go(func() { d.verify(soft) })
+		wg.Go(func() { d.remember(soft) })
 		wg.Go(func() { d.reloadOnSignal(soft) })
 		err = d.work(ctx)
 	} else if soft.Err() != nil {
@@ -208,6 +212,8 @@ func (d *Daemon) serve(ctx context.Context) error {
 	d.drainUnits(ctx, drainLimit)
 	cut()
 	d.stopUnits()
+	d.histories.save()
+	d.histories.touch(time.Now())
 	if cerr := server.Close(); cerr != nil && err == nil {
 		err = fmt.Errorf("close control socket: %w", cerr)
 	}

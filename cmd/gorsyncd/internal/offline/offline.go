@@ -14,6 +14,7 @@ import (
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/events"
 	"gorsyncd/cmd/gorsyncd/internal/status"
 	"gorsyncd/cmd/gorsyncd/internal/strangers"
 	"gorsyncd/journal"
@@ -76,6 +77,16 @@ func (v *View) Stats() journal.Stats {
 		return journal.Stats{}
 	}
 	return v.j.Stats()
+}
+
+// Events reads the journal as a stream, without following it. There are none when
+// there is no journal.
+func (v *View) Events(ctx context.Context, q events.Request, line func(events.Line) error) error {
+	if v.j == nil {
+		return nil
+	}
+	q.Follow = false
+	return events.Read(ctx, v.j, q, line)
 }
 
 // Check is that of the journal.
