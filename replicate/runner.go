@@ -354,7 +354,7 @@ func isRoot(f *os.File, id journal.RootID) error {
 func (t *rsyncTransport) Close() {
 	defer t.alone.leave()
 	t.spares.close()
-	if t.o.Target.Kind != Shell || t.o.controlPath() == "" {
+	if !t.o.Target.OverSSH() || t.o.controlPath() == "" {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
@@ -364,8 +364,8 @@ func (t *rsyncTransport) Close() {
 	if s.ConfigFile != "" {
 		argv = append(argv, "-F", s.ConfigFile)
 	}
-	if s.Port != 0 {
-		argv = append(argv, "-p", fmt.Sprint(s.Port))
+	if p := t.o.sshPort(); p != 0 {
+		argv = append(argv, "-p", fmt.Sprint(p))
 	}
 	for _, opt := range s.Options {
 		argv = append(argv, "-o", opt)
