@@ -133,7 +133,10 @@ func (o *Options) laneArgs(b *Batch, mode Mode) []string {
 	case LaneReconcile:
 		return append(a, o.reconcileArgs(b)...)
 	case LaneBig:
-		a = append(a, "--no-implied-dirs", "--partial-dir="+partialDir)
+		a = append(a, "--no-implied-dirs")
+		if !o.restricted() { // rrsync makes one for all directories, and leaves it there
+			a = append(a, "--partial-dir="+partialDir)
+		}
 	default:
 		// Without this rsync would also stamp every directory above, with
 		// attributes that another run may have replaced meanwhile.

@@ -109,6 +109,10 @@ func dial(ctx context.Context, o Options) (*tls.Conn, error) {
 		if errors.As(err, &dns) {
 			return nil, &Error{StageLookUp, err}
 		}
+		var op *net.OpError
+		if errors.As(err, &op) {
+			err = op.Err // without the address, which comes once
+		}
 		return nil, &Error{StageConnect, fmt.Errorf("failed to connect to %s: %w", o.address(), err)}
 	}
 	conn := tls.Client(raw, trust.config())
