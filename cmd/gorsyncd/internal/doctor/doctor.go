@@ -8,6 +8,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
@@ -36,7 +37,9 @@ type Finding struct {
 type Options struct {
 	Reach   func(context.Context, config.Remote) replicate.Reached
 	Running bool // the daemon answers
-	Root    bool // this process has the rights of root
+	// Found is what the daemon has found that remotes do not keep, by source/remote.
+	Found map[string][]replicate.FindingStatus
+	Root  bool // this process has the rights of root
 }
 
 // atOnce is how many remotes are asked side by side.
@@ -75,18 +78,30 @@ func remotes(ctx context.Context, c *config.Config, o Options) []Finding {
 			all = append(all, asked{s.FullName(r), r})
 		}
 	}
-	out := make([]Finding, len(all))
+	out := make([][]Finding, len(all))
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, atOnce)
 	for i, a := range all {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			out[i] = remote(a.name, o.Reach(ctx, a.cfg))
+			out[i] = append([]Finding{remote(a.name, o.Reach(ctx, a.cfg))}, kept(a.name, o.Found[a.name])...)
 		})
 	}
 	wg.Wait()
-	return out
+	return slices.Concat(out...)
+}
+
+// kept is what the daemon's probe has found, but for old versions, which Reach has
+// asked for as well.
+func kept(name string, found []replicate.FindingStatus) []Finding {
+	var list []Finding
+	for _, f := range found {
+		if f.ID != "W-RSYNC-OLD" {
+			list = append(list, Finding{Level: Warn, About: name, ID: f.ID, Text: f.Message, Remedy: f.Remedy})
+		}
+	}
+	return list
 }
 
 func remote(name string, got replicate.Reached) Finding {

@@ -35,7 +35,8 @@ defaults:
 		"bad":  {Outcome: replicate.Outcome{ID: "E-AUTH", Class: replicate.ClassConfig, Message: "auth failed", Hint: "check the password"}},
 		"dumb": {Outcome: ok},
 	}
-	list := Look(t.Context(), c, Options{Root: true, Running: true, Reach: func(_ context.Context, r config.Remote) replicate.Reached {
+	found := map[string][]replicate.FindingStatus{"a/good": {{ID: "W-OWNERS", Message: "not kept", Remedy: "do"}, {ID: "W-RSYNC-OLD"}}}
+	list := Look(t.Context(), c, Options{Root: true, Running: true, Found: found, Reach: func(_ context.Context, r config.Remote) replicate.Reached {
 		if a, known := answers[r.Name]; known {
 			return a
 		}
@@ -57,6 +58,7 @@ fail rsync E-EXEC
 ok source a 
 fail source gone E-SOURCE
 ok a/good 
+warn a/good W-OWNERS
 warn a/old W-RSYNC-OLD
 fail a/bad E-AUTH
 ok a/dumb 
