@@ -12,8 +12,8 @@ func TestReachArgs(t *testing.T) {
 	for target, want := range map[string]struct{ args, address string }{
 		"u@h::m":                   {"--contimeout=10 --sockopts=TCP_NODELAY --password-file=/p", "u@h::m/"},
 		"rsyncs://u@[::1]:8874/m":  {"-e '/opt/my programs/gorsyncd' tls-connect --ca-file='/it''s' -- --password-file=/p", "u@[::1]::m/"},
-		"rsync+ssh://u@h:2222/m/d": {"-e ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=20 -o ServerAliveCountMax=3 -p 2222 -o User=login --password-file=/p", "u@h::m/d/"},
-		"u@h:/p":                   {"-e ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=20 -o ServerAliveCountMax=3 -p 22 -o User=login", "u@h:/p/"},
+		"rsync+ssh://u@h:2222/m/d": {"-e ssh -o BatchMode=yes -o User=login -o ConnectTimeout=10 -o ServerAliveInterval=20 -o ServerAliveCountMax=3 -p 2222 --password-file=/p", "u@h::m/d/"},
+		"u@h:/p":                   {"-e ssh -o BatchMode=yes -o User=login -o ConnectTimeout=10 -o ServerAliveInterval=20 -o ServerAliveCountMax=3 -p 22", "u@h:/p/"},
 		"/p":                       {"", "/p/"},
 	} {
 		to, err := ParseTarget(target)

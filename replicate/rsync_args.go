@@ -214,12 +214,15 @@ func (b *Batch) list() []byte {
 func (o *Options) sshCommand() string {
 	s := &o.Rsync.SSH
 	secs := max(1, int(o.Rsync.Timeout/time.Second)/3)
-	args := []string{"ssh",
-		"-o", "BatchMode=yes",
-		"-o", "ConnectTimeout=" + seconds(o.Rsync.ConnectTimeout),
-		"-o", "ServerAliveInterval=" + strconv.Itoa(secs),
-		"-o", "ServerAliveCountMax=3",
+	args := []string{"ssh", "-o", "BatchMode=yes"}
+	for _, opt := range s.Options { // the first one counts
+		args = append(args, "-o", opt)
 	}
+	args = append(args,
+		"-o", "ConnectTimeout="+seconds(o.Rsync.ConnectTimeout),
+		"-o", "ServerAliveInterval="+strconv.Itoa(secs),
+		"-o", "ServerAliveCountMax=3",
+	)
 	if p := o.controlPath(); p != "" {
 		args = append(args, "-o", "ControlMaster=auto", "-o", "ControlPath="+p, "-o", "ControlPersist=60")
 	}
@@ -234,9 +237,6 @@ func (o *Options) sshCommand() string {
 	}
 	if s.KnownHosts != "" {
 		args = append(args, "-o", "UserKnownHostsFile="+quoteSSH(s.KnownHosts))
-	}
-	for _, opt := range s.Options {
-		args = append(args, "-o", opt)
 	}
 	return rshCommand(args)
 }
