@@ -109,3 +109,24 @@ func TestRRsyncRefuses(t *testing.T) {
 	r.flush(20 * time.Second)
 	testbed.WaitEqual(t, src, dst, 2*time.Second)
 }
+
+// TestRRsyncRemovesNothing: with -no-del and delete: none the key sends, and what
+// was moved is there under both names.
+func TestRRsyncRemovesNothing(t *testing.T) {
+	t.Parallel()
+	src, dst := trees(t)
+	s := restricted(t, "-no-del -no-lock", dst)
+	r := newRig(t, oneRemote(src, s.User+"@127.0.0.1:/", sshLines(s, ", rrsync: true")+"  delete: none"))
+	r.start()
+	r.waitSync(20 * time.Second)
+	write(t, filepath.Join(src, "old/file"), "1")
+	r.flush(20 * time.Second)
+	must(t, os.Rename(filepath.Join(src, "old"), filepath.Join(src, "new")))
+	r.flush(20 * time.Second)
+	contains(t, r.readLog(), "linked=true")
+	testbed.WaitEqual(t, src, dst, 2*time.Second, testbed.Options{Skip: func(p string) bool { return p == "old" }})
+	if _, err := os.Stat(filepath.Join(dst, "old/file")); err != nil {
+		t.Error(err)
+	}
+	r.mustCLI("verify")
+}
