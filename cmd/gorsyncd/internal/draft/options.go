@@ -158,7 +158,9 @@ func (p *Options) lost(what, why string) {
 func (p *Options) shell(command string) {
 	argv, err := ShellWords(command)
 	if err != nil || len(argv) == 0 || argv[0] != "ssh" && !strings.HasSuffix(argv[0], "/ssh") {
-		p.lost("-e "+command, "only ssh can be used")
+		// Not the whole command: sshpass is given passwords.
+		program, _, _ := strings.Cut(strings.TrimSpace(command), " ")
+		p.lost("-e "+program, "only ssh can be used")
 		return
 	}
 	p.Shell(argv)

@@ -36,7 +36,7 @@ func (c *conversion) noteAt(line int, kind draft.Kind, format string, args ...an
 }
 
 // handled are the keys of sync{} that convert reads.
-var handled = words(`source target host targetdir name delete exclude excludeFrom filter filterFrom rsync ssh delay init crontab
+var handled = words(`source target host targetdir name delete exclude excludeFrom filter filterFrom rsync rsyncOps rsyncOpts ssh delay init crontab
 	maxProcesses maxDelays subdirs exitcodes rsyncExitCodes sshExitCodes batchSizeLimit tunnel`)
 
 func words(s string) []string { return strings.Fields(s) }
@@ -44,6 +44,7 @@ func words(s string) []string { return strings.Fields(s) }
 // convert makes a pair of one sync{}, or nil.
 func (c *conversion) convert(t *lua.LTable) *pair {
 	c.opts.Note = c.note
+	t = inherited(t, maxInherit)
 	kind := kindOf(t)
 	c.functions(t)
 	for _, k := range fields(t) {
@@ -136,6 +137,8 @@ func (c *conversion) transfer(t *lua.LTable, kind string) {
 	if kind == "direct" {
 		// lsyncd copies with cp -p and compares with rsync -lts.
 		c.opts.Add([]string{"-lptgoD"})
+	} else if old := append(list(t.RawGetString("rsyncOps")), list(t.RawGetString("rsyncOpts"))...); len(old) > 0 {
+		c.opts.Add(old) // lsyncd 2.0
 	} else {
 		c.rsync(sub(t, "rsync"))
 	}

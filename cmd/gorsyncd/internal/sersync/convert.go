@@ -2,8 +2,10 @@ package sersync
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,6 +16,7 @@ import (
 type conversion struct {
 	file    string
 	head    *element
+	main    *element // with localpath, rsync and crontab in it
 	opts    draft.Options
 	user    string // before the host
 	debug   bool
@@ -35,15 +38,19 @@ func convert(f draft.File) (*conversion, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conversion{file: f.Name, head: head}
+	c := &conversion{file: f.Name, head: head, main: head.child("sersync")}
 	c.notesOf(head)
+	if c.main == nil && head.child("localpath") != nil {
+		c.main = head
+		c.note(head, draft.Changed, "there is no <sersync>, without which sersync crashed: what belongs into it is taken from <%s>", head.name)
+	}
 	c.general()
-	c.rsync(head.child("sersync", "rsync"))
+	c.rsync(c.main.child("rsync"))
 	c.filter(head.child("filter"))
 	c.inotify(head.child("inotify"))
-	c.crontab(head.child("sersync", "crontab"))
-	c.plugins(head.child("sersync", "plugin"))
-	c.localpaths(head.child("sersync").all("localpath"))
+	c.crontab(c.main.child("crontab"))
+	c.plugins(c.main.child("plugin"))
+	c.localpaths(c.main.all("localpath"))
 	c.badBytes(head)
 	return c, nil
 }
@@ -56,7 +63,7 @@ func (c *conversion) general() {
 	if e := c.head.child("fileSystem"); e.attr("xfs", "false") == "true" {
 		c.note(e, draft.Dropped, "fileSystem xfs: directories are recognised on every file system")
 	}
-	if e := c.head.child("sersync", "failLog"); e != nil {
+	if e := c.main.child("failLog"); e != nil {
 		c.note(e, draft.Dropped, "failLog: what fails is kept in the journal and tried again until it succeeds, see gorsyncd status. The script %s is not needed any more; sersync made it writable for everybody and ran it as root", e.attr("path", "/tmp/rsync_fail_log.sh"))
 	}
 }
@@ -65,17 +72,23 @@ func (c *conversion) general() {
 func (c *conversion) rsync(e *element) {
 	auth := e.child("auth")
 	if auth.on(false) {
-		c.user = auth.attr("users", "root")
-		c.opts.Set.PasswordFile = auth.attr("passwordfile", "/etc/rsync.pas")
+		c.user = auth.word("users", "root")
+		c.opts.Set.PasswordFile = auth.word("passwordfile", "/etc/rsync.pas")
 	}
 	if p := e.child("userDefinedPort"); p.on(false) {
-		c.opts.Port = p.attr("port", "874")
+		c.opts.Port = p.word("port", "874")
 	}
 	if t := e.child("timeout"); t.on(false) {
 		c.notesOf(t)
 		c.opts.Timeout(t.attr("time", "100"))
 	}
-	c.opts.SSH = e.child("ssh").on(false)
+	ssh := e.child("ssh")
+	if c.opts.SSH = ssh.on(false); c.opts.SSH {
+		c.user = ssh.word("user", c.user) // of sersync-plus, as the port is
+		if n, err := strconv.Atoi(ssh.word("port", "")); err == nil && n > 0 && n != 22 {
+			c.opts.Set.NeedSSH().Port = n
+		}
+	}
 	c.params(orElse(e.child("commonParams"), e))
 	if c.opts.Port != "" {
 		if n, err := strconv.Atoi(c.opts.Port); err != nil || n < 1 || n > 65535 {
@@ -95,7 +108,7 @@ func (c *conversion) rsync(e *element) {
 
 // params reads commonParams, which sersync pasted into a command for /bin/sh.
 func (c *conversion) params(e *element) {
-	text := e.attr("params", "-artuz")
+	text := e.attr("params", "-artz")
 	argv, err := draft.ShellWords(text)
 	if err != nil {
 		c.note(e, draft.Lost, "commonParams params=%q: %v; its options were not taken over", text, err)
@@ -171,9 +184,10 @@ func (c *conversion) crontab(e *element) {
 	if !e.on(false) {
 		return
 	}
-	minutes, err := strconv.Atoi(e.attr("schedule", "600"))
+	minutes, err := strconv.Atoi(e.word("schedule", "600"))
 	if err != nil || minutes <= 0 {
-		minutes = 600 // as sersync read it
+		minutes = 600
+		c.note(e, draft.Changed, "crontab schedule=%q was read as %d minutes", e.attr("schedule", ""), minutes)
 	}
 	f := e.child("crontabfilter")
 	excludes := f.all("exclude")
@@ -197,7 +211,7 @@ func (c *conversion) plugins(e *element) {
 
 func (c *conversion) localpaths(list []*element) {
 	if len(list) == 0 {
-		c.note(c.head.child("sersync"), draft.Lost, "there is no localpath: nothing to replicate")
+		c.note(orElse(c.main, c.head), draft.Lost, "there is no localpath: nothing to replicate")
 	}
 	for _, e := range list {
 		watch := e.attr("watch", "/opt/tongbu")
@@ -221,7 +235,7 @@ func (c *conversion) localpaths(list []*element) {
 
 // target makes the target of a remote.
 func (c *conversion) target(e *element) (string, bool) {
-	host, name := e.attr("ip", ""), e.attr("name", "")
+	host, name := e.word("ip", ""), e.word("name", "")
 	if host == "" || name == "" {
 		c.note(e, draft.Lost, "remote ip=%q name=%q: a host and a module or directory are needed", host, name)
 		return "", false
@@ -237,6 +251,9 @@ func (c *conversion) target(e *element) (string, bool) {
 	case c.opts.SSH && !strings.HasPrefix(name, "/"):
 		c.note(e, draft.Lost, "remote name=%q is not an absolute path: over ssh it would lie in the home directory of the user", name)
 		return "", false
+	case !c.opts.SSH && strings.HasPrefix(name, "/"):
+		c.note(e, draft.Lost, "remote name=%q is a path, and without <ssh start=\"true\"/> it has to be a module of the rsync daemon", name)
+		return "", false
 	case c.opts.SSH:
 		return user + host + ":" + name, true
 	case c.opts.Port != "" && c.opts.Port != "873":
@@ -247,8 +264,8 @@ func (c *conversion) target(e *element) (string, bool) {
 
 // badBytes finds values that YAML cannot hold.
 func (c *conversion) badBytes(e *element) {
-	for name, v := range e.attrs {
-		if strings.Contains(v, badByte) {
+	for _, name := range slices.Sorted(maps.Keys(e.attrs)) {
+		if v := e.attrs[name]; strings.Contains(v, badByte) {
 			c.note(e, draft.Lost, "%s %s holds bytes that are not UTF-8, which a configuration cannot", e.name, name)
 		}
 	}
