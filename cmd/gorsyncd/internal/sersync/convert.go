@@ -40,6 +40,9 @@ func convert(f draft.File) (*conversion, error) {
 	}
 	c := &conversion{file: f.Name, head: head, main: head.child("sersync")}
 	c.notesOf(head)
+	for _, line := range openComments(f.Data) {
+		c.note(&element{line: line}, draft.Changed, "the comment that begins here goes on to the end of a later one: what stands between them does not count, as in sersync")
+	}
 	if c.main == nil && head.child("localpath") != nil {
 		c.main = head
 		c.note(head, draft.Changed, "there is no <sersync>, without which sersync crashed: what belongs into it is taken from <%s>", head.name)
@@ -146,6 +149,12 @@ func (c *conversion) filter(e *element) {
 	}
 }
 
+// filters tells whether the filter has an expression.
+func (c *conversion) filters(expr string) bool {
+	f := c.head.child("filter")
+	return f.on(false) && slices.ContainsFunc(f.all("exclude"), func(x *element) bool { return x.attr("expression", "") == expr })
+}
+
 // exclude adds rules in their order; where there are only plain patterns they need
 // no rules.
 func (c *conversion) exclude(rules []string) {
@@ -197,6 +206,9 @@ func (c *conversion) crontab(e *element) {
 	c.opts.Set.FullSync = &draft.FullSync{Schedule: fmt.Sprintf("@every %dm", minutes)}
 	if f.on(false) {
 		for _, x := range excludes {
+			if c.filters(x.attr("expression", "")) {
+				continue // left out anyway
+			}
 			c.note(x, draft.Changed, "crontabfilter expression \"%s\": sersync left this out of its full sync and sent it while it watched; here it is replicated. To leave it out, put the pattern under exclude", x.attr("expression", ""))
 		}
 	}

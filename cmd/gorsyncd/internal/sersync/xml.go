@@ -108,6 +108,26 @@ func withoutComments(data []byte) []byte {
 	}
 }
 
+// openComments are the lines of comments in which another one begins: their end was
+// forgotten.
+func openComments(data []byte) []int {
+	var lines []int
+	for at := 0; ; {
+		i := bytes.Index(data[at:], []byte("<!--"))
+		if i < 0 {
+			return lines
+		}
+		i += at
+		at = len(data)
+		if j := bytes.Index(data[i+4:], []byte("-->")); j >= 0 {
+			at = i + 4 + j + 3
+		}
+		if bytes.Contains(data[i+4:at], []byte("<!--")) {
+			lines = append(lines, bytes.Count(data[:i], []byte("\n"))+1)
+		}
+	}
+}
+
 // quoted puts the values of attributes in quotes that have none, and escapes what
 // must not stand in those that have. All of that sersync read.
 func quoted(data []byte) []byte {
