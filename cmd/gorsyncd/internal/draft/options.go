@@ -36,6 +36,7 @@ var longLetters = map[string]string{
 	"--group": "g", "--owner": "o", "--update": "u", "--compress": "z", "--hard-links": "H",
 	"--verbose": "v", "--quiet": "q", "--progress": "P", "--partial": "P", "--human-readable": "h",
 	"--itemize-changes": "i", "--protect-args": "s", "--secluded-args": "s", "--stats": "v", "--dirs": "d",
+	"--omit-dir-times": "O",
 }
 
 // withValue are the long options with a value that may be the next word.
@@ -94,6 +95,8 @@ func (p *Options) short(l rune) {
 		p.Set.NeedRsync().Compress = true
 	case l == 'u':
 		p.Note(Changed, "-u is left out: with it a file that is newer on the remote, for instance because of its clock, was never replaced, and nobody was told")
+	case l == 'O':
+		p.Note(Changed, "-O is left out: the times of directories are kept, too")
 	default:
 		p.pass("-" + string(l))
 	}
@@ -198,6 +201,8 @@ func (p *Options) sshOption(name, value string) bool {
 		p.Set.NeedSSH().ConfigFile = value
 	case name == "-o" && strings.EqualFold(value, "StrictHostKeyChecking=no"):
 		p.Note(Changed, "StrictHostKeyChecking=no is left out: make the key of the host known with ssh-keyscan, and name the file in ssh.known_hosts")
+	case name == "-o" && (strings.EqualFold(value, "UserKnownHostsFile=/dev/null") || strings.EqualFold(value, "GlobalKnownHostsFile=/dev/null")):
+		p.Note(Changed, "%s is left out: keys of hosts are always checked", value)
 	case name == "-o":
 		ssh := p.Set.NeedSSH()
 		ssh.Options = append(ssh.Options, value)

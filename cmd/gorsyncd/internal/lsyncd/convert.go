@@ -220,7 +220,7 @@ func (c *conversion) ssh(t *lua.LTable) {
 
 // when is about times and repetition.
 func (c *conversion) when(t *lua.LTable) {
-	if d := text(t, "delay"); d != "" {
+	if d := text(t, "delay"); d != "" && d != "0" {
 		c.note(draft.Dropped, "delay=%s: a change goes at once, and what comes meanwhile goes together; to wait before, set settle", d)
 	}
 	if t.RawGetString("init") == lua.LFalse {
