@@ -177,11 +177,11 @@ func (p *Options) Shell(argv []string) {
 		name, value := argv[0], ""
 		if argv = argv[1:]; len(name) > 2 {
 			name, value = name[:2], name[2:]
-		} else if len(argv) > 0 && strings.Contains("-p-i-o-F", name) {
+		} else if len(argv) > 0 && strings.Contains("-p-i-o-F-l-J", name) {
 			value, argv = argv[0], argv[1:]
 		}
 		if !p.sshOption(name, value) {
-			p.lost("-e "+command, "of ssh only -p, -i, -o and -F can be taken over, and "+name+" is none of them")
+			p.lost("-e "+command, "of ssh only -p, -i, -o, -F, -l and -J can be taken over, and "+name+" is none of them")
 			return
 		}
 	}
@@ -197,6 +197,10 @@ func (p *Options) sshOption(name, value string) bool {
 		p.Set.NeedSSH().Port = port
 	case name == "-i":
 		p.Set.NeedSSH().IdentityFile = value
+	case name == "-l" && value != "":
+		return p.sshOption("-o", "User="+value)
+	case name == "-J" && value != "":
+		return p.sshOption("-o", "ProxyJump="+value)
 	case name == "-F":
 		p.Set.NeedSSH().ConfigFile = value
 	case name == "-o" && strings.EqualFold(value, "StrictHostKeyChecking=no"):

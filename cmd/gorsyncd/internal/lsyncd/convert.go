@@ -10,6 +10,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"gorsyncd/cmd/gorsyncd/internal/draft"
+	"gorsyncd/replicate"
 )
 
 // conversion is one sync{} on its way.
@@ -68,7 +69,7 @@ func (c *conversion) convert(t *lua.LTable) *pair {
 	c.rules(t)
 	c.transfer(t, kind)
 	c.when(t)
-	p.Settings = c.opts.Set
+	p.target, p.Settings = overSSH(p.target, c.opts.SSH), c.opts.Set
 	return p
 }
 
@@ -106,6 +107,16 @@ func (c *conversion) target(t *lua.LTable, kind string) string {
 		target = strings.TrimRight(target, "/")
 	}
 	return target
+}
+
+// overSSH is the target for a module of a daemon that rsync was to start by ssh.
+func overSSH(target string, ssh bool) string {
+	t, err := replicate.ParseTarget(target)
+	if err != nil || !ssh || t.Kind != replicate.Daemon {
+		return target
+	}
+	t.Via, t.Port = replicate.SSH, 0 // the port was that of the daemon, which there is none of
+	return t.String()
 }
 
 // rules are excludes and filters; lsyncd hands both to rsync.
@@ -237,7 +248,7 @@ func (c *conversion) when(t *lua.LTable) {
 		}
 	}
 	if t.RawGetString("tunnel") != lua.LNil {
-		c.note(draft.Lost, "tunnel is not carried over: use a target over ssh, host:/path")
+		c.note(draft.Lost, "tunnel is not carried over: use a target over ssh, host:/path or rsync+ssh://host/module")
 	}
 	c.crontab(list(t.RawGetString("crontab")))
 }

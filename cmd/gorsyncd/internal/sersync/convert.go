@@ -19,6 +19,7 @@ type conversion struct {
 	main    *element // with localpath, rsync and crontab in it
 	opts    draft.Options
 	user    string // before the host
+	shell   bool   // ssh is on: targets are directories, not modules
 	debug   bool
 	sources []*draft.Source
 	notes   []draft.Note
@@ -86,7 +87,8 @@ func (c *conversion) rsync(e *element) {
 		c.opts.Timeout(t.attr("time", "100"))
 	}
 	ssh := e.child("ssh")
-	if c.opts.SSH = ssh.on(false); c.opts.SSH {
+	if c.shell = ssh.on(false); c.shell {
+		c.opts.SSH = true
 		c.user = ssh.word("user", c.user) // of sersync-plus, as the port is
 		if n, err := strconv.Atoi(ssh.word("port", "")); err == nil && n > 0 && n != 22 {
 			c.opts.Set.NeedSSH().Port = n
@@ -103,7 +105,7 @@ func (c *conversion) rsync(e *element) {
 		c.note(orElse(e.child("userDefinedPort"), e), draft.Dropped, "userDefinedPort is the port of an rsync daemon and had no effect over ssh; for ssh set ssh.port")
 		c.opts.Port = ""
 	}
-	if c.opts.SSH && c.opts.Set.PasswordFile != "" {
+	if c.shell && c.opts.Set.PasswordFile != "" {
 		c.note(auth, draft.Dropped, "passwordfile is for rsync daemons; over ssh rsync refused it. Use a key, see ssh.identity_file")
 		c.opts.Set.PasswordFile = ""
 	}
@@ -259,15 +261,17 @@ func (c *conversion) target(e *element) (string, bool) {
 	if ip := net.ParseIP(host); ip != nil && ip.To4() == nil {
 		host = "[" + host + "]"
 	}
-	switch {
-	case c.opts.SSH && !strings.HasPrefix(name, "/"):
+	switch path := strings.HasPrefix(name, "/"); {
+	case c.shell && !path:
 		c.note(e, draft.Lost, "remote name=%q is not an absolute path: over ssh it would lie in the home directory of the user", name)
 		return "", false
-	case !c.opts.SSH && strings.HasPrefix(name, "/"):
+	case c.opts.SSH && path:
+		return user + host + ":" + name, true
+	case path:
 		c.note(e, draft.Lost, "remote name=%q is a path, and without <ssh start=\"true\"/> it has to be a module of the rsync daemon", name)
 		return "", false
-	case c.opts.SSH:
-		return user + host + ":" + name, true
+	case c.opts.SSH: // -e ssh with a module: ssh starts a daemon
+		return "rsync+ssh://" + user + host + "/" + name, true
 	case c.opts.Port != "" && c.opts.Port != "873":
 		return "rsync://" + user + host + ":" + c.opts.Port + "/" + name, true
 	}
