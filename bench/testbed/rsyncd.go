@@ -119,7 +119,6 @@ func (d *Rsyncd) WriteSecrets(name, content string, mode os.FileMode) (string, e
 // ConfigFile is what the daemon reads, for another one that is to serve the same.
 func (d *Rsyncd) ConfigFile() string { return filepath.Join(d.Dir, "rsyncd.conf") }
 
-
 // Log returns what the daemon has logged.
 func (d *Rsyncd) Log() string {
 	b, _ := os.ReadFile(filepath.Join(d.Dir, "rsyncd.log")) // no log yet is an empty log

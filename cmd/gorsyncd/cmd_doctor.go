@@ -39,7 +39,7 @@ func (a *app) doctor(ctx context.Context, c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	list := doctor.Look(ctx, conf, doctor.Options{Reach: daemon.Reach, Running: answers(ctx, client(c)), Root: os.Geteuid() == 0, Found: found(ctx, client(c))})
+	list := doctor.Look(ctx, conf, doctor.Options{Reach: daemon.Reach, Expires: daemon.Expires, Running: answers(ctx, client(c)), Root: os.Geteuid() == 0, Found: found(ctx, client(c))})
 	if a.json {
 		err = a.printJSON(list)
 	} else {

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -85,10 +86,24 @@ func TestTLS(t *testing.T) {
 	client := fmt.Sprintf(", cert_file: %s, key_file: %s", ours.Cert, ours.Key)
 	named := client + ", server_name: backup.example.com"
 	r := newRig(t, conf(ca.File, named))
-	contains(t, r.mustCLI("doctor"), "ok    src/r: can be written to, by rsync")
+	contains(t, r.mustCLI("doctor"), "ok    src/r: can be written to, by rsync", "warn  src/r: a certificate ends on ")
 	r.start()
 	r.waitSync(20 * time.Second)
 	everyKind(t, r, src, dst)
+
+	// What holds connections goes with the daemon, and the next one starts as usual.
+	r.kill9()
+	port := fmt.Sprintf("--port=%d", s.Port)
+	for end := time.Now().Add(20 * time.Second); running(t, port); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("connections were left behind")
+		}
+	}
+	write(t, filepath.Join(src, "after the crash"), "1")
+	r.start()
+	r.waitSync(20 * time.Second)
+	r.flush(20 * time.Second)
+	testbed.WaitEqual(t, src, dst, 2*time.Second)
 
 	s.Stop()
 	write(t, filepath.Join(src, "while it is down"), "1")
@@ -108,6 +123,20 @@ func TestTLS(t *testing.T) {
 	contains(t, doctor(t, conf(ca.File, named)), "fail  src/r: E-TLS ")
 	target = s.Target("127.0.0.1", "m")
 	contains(t, doctor(t, conf(ca.File, named)), "fail  src/r: E-AUTH")
+}
+
+// running tells whether a process has an argument.
+func running(t *testing.T, arg string) bool {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	must(t, err)
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err == nil && slices.Contains(strings.Split(string(b), "\x00"), arg) {
+			return true
+		}
+	}
+	return false
 }
 
 // sshLines are settings for s.

@@ -2,11 +2,9 @@ package daemon
 
 import (
 	"log/slog"
-	"os"
 	"path/filepath"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
-	"gorsyncd/cmd/gorsyncd/internal/tlspipe"
 	"gorsyncd/replicate"
 	"gorsyncd/watch"
 )
@@ -65,22 +63,6 @@ func rsyncOptions(rc config.Remote, sshDir string, umask int) replicate.RsyncOpt
 		},
 		Connect: connectArgv(rc),
 	}
-}
-
-// connectArgv is what rsync runs to connect to a target behind TLS: this program.
-func connectArgv(rc config.Remote) []string {
-	if rc.Target.Via != replicate.TLS {
-		return nil
-	}
-	self, err := os.Executable()
-	if err != nil {
-		self = "gorsyncd" // found in PATH, as rsync is
-	}
-	o := tlspipe.Options{
-		Host: rc.Target.Host, Port: rc.Target.Port, ServerName: rc.TLS.ServerName, CAFile: rc.TLS.CAFile,
-		CertFile: rc.TLS.CertFile, KeyFile: rc.TLS.KeyFile, ConnectTimeout: rc.Rsync.ConnectTimeout,
-	}
-	return append([]string{self, tlspipe.Command}, o.Args()...)
 }
 
 func deleteMode(m config.Delete) replicate.DeleteMode {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/replicate"
@@ -35,7 +36,9 @@ type Finding struct {
 
 // Options are what Look needs besides the configuration.
 type Options struct {
-	Reach   func(context.Context, config.Remote) replicate.Reached
+	Reach func(context.Context, config.Remote) replicate.Reached
+	// Expires tells when a certificate of a remote ends; the zero time for none.
+	Expires func(context.Context, config.Remote) (time.Time, error)
 	Running bool // the daemon answers
 	// Found is what the daemon has found that remotes do not keep, by source/remote.
 	Found map[string][]replicate.FindingStatus
@@ -85,11 +88,31 @@ func remotes(ctx context.Context, c *config.Config, o Options) []Finding {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			out[i] = append([]Finding{remote(a.name, o.Reach(ctx, a.cfg))}, kept(a.name, o.Found[a.name])...)
+			f := remote(a.name, o.Reach(ctx, a.cfg))
+			out[i] = append([]Finding{f}, kept(a.name, o.Found[a.name])...)
+			if f.Level != Fail && o.Expires != nil {
+				end, err := o.Expires(ctx, a.cfg)
+				out[i] = append(out[i], certificate(a.name, end, err, time.Now())...)
+			}
 		})
 	}
 	wg.Wait()
 	return slices.Concat(out...)
+}
+
+// soon is how long before its end a certificate is spoken of.
+const soon = 30 * 24 * time.Hour
+
+// certificate is about the end of one.
+func certificate(name string, end time.Time, err error, now time.Time) []Finding {
+	switch {
+	case err != nil:
+		return []Finding{{Level: Warn, About: name, Text: err.Error(), Remedy: "try again"}} // rsync has just been there
+	case end.IsZero() || end.Sub(now) > soon:
+		return nil
+	}
+	return []Finding{{Level: Warn, About: name, Text: fmt.Sprintf("a certificate ends on %s, in %d days: the server's, or tls.cert_file", end.Local().Format(time.DateOnly), int(end.Sub(now).Hours()/24)),
+		Remedy: "renew it; gorsyncd reads its own with the next connection"}}
 }
 
 // kept is what the daemon's probe has found, but for old versions, which Reach has

@@ -36,7 +36,13 @@ defaults:
 		"dumb": {Outcome: ok},
 	}
 	found := map[string][]replicate.FindingStatus{"a/good": {{ID: "W-OWNERS", Message: "not kept", Remedy: "do"}, {ID: "W-RSYNC-OLD"}}}
-	list := Look(t.Context(), c, Options{Root: true, Running: true, Found: found, Reach: func(_ context.Context, r config.Remote) replicate.Reached {
+	list := Look(t.Context(), c, Options{Root: true, Running: true, Found: found, Expires: func(_ context.Context, r config.Remote) (time.Time, error) {
+		ends := map[string]time.Duration{"old": 29 * 24 * time.Hour, "dumb": 31 * 24 * time.Hour, "bad": time.Hour}
+		if left, has := ends[r.Name]; has {
+			return time.Now().Add(left), nil
+		}
+		return time.Time{}, nil
+	}, Reach: func(_ context.Context, r config.Remote) replicate.Reached {
 		if a, known := answers[r.Name]; known {
 			return a
 		}
@@ -60,6 +66,7 @@ fail source gone E-SOURCE
 ok a/good 
 warn a/good W-OWNERS
 warn a/old W-RSYNC-OLD
+warn a/old 
 fail a/bad E-AUTH
 ok a/dumb 
 fail gone/h5 E-DNS

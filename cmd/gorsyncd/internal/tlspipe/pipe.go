@@ -93,6 +93,24 @@ func ending(err error) error {
 	return &Error{StageConnection, err}
 }
 
+// Expires connects, and tells when the first of the two certificates ends.
+func Expires(ctx context.Context, o Options) (time.Time, error) {
+	conn, err := dial(ctx, o)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer conn.Close()
+	end := conn.ConnectionState().PeerCertificates[0].NotAfter
+	if own, err := o.trust(); err == nil {
+		for _, c := range own.own {
+			if c.Leaf != nil && c.Leaf.NotAfter.Before(end) {
+				end = c.Leaf.NotAfter
+			}
+		}
+	}
+	return end, nil
+}
+
 func dial(ctx context.Context, o Options) (*tls.Conn, error) {
 	trust, err := o.trust()
 	if err != nil {

@@ -130,6 +130,28 @@ func TestWhomToTrust(t *testing.T) {
 	}
 }
 
+// TestExpires: of the server's certificate and ours the one that ends first counts.
+func TestExpires(t *testing.T) {
+	ca := testbed.NewCA(t)
+	port := serve(t, ca.Issue(t, "server", time.Hour, "127.0.0.1"), "")
+	ours := ca.Issue(t, "client", time.Minute)
+	for name, c := range map[string]struct {
+		o    Options
+		want time.Duration
+	}{
+		"theirs": {Options{Host: "127.0.0.1", Port: port, CAFile: ca.File}, time.Hour},
+		"ours":   {Options{Host: "127.0.0.1", Port: port, CAFile: ca.File, CertFile: ours.Cert, KeyFile: ours.Key}, time.Minute},
+	} {
+		end, err := Expires(t.Context(), c.o)
+		if left := time.Until(end); err != nil || left > c.want || left < c.want-30*time.Second {
+			t.Errorf("%s: %v %v", name, left, err)
+		}
+	}
+	if _, err := Expires(t.Context(), Options{Host: "127.0.0.1", Port: 1}); err == nil {
+		t.Error("nobody has a certificate")
+	}
+}
+
 // TestArgs: options come out of a command line as they went in, whatever rsync
 // adds.
 func TestArgs(t *testing.T) {
