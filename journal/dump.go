@@ -18,7 +18,7 @@ const (
 // Query selects rows of Dump. Zero fields select all.
 type Query struct {
 	Source string
-	Remote string // rows show this remote only
+	Remote string // rows show this remote only; a "_" it begins with may be left out
 	Path   string // the path and all below it
 	State  string // at any of the shown remotes: StateQueued, StateFailing, StateAcked
 	From   uint64 // first seq
@@ -51,7 +51,7 @@ func (j *Journal) Dump(ctx context.Context, q Query, fn func(Row) error) error {
 		}
 		d := dumper{s: s, q: q, fn: fn}
 		for _, r := range s.handles() {
-			if q.Remote == "" || q.Remote == r.name {
+			if q.Remote == "" || q.Remote == r.name || "_"+q.Remote == r.name {
 				d.remotes = append(d.remotes, r)
 			}
 		}

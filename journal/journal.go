@@ -59,6 +59,10 @@ type Journal struct {
 	closeErr  error
 }
 
+// ID is random and stays the same for as long as there is this journal: with a
+// source and a seq it names an entry for ever.
+func (j *Journal) ID() string { return j.epoch }
+
 // enter must succeed before the database is used; leave follows it.
 func (j *Journal) enter() error {
 	j.gate.RLock()

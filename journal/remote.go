@@ -28,6 +28,7 @@ type Remote struct {
 	dropped bool
 	held    holdings // what the cursor's record sums up
 	history history
+	changed chan struct{} // made when somebody waits for it
 }
 
 // Update is what Remote.Commit changes. Nil fields stay as they are.
@@ -279,7 +280,39 @@ func (r *Remote) commit(ctx context.Context, u Update) error {
 	if u.State != nil {
 		r.state = *u.State
 	}
+	if r.changed != nil {
+		close(r.changed)
+		r.changed = nil
+	}
 	return nil
+}
+
+// Changed returns a channel that is closed when the next update is committed.
+// Fetch it before reading what may have changed, so that nothing is missed.
+func (r *Remote) Changed() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.changed == nil {
+		r.changed = make(chan struct{})
+	}
+	return r.changed
+}
+
+// Failing tells whether a path is in the retry set: what the cursor has passed of
+// it need not be on the remote.
+func (r *Remote) Failing(path string) (bool, error) {
+	if r.holdings().Retries == 0 {
+		return false, nil
+	}
+	found := false
+	err := r.s.j.view(func(txn *badger.Txn) (err error) {
+		_, found, err = lookup(r.s.j, txn, retryKey(r.s.name, r.name, path), decodeRetry)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("look up %.200q in the retry records of remote %s/%s: %w", path, r.s.name, r.name, err)
+	}
+	return found, nil
 }
 
 // check validates an update and replaces what it points to by copies.

@@ -27,7 +27,7 @@ func (b *breaker) fail(now, started time.Time, out Outcome, exit int, r RetryOpt
 	}
 	b.attempts++
 	b.out, b.exit, b.at = out, exit, now
-	wait := r.delay(b.attempts)
+	wait := r.Delay(b.attempts)
 	if out.Class == ClassConfig {
 		wait = r.Max
 	}

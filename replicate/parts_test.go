@@ -119,13 +119,13 @@ func TestRetrySetOrder(t *testing.T) {
 func TestDelay(t *testing.T) {
 	r := RetryOptions{Initial: time.Second, Max: time.Minute}
 	for n, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 6: 32 * time.Second, 7: time.Minute, 100: time.Minute, 1 << 30: time.Minute} {
-		if got := r.delay(n); got != want {
+		if got := r.Delay(n); got != want {
 			t.Errorf("delay(%d) = %v, want %v", n, got, want)
 		}
 	}
 	r.Jitter = 0.5
 	for range 100 {
-		if got := r.delay(3); got < 2*time.Second || got > 6*time.Second {
+		if got := r.Delay(3); got < 2*time.Second || got > 6*time.Second {
 			t.Errorf("delay with jitter %v", got)
 		}
 	}

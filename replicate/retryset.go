@@ -10,9 +10,9 @@ import (
 	"gorsyncd/journal"
 )
 
-// delay is how long to wait after the given number of failures in a row:
+// Delay is how long to wait after the given number of failures in a row:
 // doubling from Initial up to Max, with jitter. At least one failure.
-func (r RetryOptions) delay(attempts int) time.Duration {
+func (r RetryOptions) Delay(attempts int) time.Duration {
 	start := r.Max
 	if n := attempts - 1; n < 32 && r.Initial<<n > 0 {
 		start = min(r.Max, r.Initial<<max(n, 0))
@@ -44,12 +44,12 @@ func (e *retryEntry) failed() bool {
 // wait is how long a record waits for its next attempt.
 func (r RetryOptions) wait(rec journal.Retry) time.Duration {
 	if rec.ErrorID != idChanged {
-		return r.delay(rec.Attempts)
+		return r.Delay(rec.Attempts)
 	}
 	if rec.Attempts <= changedPatience {
 		return min(changedDelay<<(rec.Attempts-1), r.Max)
 	}
-	return r.delay(rec.Attempts - changedPatience)
+	return r.Delay(rec.Attempts - changedPatience)
 }
 
 // longest is the longest time that any record waits.

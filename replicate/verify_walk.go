@@ -216,7 +216,7 @@ func (v *verify) judge(ctx context.Context, res Result, tries int) (again bool, 
 		return true, nil
 	}
 	if out.Class == ClassTransient && tries < connectTries && !v.d.failing(ctx) {
-		sleep(ctx, min(v.d.o.Retry.delay(tries), 5*time.Second))
+		sleep(ctx, min(v.d.o.Retry.Delay(tries), 5*time.Second))
 		return true, ctx.Err()
 	}
 	return false, &NotComparedError{Remote: v.d.o.Source + "/" + v.d.o.Name, ID: out.ID, Reason: out.Message, Hint: out.Hint,

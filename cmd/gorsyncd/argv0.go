@@ -17,6 +17,7 @@ const sersyncHelp = `gorsyncd takes the options of sersync:
   -d        run in the background
   -r        accepted: what differs is brought over at every start anyway
   -n N      rsync processes for each remote, at most 64
+  -m NAME   only the plugin command, socket, refreshCDN or http, and no rsync
   -h        this help
 For everything else: gorsyncd --help
 `
@@ -26,7 +27,7 @@ For everything else: gorsyncd --help
 func fromSersync(args []string) (ours []string, help bool) {
 	ours = []string{"run"}
 	var files []string
-	workers := ""
+	workers, plugin := "", ""
 	for len(args) > 0 {
 		arg := args[0]
 		args = args[1:]
@@ -53,6 +54,8 @@ func fromSersync(args []string) (ours []string, help bool) {
 				files = append(files, value)
 			case "n":
 				workers = value
+			case "m":
+				plugin = value
 			default:
 				ours = append(ours, strings.TrimSpace("-"+l+" "+value))
 			}
@@ -66,6 +69,9 @@ func fromSersync(args []string) (ours []string, help bool) {
 	}
 	if workers != "" {
 		ours = append(ours, "--"+flagWorkers, workers)
+	}
+	if plugin != "" {
+		ours = append(ours, "--"+flagPlugin, plugin)
 	}
 	return ours, help
 }

@@ -12,7 +12,7 @@ func TestFromSersync(t *testing.T) {
 		"-dro /etc/confxml.xml":           "run --detach --sersync /etc/confxml.xml",
 		"-r -d -n 20 -o a.xml -o b.xml":   "run --detach --sersync a.xml --sersync b.xml --workers 20",
 		"-n20 -oa.xml":                    "run --sersync a.xml --workers 20",
-		"-m socket":                       "run -m socket --sersync confxml.xml",
+		"-m socket":                       "run --sersync confxml.xml --plugin socket",
 		"-x":                              "run -x --sersync confxml.xml",
 		"-o a.xml --state-dir /var/lib/a": "run --state-dir /var/lib/a --sersync a.xml",
 		"-o":                              "run --sersync ",

@@ -26,9 +26,11 @@ func (a *app) flushCommand() *cli.Command {
 
 EXAMPLE
    gorsyncd flush --timeout 30s
-   gorsyncd flush /data0/www/www/release --remote 'www/web*'`,
+   gorsyncd flush /data0/www/www/release --remote 'www/web*'
+   gorsyncd flush --sinks`,
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "remote", Aliases: []string{"r"}, Usage: "wait for `NAME` only (may be repeated)"},
+			&cli.BoolFlag{Name: "sinks", Usage: "wait until sinks are told, too"},
 			&cli.DurationFlag{Name: "timeout", Aliases: []string{"t"}, Value: time.Minute, Usage: "wait at most `TIME`"},
 		},
 		Action: withContext(a.flush),
@@ -46,7 +48,7 @@ func (a *app) flush(ctx context.Context, c *cli.Context) error {
 	}
 	p := &flushView{app: a, live: isTerminal(a.err) && !a.json}
 	start := a.now()
-	err = client(c).Flush(ctx, control.FlushRequest{Paths: paths, Remotes: c.StringSlice("remote"), Timeout: timeout}, p.show)
+	err = client(c).Flush(ctx, control.FlushRequest{Paths: paths, Remotes: c.StringSlice("remote"), Sinks: c.Bool("sinks"), Timeout: timeout}, p.show)
 	p.end()
 	if err != nil {
 		return err

@@ -27,7 +27,7 @@ the exit status is 3. Every localpath of every file becomes a source.
 
 EXAMPLE
    gorsyncd config import-sersync /usr/local/sersync/confxml.xml > gorsyncd.yaml`,
-		Action: a.importing(func(files []draft.File) (*draft.Result, error) { return sersync.Import(files, 0) }),
+		Action: a.importing(func(files []draft.File) (*draft.Result, error) { return sersync.Import(files, 0, "") }),
 	}
 }
 
@@ -132,7 +132,9 @@ func loadSersync(c *cli.Context, files []string) (*config.Config, *draft.Result,
 		return nil, nil, err
 	}
 	workers := min(c.Int(flagWorkers), 64)
-	res, err := importFiles(files, func(files []draft.File) (*draft.Result, error) { return sersync.Import(files, workers) })
+	res, err := importFiles(files, func(files []draft.File) (*draft.Result, error) {
+		return sersync.Import(files, workers, c.String(flagPlugin))
+	})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -42,6 +42,7 @@ EXAMPLE
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: flagSersync, Aliases: []string{"o"}, Usage: "run a configuration `FILE` of sersync; may be repeated"},
 			&cli.IntFlag{Name: flagWorkers, Aliases: []string{"n"}, Usage: "with -o: `N` rsync processes for each remote"},
+			&cli.StringFlag{Name: flagPlugin, Aliases: []string{"m"}, Usage: "with -o: only the plugin `NAME` of sersync, and no rsync"},
 			&cli.BoolFlag{Name: flagDetach, Aliases: []string{"d"}, Usage: "run in the background; a service of systemd is better"},
 		},
 		Action: a.runDaemon,
@@ -52,6 +53,7 @@ EXAMPLE
 const (
 	flagSersync = "sersync"
 	flagWorkers = "workers"
+	flagPlugin  = "plugin"
 	flagDetach  = "detach"
 )
 

@@ -32,7 +32,7 @@ func TestEveryErrorIDIsDocumented(t *testing.T) {
 		documented[m[1]] = true
 	}
 	var files []string
-	for _, dir := range []string{"../../replicate", "internal/daemon"} {
+	for _, dir := range []string{"../../replicate", "internal/daemon", "internal/sink"} {
 		some, err := filepath.Glob(dir + "/*.go")
 		if err != nil {
 			t.Fatal(err)
@@ -76,6 +76,23 @@ func TestErrorSectionsAreComplete(t *testing.T) {
 	}
 }
 
+func TestEveryKeyOfASinkIsDocumentedWithItsDefault(t *testing.T) {
+	doc := readDoc(t, "docs/sinks.md")
+	known := map[string]bool{"name": true}
+	for _, k := range config.SinkKeys() {
+		known[k.Path] = true
+		if row := fmt.Sprintf("| `%s` | `%s` | ", k.Path, k.Default); strings.Count(doc, row) != 1 {
+			t.Errorf("docs/sinks.md lacks the row %s", row)
+		}
+	}
+	settings, _, _ := strings.Cut(doc, "## Commands")
+	for _, r := range regexp.MustCompile("(?m)^\\| `([a-z_.]+)` \\|").FindAllStringSubmatch(settings, -1) {
+		if !known[r[1]] {
+			t.Errorf("docs/sinks.md describes %s, which is no key", r[1])
+		}
+	}
+}
+
 func TestEverySettingIsDocumentedWithItsDefault(t *testing.T) {
 	doc := readDoc(t, "docs/config.md")
 	for _, k := range config.Keys() {
@@ -92,7 +109,7 @@ func TestEverySettingIsDocumentedWithItsDefault(t *testing.T) {
 	for _, k := range config.Keys() {
 		known[k.Path] = true
 	}
-	for _, k := range strings.Fields("sources defaults state_dir socket socket.path socket.group socket.mode journal.retain journal.max_size journal.verify journal.ballast log.level log.format log.file path name remotes target") {
+	for _, k := range strings.Fields("sources defaults state_dir socket socket.path socket.group socket.mode journal.retain journal.max_size journal.verify journal.ballast log.level log.format log.file path name remotes sinks target") {
 		known[k] = true
 	}
 	for _, r := range rows {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -254,6 +255,7 @@ type statusDoc struct {
 	} `json:"journal"`
 	Sources []sourceDoc `json:"sources"`
 	Remotes []remoteDoc `json:"remotes"`
+	Sinks   []remoteDoc `json:"sinks"`
 }
 
 type sourceDoc struct {
@@ -319,7 +321,7 @@ func (r *rig) status() statusDoc {
 
 func (d statusDoc) remote(t *testing.T, name string) remoteDoc {
 	t.Helper()
-	for _, r := range d.Remotes {
+	for _, r := range slices.Concat(d.Remotes, d.Sinks) {
 		if r.Name == name {
 			return r
 		}
@@ -352,11 +354,12 @@ func (r *rig) waitState(remote, state string, limit time.Duration) remoteDoc {
 	return doc
 }
 
-// waitSync waits until every remote is in sync.
+// waitSync waits until every remote and every sink is in sync.
 func (r *rig) waitSync(limit time.Duration) {
 	r.t.Helper()
 	r.waitFor("all remotes to be in sync", limit, func() bool {
-		for _, rem := range r.status().Remotes {
+		st := r.status()
+		for _, rem := range slices.Concat(st.Remotes, st.Sinks) {
 			if rem.State != "in_sync" {
 				return false
 			}

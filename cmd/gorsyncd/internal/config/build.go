@@ -103,7 +103,7 @@ func buildSource(rs rawSource, defaults level, rep *reporter) Source {
 			rep.add(rs.pos, "a source needs a path")
 		}
 	}
-	if len(rs.remotes) == 0 && !rs.broken {
+	if len(rs.remotes)+len(rs.sinks) == 0 && !rs.broken {
 		rep.add(rs.pos, "the source has no remotes")
 	}
 	s.settings, s.origins = resolve(rs.settings, defaults)
@@ -122,6 +122,9 @@ func buildSource(rs rawSource, defaults level, rep *reporter) Source {
 	}
 	for _, rr := range rs.remotes {
 		s.Remotes = append(s.Remotes, buildRemote(rr, rs.settings, defaults, own, rep))
+	}
+	for _, rk := range rs.sinks {
+		s.Sinks = append(s.Sinks, buildSink(rk, rep))
 	}
 	return s
 }

@@ -51,7 +51,8 @@ type Source struct {
 	Backend           watch.Backend
 	Guard             Guard         // of the tree: EmptySource and SameFilesystem
 	Filter            *watch.Filter // what is watched; never nil
-	Remotes           []Remote      // at least one
+	Remotes           []Remote
+	Sinks             []Sink // at least one of remotes and sinks
 
 	Pos      Pos
 	settings Settings // resolved at this level, for Show
@@ -77,6 +78,17 @@ const JournalName = "journal"
 
 // JournalDir is the journal's directory.
 func (c *Config) JournalDir() string { return filepath.Join(c.StateDir, JournalName) }
+
+// SinkNames lists every configured sink as source/sink, in file order.
+func (c *Config) SinkNames() []string {
+	var out []string
+	for _, s := range c.Sources {
+		for _, k := range s.Sinks {
+			out = append(out, s.FullSinkName(k))
+		}
+	}
+	return out
+}
 
 // RemoteNames lists every configured remote as source/remote, in file order.
 func (c *Config) RemoteNames() []string {

@@ -30,6 +30,7 @@ type rawSource struct {
 	path     Item
 	settings level
 	remotes  []rawRemote
+	sinks    []rawSink
 	broken   bool // an error in it has been reported: what is missing may follow from that
 }
 
@@ -143,7 +144,7 @@ var (
 func (p *parser) source(n *yaml.Node) rawSource {
 	s := rawSource{pos: p.pos(n), settings: level{}}
 	before := len(p.rep.list)
-	known := slices.Concat([]string{"name", "path", "remotes"}, groupNames)
+	known := slices.Concat([]string{"name", "path", "remotes", "sinks"}, groupNames)
 	p.mapping(n, "a source", known, func(key string, k, v *yaml.Node) {
 		switch key {
 		case "name":
@@ -152,6 +153,8 @@ func (p *parser) source(n *yaml.Node) rawSource {
 			s.path = p.absItem(v, "path")
 		case "remotes":
 			p.list(v, key, func(c *yaml.Node) { s.remotes = append(s.remotes, p.remote(c)) })
+		case "sinks":
+			p.list(v, key, func(c *yaml.Node) { s.sinks = append(s.sinks, p.sink(c)) })
 		default:
 			p.setting(s.settings, key, v)
 		}

@@ -100,7 +100,7 @@ func (r *reporter) err() error {
 }
 
 var (
-	secretValue = regexp.MustCompile(`(?i)((?:pas+(?:wd|word|phrase)?|secret|token)["']?\s*[:=]\s*)\S.*`)
+	secretValue = regexp.MustCompile(`(?i)((?:pas+(?:wd|word|phrase)?|secret|token|authorization|cookie)["']?\s*[:=]\s*)\S.*`)
 	// A password where the path of its file belongs.
 	secretFile = regexp.MustCompile(`(?i)(pas+(?:wd|word|phrase)?_file["']?\s*[:=]\s*["']?)[^/~$"'\s#].*`)
 	// A password may hold about anything, slashes, spaces and @ included.

@@ -78,6 +78,13 @@ func (s Source) node() *yaml.Node {
 		remotes.Content = append(remotes.Content, rm)
 	}
 	add(m, "remotes", remotes, "")
+	if len(s.Sinks) > 0 {
+		sinks := &yaml.Node{Kind: yaml.SequenceNode}
+		for _, k := range s.Sinks {
+			sinks.Content = append(sinks.Content, k.node())
+		}
+		add(m, "sinks", sinks, "")
+	}
 	return m
 }
 

@@ -21,6 +21,17 @@ func withoutPlaces(c *Config) *Config {
 			r.Pos, r.origins, r.Filter = Pos{}, nil, nil
 			noPlaces(&r.Settings)
 		}
+		for j := range s.Sinks {
+			k := &s.Sinks[j]
+			k.Pos, k.origins, k.Filter = Pos{}, nil, nil
+			for _, f := range sinkFields {
+				if list, ok := f.get(&k.SinkSettings).([]Item); ok {
+					for i := range list {
+						list[i].Pos = Pos{}
+					}
+				}
+			}
+		}
 	}
 	return c
 }

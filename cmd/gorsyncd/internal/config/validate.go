@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"gorsyncd/replicate"
@@ -35,6 +37,36 @@ func checkNames(c *Config, rep *reporter) {
 			} else {
 				remotes[r.Name] = r
 			}
+		}
+		checkSinks(s, remotes, rep)
+	}
+}
+
+// checkSinks reports sinks whose names are not usable or not unique, and what they wait
+// for that is not there. They share their names with the remotes: both are called
+// source/name.
+func checkSinks(s Source, remotes map[string]Remote, rep *reporter) {
+	seen := map[string]Sink{}
+	for _, k := range s.Sinks {
+		if k.Name == "" {
+			continue
+		}
+		pos := placeOf(k.origins["name"], k.Pos)
+		remote, named := remotes[k.Name]
+		first, again := seen[k.Name]
+		if err := checkName(k.Name); err != nil {
+			rep.add(pos, "name: %v", err)
+		} else if named {
+			rep.add(pos, "the name %q is taken by the remote in line %d: set name: to another one", k.Name, remote.Pos.Line)
+		} else if again {
+			rep.add(pos, "the name %q is taken by the sink in line %d: set name: to another one", k.Name, first.Pos.Line)
+		}
+		seen[k.Name] = k
+		by, acked := k.AckedBy()
+		if _, there := remotes[by]; acked && by != "" && !there {
+			rep.add(k.origins["when"], "when: the source has no remote %q%s", by, didYouMean(by, slices.Collect(maps.Keys(remotes))))
+		} else if acked && len(s.Remotes) == 0 {
+			rep.add(k.origins["when"], "when: acked needs a remote that acknowledges")
 		}
 	}
 }

@@ -69,6 +69,7 @@ type JournalReader interface {
 type FlushRequest struct {
 	Paths   []names.Path  `json:"paths"`   // absolute; none: everything
 	Remotes []string      `json:"remotes"` // names or globs; none: all that have the paths
+	Sinks   bool          `json:"sinks"`   // those of all sources, too
 	Timeout time.Duration `json:"timeout"` // nanoseconds; 0: the server's limit
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/names"
+	"gorsyncd/cmd/gorsyncd/internal/sink"
 	"gorsyncd/journal"
 )
 
@@ -21,7 +22,7 @@ type Row struct {
 
 // RowRemote is the state of an entry on one remote.
 type RowRemote struct {
-	Remote    string     `json:"remote"` // full name
+	Remote    string     `json:"remote"` // full name, of a remote or a sink
 	State     string     `json:"state"`  // queued, failing, acked
 	Attempts  int        `json:"attempts,omitempty"`
 	First     *time.Time `json:"first_failure,omitempty"`
@@ -38,7 +39,8 @@ func NewRow(r journal.Row) Row {
 		Remotes: make([]RowRemote, 0, len(r.Remotes)),
 	}
 	for _, m := range r.Remotes {
-		rr := RowRemote{Remote: r.Source + "/" + m.Name, State: m.State}
+		name, _ := sink.NameOf(m.Name)
+		rr := RowRemote{Remote: r.Source + "/" + name, State: m.State}
 		if t := m.Retry; t != nil {
 			rr.Attempts, rr.First, rr.NextRetry = t.Attempts, moment(t.First), moment(t.Next)
 			rr.ErrorID, rr.Message = t.ErrorID, names.Printable(t.Error)

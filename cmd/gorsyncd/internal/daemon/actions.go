@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,18 +72,64 @@ func (d *Daemon) each(ctx context.Context, patterns []string, fn func(pair) erro
 	return done, nil
 }
 
+// operated is what can be paused and hurried: a remote or a sink.
+type operated struct {
+	operable
+	name string
+	unit *unit
+}
+
+type operable interface {
+	Pause(ctx context.Context, reason string, until time.Time) error
+	Resume(ctx context.Context) error
+	RetryNow(paths []string)
+}
+
+// eachReader applies fn to the chosen remotes and sinks and returns their names.
+func (d *Daemon) eachReader(ctx context.Context, patterns []string, fn func(operated) error) ([]string, error) {
+	if err := d.allStarted(ctx); err != nil {
+		return nil, err
+	}
+	var all []operated
+	for _, r := range d.allRemotes() {
+		all = append(all, operated{r.disp, r.name, r.unit})
+	}
+	for _, r := range d.allReaders() {
+		all = append(all, operated{r.sink, r.name, r.unit})
+	}
+	full := make([]string, len(all))
+	for i, r := range all {
+		full[i] = r.name
+	}
+	picked, err := control.Select(patterns, full)
+	if err != nil {
+		return nil, err
+	}
+	done := []string{}
+	for _, r := range all {
+		if !slices.Contains(picked, r.name) {
+			continue
+		}
+		if err := fn(r); err != nil {
+			return done, fmt.Errorf("%s: %w", r.name, err)
+		}
+		done = append(done, r.name)
+	}
+	return done, nil
+}
+
 // Pause implements control.Operator.
 func (d *Daemon) Pause(ctx context.Context, q control.PauseRequest) ([]string, error) {
 	var until time.Time
 	if q.For > 0 {
 		until = time.Now().Add(q.For)
 	}
-	return d.each(ctx, q.Names, func(r pair) error { return r.disp.Pause(ctx, q.Reason, until) })
+	return d.eachReader(ctx, q.Names, func(r operated) error { return r.Pause(ctx, q.Reason, until) })
 }
 
 // Resume implements control.Operator.
 func (d *Daemon) Resume(ctx context.Context, patterns []string) ([]string, error) {
-	return d.each(ctx, patterns, func(r pair) error { return r.disp.Resume(ctx) })
+	return d.eachReader(ctx, patterns, func(r operated) error { return r.Resume(ctx) })
 }
 
 // approveWait bounds how long Approve waits for the scan of a released source.
@@ -96,11 +143,11 @@ func (d *Daemon) Approve(ctx context.Context, patterns []string) ([]string, erro
 	if err != nil {
 		return nil, err
 	}
-	held := remotes[:0:0]
+	var held []*unit
 	for _, r := range remotes {
 		if r.unit.tree.Status().State == watch.StateHeld {
 			r.unit.tree.Approve()
-			held = append(held, r)
+			held = append(held, r.unit)
 		}
 	}
 	wait, cancel := context.WithTimeout(ctx, approveWait)
@@ -117,9 +164,9 @@ func (d *Daemon) Retry(ctx context.Context, q control.RetryRequest) ([]string, e
 	if err != nil {
 		return nil, err
 	}
-	return d.each(ctx, q.Names, func(r pair) error {
+	return d.eachReader(ctx, q.Names, func(r operated) error {
 		if paths := byUnit[r.unit]; len(q.Paths) == 0 || len(paths) > 0 {
-			r.disp.RetryNow(paths)
+			r.RetryNow(paths)
 		}
 		return nil
 	})

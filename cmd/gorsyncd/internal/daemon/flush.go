@@ -21,36 +21,62 @@ const progressEvery = 500 * time.Millisecond
 // each source says up to which seq everything done before the call is
 // journaled; then each remote is waited for.
 func (d *Daemon) Flush(ctx context.Context, q control.FlushRequest, progress func(control.FlushProgress)) error {
-	remotes, byUnit, err := d.flushScope(ctx, q)
+	readers, byUnit, err := d.flushScope(ctx, q)
 	if err != nil {
 		return err
 	}
-	seqs, err := fences(ctx, remotes)
+	units := make([]*unit, 0, len(readers))
+	for _, r := range readers {
+		units = append(units, r.unit)
+	}
+	seqs, err := fences(ctx, units)
 	if err != nil {
 		return err
 	}
 	f := &flush{byUnit: byUnit, seqs: seqs, ended: make(chan flushEnd)}
-	for _, r := range remotes {
+	for _, r := range readers {
 		go f.wait(ctx, r)
 	}
-	return f.collect(remotes, progress)
+	return f.collect(readers, progress)
 }
 
-// flushScope picks the remotes to wait for and the paths of each source.
-func (d *Daemon) flushScope(ctx context.Context, q control.FlushRequest) ([]pair, map[*unit][]string, error) {
-	remotes, err := d.chosen(ctx, q.Remotes)
-	if err != nil {
+// flushed is who is waited for: a remote or a sink.
+type flushed struct {
+	name    string
+	unit    *unit
+	waitFor func(ctx context.Context, seq uint64, paths []string) error
+	left    func() uint64 // entries
+}
+
+// flushScope picks the remotes and sinks to wait for and the paths of each source.
+func (d *Daemon) flushScope(ctx context.Context, q control.FlushRequest) ([]flushed, map[*unit][]string, error) {
+	if err := d.allStarted(ctx); err != nil {
 		return nil, nil, err
+	}
+	var remotes []flushed
+	if len(d.allRemotes()) > 0 || len(q.Remotes) > 0 {
+		chosen, err := d.chosen(ctx, q.Remotes)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, r := range chosen {
+			remotes = append(remotes, flushed{r.name, r.unit, r.disp.WaitFor, func() uint64 { return r.disp.Status().LagEntries }})
+		}
+	}
+	if q.Sinks {
+		for _, r := range d.allReaders() {
+			remotes = append(remotes, flushed{r.name, r.unit, r.sink.WaitFor, func() uint64 { return r.sink.Status().LagEntries }})
+		}
 	}
 	byUnit, err := d.relative(q.Paths)
 	if err != nil {
 		return nil, nil, err
 	}
 	if len(q.Paths) > 0 {
-		remotes = slices.DeleteFunc(remotes, func(r pair) bool { return byUnit[r.unit] == nil })
+		remotes = slices.DeleteFunc(remotes, func(r flushed) bool { return byUnit[r.unit] == nil })
 	}
 	if len(remotes) == 0 {
-		return nil, nil, &control.Error{Code: control.CodeUsage, Message: "none of the chosen remotes has these paths"}
+		return nil, nil, &control.Error{Code: control.CodeUsage, Message: "none of the chosen remotes has these paths", Hint: "sinks are waited for with --sinks"}
 	}
 	for u, paths := range byUnit {
 		if slices.Contains(paths, "") {
@@ -61,30 +87,30 @@ func (d *Daemon) flushScope(ctx context.Context, q control.FlushRequest) ([]pair
 }
 
 // fences asks every source involved at the same time.
-func fences(ctx context.Context, remotes []pair) (map[*unit]uint64, error) {
+func fences(ctx context.Context, units []*unit) (map[*unit]uint64, error) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	seqs, errs := map[*unit]uint64{}, map[string]error{}
 	seen := map[*unit]bool{}
-	for _, r := range remotes {
-		if seen[r.unit] {
+	for _, u := range units {
+		if seen[u] {
 			continue
 		}
-		seen[r.unit] = true
+		seen[u] = true
 		wg.Go(func() {
-			seq, err := r.unit.tree.Fence(ctx)
+			seq, err := u.tree.Fence(ctx)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				errs[r.unit.cfg.Name] = fenceError(r.unit, err)
+				errs[u.cfg.Name] = fenceError(u, err)
 				return
 			}
-			seqs[r.unit] = seq
+			seqs[u] = seq
 		})
 	}
 	wg.Wait()
-	for _, r := range remotes { // the first in order of the configuration
-		if err := errs[r.unit.cfg.Name]; err != nil {
+	for _, u := range units { // the first in order of the configuration
+		if err := errs[u.cfg.Name]; err != nil {
 			return nil, err
 		}
 	}
@@ -118,16 +144,16 @@ type flushEnd struct {
 	err    error
 }
 
-func (f *flush) wait(ctx context.Context, r pair) {
-	f.ended <- flushEnd{r.name, r.disp.WaitFor(ctx, f.seqs[r.unit], f.byUnit[r.unit])}
+func (f *flush) wait(ctx context.Context, r flushed) {
+	f.ended <- flushEnd{r.name, r.waitFor(ctx, f.seqs[r.unit], f.byUnit[r.unit])}
 }
 
 // collect reports progress until every wait has ended, and names everything
 // that was in the way.
-func (f *flush) collect(remotes []pair, progress func(control.FlushProgress)) error {
+func (f *flush) collect(remotes []flushed, progress func(control.FlushProgress)) error {
 	tick := time.NewTicker(progressEvery)
 	defer tick.Stop()
-	open := map[string]pair{}
+	open := map[string]flushed{}
 	for _, r := range remotes {
 		open[r.name] = r
 	}
@@ -138,7 +164,7 @@ func (f *flush) collect(remotes []pair, progress func(control.FlushProgress)) er
 		case <-tick.C:
 			for _, r := range remotes {
 				if _, waiting := open[r.name]; waiting {
-					progress(control.FlushProgress{Remote: r.name, Seq: f.seqs[r.unit], Left: r.disp.Status().LagEntries})
+					progress(control.FlushProgress{Remote: r.name, Seq: f.seqs[r.unit], Left: r.left()})
 				}
 			}
 		case e := <-f.ended:

@@ -132,7 +132,11 @@ func (d *Daemon) applySource(u *unit, sc config.Source) (*unit, []string, error)
 		return u, []string{sc.Name + ": changed, started anew"}, err
 	}
 	lines, err := d.applyRemotes(u, sc)
-	return u, lines, err
+	if err != nil {
+		return u, nil, err
+	}
+	more, err := d.applySinks(u, sc)
+	return u, append(lines, more...), err
 }
 
 func addedLines(sc config.Source) []string {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
+	"gorsyncd/cmd/gorsyncd/internal/sink"
 	"gorsyncd/journal"
 	"gorsyncd/replicate"
 	"gorsyncd/watch"
@@ -28,6 +29,7 @@ type unit struct {
 	done   chan struct{}      // closed when the tree has ended
 
 	remotes []*remote // guarded by Daemon.mu
+	sinks   []*reader // guarded by Daemon.mu
 }
 
 // remote is one dispatcher at work.
@@ -86,6 +88,11 @@ func (d *Daemon) startUnit(sc config.Source) (*unit, error) {
 		}
 		u.remotes = append(u.remotes, r)
 	}
+	if u.sinks, err = d.startSinks(u, sc); err != nil {
+		cancel()
+		u.stopRemotes()
+		return nil, err
+	}
 	go func() {
 		defer close(u.done)
 		d.fail(tree.Run(ctx))
@@ -134,10 +141,10 @@ func (d *Daemon) dropGhosts() error {
 	return nil
 }
 
-// dropStrangers forgets remotes that are no longer configured.
+// dropStrangers forgets remotes and sinks that are no longer configured.
 func (d *Daemon) dropStrangers(src *journal.Source, sc config.Source) error {
 	for _, name := range src.Remotes() {
-		if slices.ContainsFunc(sc.Remotes, func(r config.Remote) bool { return r.Name == name }) {
+		if belongs(sc, name) {
 			continue
 		}
 		d.log.Warn("remote is no longer configured: its cursor is dropped", "remote", sc.Name+"/"+name)
@@ -146,6 +153,16 @@ func (d *Daemon) dropStrangers(src *journal.Source, sc config.Source) error {
 		}
 	}
 	return nil
+}
+
+// belongs tells whether a source has the remote or sink that its journal has under
+// a name.
+func belongs(sc config.Source, journalName string) bool {
+	name, isSink := sink.NameOf(journalName)
+	if isSink {
+		return slices.ContainsFunc(sc.Sinks, func(k config.Sink) bool { return k.Name == name })
+	}
+	return slices.ContainsFunc(sc.Remotes, func(r config.Remote) bool { return r.Name == name })
 }
 
 // startRemote starts one dispatcher of a unit.
@@ -239,6 +256,7 @@ func filterDigest(f *watch.Filter) string {
 // stop ends the unit at once: tree first, then its dispatchers.
 func (u *unit) stop() {
 	u.cancel()
+	stopReaders(u.sinks)
 	u.stopRemotes()
 	<-u.done
 }
@@ -274,6 +292,9 @@ func (d *Daemon) drainUnits(ctx context.Context, limit time.Duration) {
 		for _, r := range u.remotes {
 			r.disp.Drain()
 		}
+		for _, r := range u.sinks {
+			r.sink.Drain()
+		}
 	}
 	for _, u := range d.units {
 		for _, r := range u.remotes {
@@ -281,6 +302,13 @@ func (d *Daemon) drainUnits(ctx context.Context, limit time.Duration) {
 			case <-r.done:
 			case <-ctx.Done():
 				d.log.Warn("cutting off a transfer; it is repeated at the next start", "remote", r.name)
+			}
+		}
+		for _, r := range u.sinks {
+			select {
+			case <-r.done:
+			case <-ctx.Done():
+				d.log.Warn("cutting off a delivery; it is repeated at the next start", "sink", r.name)
 			}
 		}
 	}

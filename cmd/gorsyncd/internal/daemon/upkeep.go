@@ -6,6 +6,7 @@ import (
 
 	cron "github.com/netresearch/go-cron"
 
+	"gorsyncd/cmd/gorsyncd/internal/sink"
 	"gorsyncd/replicate"
 )
 
@@ -106,6 +107,24 @@ func (d *Daemon) limitJournal(ctx context.Context) {
 		err := ask(ctx, func(ctx context.Context) error { return r.disp.RequireFullSync(ctx, "journal.max_size reached") })
 		if err != nil && ctx.Err() == nil {
 			d.log.Error("could not release the journal", "remote", r.name, "error", err)
+		}
+	}
+	d.limitSink(ctx, source, name)
+}
+
+// limitSink is limitJournal for a sink: it is told that it missed something.
+func (d *Daemon) limitSink(ctx context.Context, source, journalName string) {
+	name, isSink := sink.NameOf(journalName)
+	if !isSink {
+		return
+	}
+	for _, r := range d.allReaders() {
+		if r.name != source+"/"+name || r.sink.Status().LagEntries < minPinned {
+			continue
+		}
+		d.log.Error("the journal is past journal.max_size: the sink furthest behind is told that it missed something instead of what", "sink", r.name)
+		if err := r.sink.GiveUp(ctx, "journal.max_size reached"); err != nil && ctx.Err() == nil {
+			d.log.Error("could not release the journal", "sink", r.name, "error", err)
 		}
 	}
 }

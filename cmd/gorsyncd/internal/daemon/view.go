@@ -12,6 +12,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/control"
 	"gorsyncd/cmd/gorsyncd/internal/names"
+	"gorsyncd/cmd/gorsyncd/internal/sink"
 	"gorsyncd/cmd/gorsyncd/internal/status"
 	"gorsyncd/journal"
 	"gorsyncd/replicate"
@@ -68,6 +69,9 @@ func (d *Daemon) Status(context.Context) (status.Status, error) {
 	for _, r := range d.allRemotes() {
 		s.Remotes = append(s.Remotes, r.disp.Status())
 	}
+	for _, r := range d.allReaders() {
+		s.Sinks = append(s.Sinks, r.sink.Status())
+	}
 	return s, nil
 }
 
@@ -92,7 +96,8 @@ func journalStatus(st journal.Stats, c *config.Config) status.Journal {
 		out.HeadSeq += s.Head
 		out.Entries += s.Entries
 		if s.Pinned > most {
-			most, out.PinnedBy = s.Pinned, s.Name+"/"+s.PinnedBy
+			name, _ := sink.NameOf(s.PinnedBy)
+			most, out.PinnedBy = s.Pinned, s.Name+"/"+name
 		}
 		if t := s.OldestEntry; !t.IsZero() && (out.OldestEntry == nil || t.Before(*out.OldestEntry)) {
 			out.OldestEntry = &t

@@ -17,7 +17,30 @@ type Source struct {
 	Name     string `yaml:"name,omitempty"`
 	Path     string `yaml:"path"`
 	Settings `yaml:",inline"`
-	Remotes  []any `yaml:"remotes"` // each a string, its target, or a *Named
+	Remotes  []any   `yaml:"remotes,omitempty"` // each a string, its target, or a *Named
+	Sinks    []*Sink `yaml:"sinks,omitempty"`
+}
+
+// Sink is one of sinks, with the keys that an import sets.
+type Sink struct {
+	Name    string   `yaml:"name"`
+	When    string   `yaml:"when,omitempty"`
+	Match   []string `yaml:"match,omitempty"`
+	Ops     []string `yaml:"ops,omitempty"`
+	Format  string   `yaml:"format,omitempty"`
+	Command []string `yaml:"command,omitempty"`
+	TCP     string   `yaml:"tcp,omitempty"`
+	HTTP    string   `yaml:"http,omitempty"`
+	CDN     *CDN     `yaml:"cdn,omitempty"`
+}
+
+// CDN is the key cdn of a sink.
+type CDN struct {
+	Site         string `yaml:"site"`
+	Preset       string `yaml:"preset"`
+	URL          string `yaml:"url"`
+	User         string `yaml:"user"`
+	PasswordFile string `yaml:"password_file"`
 }
 
 // Named is a remote that has more than a target.

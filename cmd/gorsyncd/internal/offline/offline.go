@@ -101,6 +101,13 @@ func (v *View) Status(c *config.Config, now time.Time) (status.Status, error) {
 			}
 			s.Remotes = append(s.Remotes, r)
 		}
+		for _, kc := range sc.Sinks {
+			k, err := v.sink(sc, kc, now)
+			if err != nil {
+				return s, fmt.Errorf("read state of %s: %w", sc.FullSinkName(kc), err)
+			}
+			s.Sinks = append(s.Sinks, k)
+		}
 	}
 	return s, nil
 }

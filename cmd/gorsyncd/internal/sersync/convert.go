@@ -20,6 +20,7 @@ type conversion struct {
 	opts    draft.Options
 	user    string // before the host
 	shell   bool   // ssh is on: targets are directories, not modules
+	only    string // the plugin that runs alone, without rsync; "" for none
 	debug   bool
 	sources []*draft.Source
 	notes   []draft.Note
@@ -34,12 +35,12 @@ func (c *conversion) notesOf(at *element) {
 	c.opts.Note = func(kind draft.Kind, format string, args ...any) { c.note(at, kind, format, args...) }
 }
 
-func convert(f draft.File) (*conversion, error) {
+func convert(f draft.File, only string) (*conversion, error) {
 	head, err := parse(f)
 	if err != nil {
 		return nil, err
 	}
-	c := &conversion{file: f.Name, head: head, main: head.child("sersync")}
+	c := &conversion{file: f.Name, head: head, main: head.child("sersync"), only: only}
 	c.notesOf(head)
 	for _, line := range openComments(f.Data) {
 		c.note(&element{line: line}, draft.Changed, "the comment that begins here goes on to the end of a later one: what stands between them does not count, as in sersync")
@@ -53,8 +54,8 @@ func convert(f draft.File) (*conversion, error) {
 	c.filter(head.child("filter"))
 	c.inotify(head.child("inotify"))
 	c.crontab(c.main.child("crontab"))
-	c.plugins(c.main.child("plugin"))
 	c.localpaths(c.main.all("localpath"))
+	c.plugins(c.main.child("plugin"))
 	c.badBytes(head)
 	return c, nil
 }
@@ -216,13 +217,6 @@ func (c *conversion) crontab(e *element) {
 	}
 }
 
-// plugins: what ran after each event.
-func (c *conversion) plugins(e *element) {
-	if e.on(false) {
-		c.note(e, draft.Lost, "plugin %q is not carried over", e.attr("name", "command"))
-	}
-}
-
 func (c *conversion) localpaths(list []*element) {
 	if len(list) == 0 {
 		c.note(orElse(c.main, c.head), draft.Lost, "there is no localpath: nothing to replicate")
@@ -235,11 +229,14 @@ func (c *conversion) localpaths(list []*element) {
 		}
 		s := &draft.Source{Path: path.Clean(watch)}
 		for _, r := range e.all("remote") {
+			if c.only != "" {
+				break
+			}
 			if t, ok := c.target(r); ok {
 				s.Remotes = append(s.Remotes, t)
 			}
 		}
-		if len(s.Remotes) == 0 {
+		if len(s.Remotes) == 0 && c.only == "" {
 			c.note(e, draft.Lost, "localpath watch=%q has no remote that could be used", watch)
 			continue
 		}

@@ -17,13 +17,13 @@ var general = []draft.Note{
 
 // Import merges the files into one configuration. A file that is none of
 // sersync's is a *draft.SyntaxError. workers is what sersync was told with -n, 0
-// for nothing.
-func Import(files []draft.File, workers int) (*draft.Result, error) {
+// for nothing; plugin what it was told with -m, "" for nothing: that plugin runs alone.
+func Import(files []draft.File, workers int, plugin string) (*draft.Result, error) {
 	var list []*conversion
 	var names []string
 	notes := slices.Clone(general)
 	for _, f := range files {
-		c, err := convert(f)
+		c, err := convert(f, plugin)
 		if err != nil {
 			return nil, err
 		}

@@ -27,13 +27,13 @@ func read(t *testing.T, name string) draft.File {
 // that people publish. Those that begin with plugin- are about what ran after each
 // event.
 func TestImport(t *testing.T) {
-	drafttest.Golden(t, "testdata/*.xml", func(f draft.File) (*draft.Result, error) { return Import([]draft.File{f}, 0) })
+	drafttest.Golden(t, "testdata/*.xml", func(f draft.File) (*draft.Result, error) { return Import([]draft.File{f}, 0, "") })
 }
 
 // TestShipped: all three localpaths of the file that sersync's users run are
 // replicated, and nothing is lost.
 func TestShipped(t *testing.T) {
-	res, err := Import([]draft.File{read(t, "testdata/shipped.xml")}, 0)
+	res, err := Import([]draft.File{read(t, "testdata/shipped.xml")}, 0, "")
 	if err != nil || res.Lost() {
 		t.Fatal(res, err)
 	}
@@ -57,7 +57,7 @@ func TestSeveralFiles(t *testing.T) {
 	res, err := Import([]draft.File{
 		one("a.xml", "/a/www", `<commonParams params="-az"/>`),
 		one("b.xml", "/b/www", `<commonParams params="-a"/><timeout start="true" time="9"/>`),
-	}, 0)
+	}, 0, "")
 	if err != nil || res.Lost() {
 		t.Fatal(res, err)
 	}
@@ -69,7 +69,7 @@ func TestSeveralFiles(t *testing.T) {
 	if a.Name != "www" || b.Name != "www-2" || !a.Remotes[0].Rsync.Compress || b.Remotes[0].Rsync.Compress || b.Remotes[0].Rsync.Timeout.Seconds() != 9 {
 		t.Errorf("%s", res.YAML)
 	}
-	if res, err = Import([]draft.File{one("a.xml", "/a/www", ""), one("b.xml", "/b/bbs", "")}, 0); err != nil || strings.Count(string(res.YAML), "compress: true") != 1 {
+	if res, err = Import([]draft.File{one("a.xml", "/a/www", ""), one("b.xml", "/b/bbs", "")}, 0, ""); err != nil || strings.Count(string(res.YAML), "compress: true") != 1 {
 		t.Errorf("settings that are alike stand once: %v\n%s", err, res.YAML)
 	}
 }
@@ -84,7 +84,7 @@ func TestNoSersync(t *testing.T) {
 		strings.Repeat("<a>\n", 100): 50,
 		"<head>\n\n<sersync\n":       4,
 	} {
-		_, err := Import([]draft.File{{Name: "x.xml", Data: []byte(text)}}, 0)
+		_, err := Import([]draft.File{{Name: "x.xml", Data: []byte(text)}}, 0, "")
 		var bad *draft.SyntaxError
 		if !errors.As(err, &bad) || bad.Line != line {
 			t.Errorf("%.30q: %v, want an error of line %d", text, err, line)
@@ -104,7 +104,7 @@ func FuzzImport(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		res, err := Import([]draft.File{{Name: "x.xml", Data: data}}, 0)
+		res, err := Import([]draft.File{{Name: "x.xml", Data: data}}, 0, "")
 		var bad *draft.SyntaxError
 		if err != nil && !errors.As(err, &bad) {
 			t.Fatal(err)

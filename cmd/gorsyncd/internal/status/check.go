@@ -34,7 +34,7 @@ func (s Status) Check(warn, crit time.Duration) (Level, string) {
 	switch {
 	case len(problems) > 0:
 		text = strings.Join(problems, "; ")
-	case len(s.Remotes) > 0:
+	case len(s.Remotes)+len(s.Sinks) > 0:
 		text = s.Verdict()
 	}
 	// The bar begins the performance data.
@@ -65,7 +65,7 @@ func (s Status) checkAll(warn, crit time.Duration) (Level, []string) {
 			found(LevelCritical, "%s held", src.Name)
 		}
 	}
-	for _, r := range s.Remotes {
+	for _, r := range s.rows() {
 		lag := seconds(r.LagSeconds)
 		switch {
 		case r.State == replicate.StateFailing || r.State == replicate.StateHeld:
@@ -95,7 +95,7 @@ func why(r replicate.Status) string {
 // performance is what graphs are drawn from.
 func (s Status) performance(warn, crit time.Duration) string {
 	var b strings.Builder
-	for _, r := range s.Remotes {
+	for _, r := range s.rows() {
 		if b.Len() == 0 {
 			b.WriteString(" |")
 		}

@@ -23,6 +23,9 @@ func note(now time.Time, s Status, r replicate.Status) string {
 		return waitNote(now, r)
 	}
 	var parts []string
+	if k := s.sinkOf(r.Name); k != nil {
+		parts = append(parts, sinkNote(k)...)
+	}
 	if r.Error != nil {
 		parts = append(parts, errorNote(now, r))
 	} else if r.Failing > 0 {

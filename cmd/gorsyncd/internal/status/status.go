@@ -10,6 +10,7 @@ package status
 import (
 	"time"
 
+	"gorsyncd/cmd/gorsyncd/internal/sink"
 	"gorsyncd/journal"
 	"gorsyncd/replicate"
 	"gorsyncd/watch"
@@ -34,6 +35,7 @@ type Status struct {
 	Journal Journal            `json:"journal"`
 	Sources []Source           `json:"sources"`
 	Remotes []replicate.Status `json:"remotes"`
+	Sinks   []sink.Status      `json:"sinks"`
 }
 
 // Daemon is the running process.
@@ -66,7 +68,8 @@ func NewJournal(st journal.Stats, maxBytes int64) Journal {
 		j.HeadSeq += s.Head
 		j.Entries += s.Entries
 		if s.Pinned > pinned {
-			pinned, j.PinnedBy = s.Pinned, s.Name+"/"+s.PinnedBy
+			name, _ := sink.NameOf(s.PinnedBy)
+			pinned, j.PinnedBy = s.Pinned, s.Name+"/"+name
 		}
 		if t := s.OldestEntry; !t.IsZero() && (j.OldestEntry == nil || t.Before(*j.OldestEntry)) {
 			t = t.UTC()
@@ -84,7 +87,7 @@ type Source struct {
 
 // New returns an empty Status of the moment now whose lists are present.
 func New(now time.Time, from string) Status {
-	return Status{V: Version, Time: now.UTC(), From: from, Sources: []Source{}, Remotes: []replicate.Status{}}
+	return Status{V: Version, Time: now.UTC(), From: from, Sources: []Source{}, Remotes: []replicate.Status{}, Sinks: []sink.Status{}}
 }
 
 // Exit codes of a status, ordered by how much they want a person.
@@ -111,7 +114,7 @@ func (s Status) ExitCode() int {
 			return ExitProblem
 		}
 	}
-	for _, r := range s.Remotes {
+	for _, r := range s.rows() {
 		code = max(code, exitOf(r.State))
 	}
 	return code

@@ -64,7 +64,7 @@ func (s Status) table(colour bool) string {
 	if colour {
 		t.Paint = s.paint
 	}
-	for _, r := range s.Remotes {
+	for _, r := range s.rows() {
 		t.Row(r.Name, strings.ReplaceAll(string(r.State), "_", " "), Count(r.LagEntries),
 			lag(r), rate(r), Ago(s.Time, r.LastSuccess), note(s.Time, s, r))
 	}
@@ -76,7 +76,7 @@ func (s Status) paint(row, col int, cell string) string {
 	if row < 0 || col != 1 {
 		return cell
 	}
-	colour := map[int]string{ExitOK: "\x1b[32m", ExitBehind: "\x1b[33m", ExitProblem: "\x1b[31m"}[exitOf(s.Remotes[row].State)]
+	colour := map[int]string{ExitOK: "\x1b[32m", ExitBehind: "\x1b[33m", ExitProblem: "\x1b[31m"}[exitOf(s.rows()[row].State)]
 	return colour + cell + "\x1b[0m"
 }
 
@@ -218,7 +218,7 @@ func (s Status) Verdict() string {
 			problems = append(problems, "source "+src.Name+" is held")
 		}
 	}
-	for _, r := range s.Remotes {
+	for _, r := range s.rows() {
 		word := strings.ReplaceAll(string(r.State), "_", " ")
 		switch exitOf(r.State) {
 		case ExitProblem:
@@ -227,16 +227,19 @@ func (s Status) Verdict() string {
 			behind = append(behind, r.Name+" is "+word)
 		}
 	}
-	total := len(s.Remotes)
+	total := len(s.Remotes) + len(s.Sinks)
 	switch {
 	case len(problems) > 0:
 		return when + fmt.Sprintf("%d %s you: %s", len(problems), plural(len(problems), "needs", "need"), list(problems))
 	case len(behind) > 0:
 		return when + fmt.Sprintf("%d of %d not in sync: %s", len(behind), total, list(behind))
-	case total == 1:
+	case total == 1 && len(s.Sinks) == 0:
 		return when + "1 remote in sync"
+	case len(s.Sinks) == 0:
+		return when + fmt.Sprintf("all %d remotes in sync", total)
 	}
-	return when + fmt.Sprintf("all %d remotes in sync", total)
+	return when + fmt.Sprintf("%d %s and %d %s in sync", len(s.Remotes), plural(len(s.Remotes), "remote", "remotes"),
+		len(s.Sinks), plural(len(s.Sinks), "sink", "sinks"))
 }
 
 func list(items []string) string {

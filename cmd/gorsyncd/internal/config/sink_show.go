@@ -1,0 +1,46 @@
+package config
+
+import (
+	"strings"
+
+	yaml "go.yaml.in/yaml/v4"
+)
+
+// node is a sink for Show: what was not set and depends on the kind is left out.
+func (k Sink) node() *yaml.Node {
+	m := mappingNode()
+	add(m, "name", str(k.Name), comment(k.origins["name"]))
+	for _, name := range sinkGroupNames {
+		into := m
+		for _, f := range sinkGroups[name] {
+			v := f.get(&k.SinkSettings)
+			if unset(v) || name == "cdn" && k.Kind != SinkCDN || name == "reply" && !k.Reply {
+				continue
+			}
+			key := f.path
+			if _, tail, ok := strings.Cut(f.path, "."); ok {
+				if into == m {
+					into = mappingNode()
+					add(m, name, into, "")
+				}
+				key = tail
+			}
+			add(into, key, sinkValue(f, v), comment(k.origins[f.path]))
+		}
+	}
+	return m
+}
+
+// sinkValue spells a value as the file would: headers are a mapping.
+func sinkValue(f sinkField, v any) *yaml.Node {
+	lines, ok := v.([]Item)
+	if !ok || !strings.HasSuffix(f.path, ".headers") {
+		return value(v)
+	}
+	n := mappingNode()
+	for _, it := range lines {
+		name, text, _ := strings.Cut(it.Text, ": ")
+		add(n, name, str(text), "")
+	}
+	return n
+}

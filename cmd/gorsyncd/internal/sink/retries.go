@@ -1,0 +1,134 @@
+package sink
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"gorsyncd/journal"
+	"gorsyncd/replicate"
+)
+
+// waiting is an event in the retry set: its receiver rejected it, or a remote
+// fails with its path.
+type waiting struct {
+	rec  journal.Retry
+	next time.Time // not before; that of rec, or the next look at the remotes
+}
+
+// gatePoll is how often the events that wait for a failing path of a remote are
+// looked at, a part of them each time.
+const (
+	gatePoll  = time.Second
+	gateParts = 2000
+)
+
+// idGate marks events that wait for a remote; they have not failed.
+const idGate = "waits"
+
+// loadRetries takes over the stored retry set.
+func (s *Sink) loadRetries(now time.Time) error {
+	list, err := s.o.Store.Retries()
+	if err != nil {
+		return fmt.Errorf("read the retry set of %s: %w", s.o.FullName(), err)
+	}
+	for _, r := range list {
+		if r.Next.After(now.Add(2 * s.o.Retry.Max)) {
+			r.Next = now // the clock was set back
+		}
+		s.retries[r.Path] = &waiting{rec: r, next: r.Next}
+	}
+	return nil
+}
+
+// sideline moves an event to the retry set, or files it there once more.
+func (s *Sink) sideline(it *item, out replicate.Outcome, now time.Time) {
+	if w := s.retries[it.entry.Path]; s.byPath[it.entry.Path] != it && (w == nil || w.rec.Seq != it.entry.Seq) {
+		return // given up or superseded while it was delivered
+	}
+	rec := journal.Retry{Path: it.entry.Path, Seq: it.entry.Seq, Op: it.entry.Op, First: it.entry.Time}
+	if old := s.retries[rec.Path]; old != nil {
+		rec.Attempts = old.rec.Attempts
+	}
+	rec.ErrorID, rec.Error, rec.Next = out.ID, out.Message, now.Add(gatePoll)
+	if out.ID != idGate {
+		rec.Attempts++
+		rec.Next = now.Add(s.o.Retry.Delay(rec.Attempts))
+		s.rejected++
+	}
+	s.retries[rec.Path] = &waiting{rec: rec, next: rec.Next}
+	s.update.put(rec)
+	if s.byPath[rec.Path] == it {
+		s.drop(it)
+	}
+}
+
+// forget drops a record of the retry set.
+func (s *Sink) forget(path string) {
+	delete(s.retries, path)
+	s.update.del(path)
+}
+
+// dueRetries returns the events of the retry set that may go out, at most limit,
+// and when the next one may be.
+func (s *Sink) dueRetries(g gates, limit int, now time.Time) (due []*item, next time.Time, err error) {
+	if len(s.retries) == 0 {
+		return nil, time.Time{}, nil
+	}
+	looked := 0
+	for _, path := range slices.Sorted(maps.Keys(s.retries)) {
+		w := s.retries[path]
+		if w.next.After(now) || len(due) >= limit || looked >= gateParts {
+			next = earlier(next, w.next)
+			continue
+		}
+		looked++
+		st, _, err := g.standing(w.rec.Seq, path)
+		if err != nil {
+			return nil, next, err
+		}
+		if st != ready {
+			w.next = now.Add(gatePoll)
+			next = earlier(next, w.next)
+			continue
+		}
+		it, err := s.remake(w, now)
+		if err != nil {
+			return nil, next, err
+		}
+		due = append(due, it)
+	}
+	return due, next, nil
+}
+
+// remake describes an event of the retry set again, as the path is now.
+func (s *Sink) remake(w *waiting, now time.Time) (*item, error) {
+	e := journal.Entry{Seq: w.rec.Seq, Op: w.rec.Op, Path: w.rec.Path, Time: w.rec.First}
+	rec, _, err := s.o.Feed.Lookup(e.Path)
+	if err != nil {
+		return nil, fmt.Errorf("look up %.200q: %w", e.Path, err)
+	}
+	return &item{entry: e, event: s.o.newEvent(e, rec), at: now}, nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// failingNow is how many events were rejected, and the one that was most often.
+func (s *Sink) failingNow() (n int, worst *journal.Retry) {
+	for _, w := range s.retries {
+		if w.rec.Attempts == 0 {
+			continue
+		}
+		n++
+		if worst == nil || w.rec.Attempts > worst.Attempts || w.rec.Attempts == worst.Attempts && w.rec.Path < worst.Path {
+			worst = &w.rec
+		}
+	}
+	return n, worst
+}
