@@ -185,7 +185,7 @@ func TestJumpHost(t *testing.T) {
 	everyKind(t, r, src, dst)
 
 	for range 3 {
-		must(t, syscall.Kill(sharingPid(t, r.stateDir()), syscall.SIGKILL))
+		must(t, syscall.Kill(sharingPid(t, r.stateDir(), src), syscall.SIGKILL))
 		write(t, filepath.Join(src, "after"), time.Now().String())
 		r.flush(20 * time.Second)
 		testbed.WaitEqual(t, src, dst, 2*time.Second)
@@ -196,11 +196,11 @@ func TestJumpHost(t *testing.T) {
 }
 
 // sharingPid is an ssh that shares its connection through a socket below stateDir.
-// Of several that start at once one wins, so it may take a moment.
-func sharingPid(t *testing.T, stateDir string) int {
+// Of several that start at once none may have won: then a change makes another start.
+func sharingPid(t *testing.T, stateDir, src string) int {
 	t.Helper()
 	said := regexp.MustCompile(`pid=(\d+)`)
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(500 * time.Millisecond) {
 		socks, err := filepath.Glob(filepath.Join(stateDir, "ssh", "*"))
 		must(t, err)
 		for _, sock := range socks {
@@ -212,6 +212,7 @@ func sharingPid(t *testing.T, stateDir string) int {
 				return pid
 			}
 		}
+		write(t, filepath.Join(src, "again"), time.Now().String())
 	}
 	t.Fatal("no ssh shares its connection")
 	return 0
