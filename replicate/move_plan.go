@@ -3,6 +3,8 @@ package replicate
 import (
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"gorsyncd/journal"
 )
@@ -174,5 +176,16 @@ func (o *Options) reaches(m *move) bool {
 			return false
 		}
 	}
+	if o.restricted() && !(plainName(m.to) && plainName(m.from)) {
+		return false
+	}
 	return o.Target.Kind == Local || !strings.ContainsAny(m.to, `*?[\`)
+}
+
+// plainName tells whether a name may stand on a command line that somebody splits
+// into words again: rsync before 3.2.4 quotes nothing.
+func plainName(name string) bool {
+	return utf8.ValidString(name) && strings.IndexFunc(name, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("/._-+@,", r)
+	}) < 0
 }

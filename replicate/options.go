@@ -176,6 +176,10 @@ type RsyncOptions struct {
 	Umask         int // of rsync; 0 for that of this process
 	Warm          int // processes that are kept connected for small changes while a remote is active
 	SSH           SSHOptions
+	// Connect is a program with arguments whose stdin and stdout are the
+	// connection to a target by way of TLS. rsync adds words of its own, which it
+	// has to leave alone. No shell sees it.
+	Connect []string
 }
 
 // SSHOptions shape the ssh command line.
@@ -185,6 +189,7 @@ type SSHOptions struct {
 	ConfigFile   string
 	KnownHosts   string
 	Options      []string // each a KEY=VALUE as for ssh -o
+	RRsync       bool     // the key runs rrsync; for targets of Kind Shell
 	// ControlDir is a private directory for the sockets of shared
 	// connections; "" or a path too long for a socket shares none.
 	ControlDir string
@@ -241,6 +246,8 @@ func (o *Options) validate() error {
 		return fmt.Errorf("source root %q is not absolute", o.Root)
 	case o.Target.Kind == 0:
 		return fmt.Errorf("%w: none given", ErrTarget)
+	case o.Target.Via == TLS && len(o.Rsync.Connect) == 0:
+		return fmt.Errorf("%w: nothing connects to %s", ErrTarget, o.Target)
 	case o.Target.Kind == Local && overlap(filepath.Clean(o.Root), o.Target.Path):
 		return fmt.Errorf("target %s and source %s overlap", o.Target.Path, o.Root)
 	case o.Retry.Jitter < 0 || o.Retry.Jitter > 1:

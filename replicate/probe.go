@@ -75,6 +75,7 @@ func (t *rsyncTransport) Probe(ctx context.Context, stored string, answer func(p
 	defer os.RemoveAll(tree.dir)
 	s.tree = tree
 	s.all()
+	t.forget(p.why)
 	return p
 }
 

@@ -96,8 +96,8 @@ func (e *exited) neverBegan() bool {
 
 // probeArgs begin the command line of each run of a probe.
 func (o *Options) probeArgs() []string {
-	a := []string{o.Rsync.Path, "--numeric-ids", "--modify-window=-1", "-s", "-8", probeFormat,
-		"--timeout=" + seconds(o.Rsync.Timeout)}
+	a := append([]string{o.Rsync.Path}, o.alwaysArgs()...)
+	a = append(a, probeFormat, "--timeout="+seconds(o.Rsync.Timeout))
 	return append(append(a, o.reach()...), reachingArgs(o.Rsync.Args)...)
 }
 

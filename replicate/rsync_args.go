@@ -50,20 +50,10 @@ func (o *Options) argvEnd(a []string) []string {
 // argvBegin is what the command lines of all lanes begin with.
 func (o *Options) argvBegin(b *Batch, mode Mode) []string {
 	r := &o.Rsync
-	a := []string{
-		r.Path,
-		// No -r: a directory is sent without what is in it, unless named "dir/".
-		"-lptgoDH", "--numeric-ids",
-		// Times are compared to the nanosecond: a rewrite of the same size
-		// within the same second would never be sent otherwise.
-		"--modify-window=-1",
-		// File names are data on the other side, too.
-		"-s",
-		// High bytes of names are printed as they are.
-		"-8",
-		"--stats", "--no-human-readable", "--out-format=%i|%n",
-		"--timeout=" + seconds(b.timeout(r.Timeout)),
-	}
+	// No -r: a directory is sent without what is in it, unless named "dir/".
+	a := append([]string{r.Path, "-lptgoDH"}, o.alwaysArgs()...)
+	a = append(a, "--stats", "--no-human-readable", "--out-format=%i|%n",
+		"--timeout="+seconds(b.timeout(r.Timeout)))
 	if o.Delete != DeleteNone {
 		// A directory that became a file, or is gone, is removed with what is in it.
 		a = append(a, "--force")
@@ -83,21 +73,44 @@ func (o *Options) argvBegin(b *Batch, mode Mode) []string {
 	return append(a, b.bare.strip(r.Args)...)
 }
 
+// alwaysArgs are those of each run, of the probe's as well.
+func (o *Options) alwaysArgs() []string {
+	// Owners are numbers. High bytes of names are printed as they are.
+	a := []string{"--numeric-ids", "-8"}
+	if o.restricted() {
+		// rrsync knows the long form only, and no -s: see plainName.
+		return append(a, "-M--modify-window=-1", "--no-s")
+	}
+	// Times are compared to the nanosecond: a rewrite of the same size within
+	// the same second would never be sent otherwise. File names are data on the
+	// other side, too.
+	return append(a, "--modify-window=-1", "-s")
+}
+
+// restricted tells whether rrsync stands before the rsync of the other side.
+func (o *Options) restricted() bool { return o.Target.Kind == Shell && o.Rsync.SSH.RRsync }
+
 // reach are the arguments that lead to the target.
 func (o *Options) reach() []string {
-	switch r := &o.Rsync; o.Target.Kind {
-	case Daemon:
-		a := []string{"--contimeout=" + seconds(r.ConnectTimeout),
-			// Small runs wait 40 ms for a delayed ACK otherwise.
-			"--sockopts=TCP_NODELAY"}
-		if r.PasswordFile != "" {
-			a = append(a, "--password-file="+r.PasswordFile)
-		}
-		return a
-	case Shell:
-		return []string{"-e", o.sshCommand()}
+	if o.Target.Kind == Local {
+		return nil
 	}
-	return nil
+	r := &o.Rsync
+	var a []string
+	switch {
+	case o.Target.OverSSH():
+		a = append(a, "-e", o.sshCommand())
+	case o.Target.Via == TLS:
+		a = append(a, "-e", rshCommand(r.Connect))
+	default:
+		a = append(a, "--contimeout="+seconds(r.ConnectTimeout),
+			// Small runs wait 40 ms for a delayed ACK otherwise.
+			"--sockopts=TCP_NODELAY")
+	}
+	if o.Target.Kind == Daemon && r.PasswordFile != "" {
+		a = append(a, "--password-file="+r.PasswordFile)
+	}
+	return a
 }
 
 // laneArgs are the arguments that make a lane.
@@ -123,7 +136,10 @@ func (o *Options) laneArgs(b *Batch, mode Mode) []string {
 	case LaneReconcile:
 		return append(a, o.reconcileArgs(b)...)
 	case LaneBig:
-		a = append(a, "--no-implied-dirs", "--partial-dir="+partialDir)
+		a = append(a, "--no-implied-dirs")
+		if !o.restricted() { // rrsync makes one for all directories, and leaves it there
+			a = append(a, "--partial-dir="+partialDir)
+		}
 	default:
 		// Without this rsync would also stamp every directory above, with
 		// attributes that another run may have replaced meanwhile.
@@ -202,20 +218,23 @@ func (b *Batch) list() []byte {
 func (o *Options) sshCommand() string {
 	s := &o.Rsync.SSH
 	secs := max(1, int(o.Rsync.Timeout/time.Second)/3)
-	args := []string{"ssh",
-		"-o", "BatchMode=yes",
-		"-o", "ConnectTimeout=" + seconds(o.Rsync.ConnectTimeout),
-		"-o", "ServerAliveInterval=" + strconv.Itoa(secs),
-		"-o", "ServerAliveCountMax=3",
+	args := []string{"ssh", "-o", "BatchMode=yes"}
+	for _, opt := range s.Options { // the first one counts
+		args = append(args, "-o", opt)
 	}
+	args = append(args,
+		"-o", "ConnectTimeout="+seconds(o.Rsync.ConnectTimeout),
+		"-o", "ServerAliveInterval="+strconv.Itoa(secs),
+		"-o", "ServerAliveCountMax=3",
+	)
 	if p := o.controlPath(); p != "" {
 		args = append(args, "-o", "ControlMaster=auto", "-o", "ControlPath="+p, "-o", "ControlPersist=60")
 	}
 	if s.ConfigFile != "" {
 		args = append(args, "-F", s.ConfigFile)
 	}
-	if s.Port != 0 {
-		args = append(args, "-p", strconv.Itoa(s.Port))
+	if p := o.sshPort(); p != 0 {
+		args = append(args, "-p", strconv.Itoa(p))
 	}
 	if s.IdentityFile != "" {
 		args = append(args, "-o", "IdentityFile="+quoteSSH(s.IdentityFile))
@@ -223,13 +242,24 @@ func (o *Options) sshCommand() string {
 	if s.KnownHosts != "" {
 		args = append(args, "-o", "UserKnownHostsFile="+quoteSSH(s.KnownHosts))
 	}
-	for _, opt := range s.Options {
-		args = append(args, "-o", opt)
+	return rshCommand(args)
+}
+
+// sshPort is that of the target, or else that of the settings; 0 for ssh's own choice.
+func (o *Options) sshPort() int {
+	if o.Target.Port != 0 {
+		return o.Target.Port
 	}
-	for i, a := range args {
-		args[i] = quoteRSH(a)
+	return o.Rsync.SSH.Port
+}
+
+// rshCommand makes a value of -e.
+func rshCommand(argv []string) string {
+	quoted := make([]string, len(argv))
+	for i, a := range argv {
+		quoted[i] = quoteRSH(a)
 	}
-	return strings.Join(args, " ")
+	return strings.Join(quoted, " ")
 }
 
 // MaxControlDir is the longest SSHOptions.ControlDir, in bytes: a socket's path

@@ -134,6 +134,7 @@ func (t *rsyncTransport) enter(ctx context.Context, b *Batch, p *process) (place
 func (t *rsyncTransport) invoke(ctx context.Context, b *Batch, mode Mode, in invocation, p process, res *Result) bool {
 	before := *res
 	out, sp := t.attempt(ctx, b, mode, in, p, t.mayUseSpare(b, mode, &in), res)
+	t.forget(out)
 	stale := sp != nil && out.mayBeStale()
 	if sp != nil {
 		t.spares.proved(sp, !stale)
@@ -356,26 +357,5 @@ func isRoot(f *os.File, id journal.RootID) error {
 func (t *rsyncTransport) Close() {
 	defer t.alone.leave()
 	t.spares.close()
-	if t.o.Target.Kind != Shell || t.o.controlPath() == "" {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	s := &t.o.Rsync.SSH
-	argv := []string{"ssh", "-O", "exit", "-o", "BatchMode=yes", "-o", "ControlPath=" + t.o.controlPath()}
-	if s.ConfigFile != "" {
-		argv = append(argv, "-F", s.ConfigFile)
-	}
-	if s.Port != 0 {
-		argv = append(argv, "-p", fmt.Sprint(s.Port))
-	}
-	for _, opt := range s.Options {
-		argv = append(argv, "-o", opt)
-	}
-	login := t.o.Target.Host
-	if t.o.Target.User != "" {
-		login = t.o.Target.User + "@" + login
-	}
-	// No master is an error that is as good as success.
-	process{argv: append(argv, login), env: rsyncEnv()}.run(ctx)
+	t.tellShared("exit")
 }

@@ -18,6 +18,15 @@ const (
 	Daemon                 // an rsync daemon
 )
 
+// Via is what the connection to an rsync daemon goes through.
+type Via uint8
+
+const (
+	Plain Via = iota // nothing
+	TLS              // to a daemon behind stunnel, or one that speaks TLS itself
+	SSH              // a daemon for this one connection, started by ssh
+)
+
 // ErrTarget is wrapped by every error of ParseTarget.
 var ErrTarget = errors.New("not a target")
 
@@ -26,7 +35,8 @@ type Target struct {
 	Kind   Kind
 	User   string // "" for none
 	Host   string // without brackets
-	Port   int    // Daemon only; 0 for the default 873
+	Port   int    // Daemon only; 0 for the default: 873, with TLS 874, with SSH that of ssh
+	Via    Via    // Daemon only
 	Module string // Daemon only
 	Path   string // directory; Daemon: below the module, "" for the module itself
 }
@@ -35,6 +45,8 @@ type Target struct {
 //
 //	[user@]host::module[/path]
 //	rsync://[user@]host[:port]/module[/path]
+//	rsyncs://[user@]host[:port]/module[/path]
+//	rsync+ssh://[user@]host[:port]/module[/path]
 //	[user@]host:/path
 //	/local/path
 //
@@ -57,11 +69,15 @@ func parseTarget(s string) (Target, error) {
 		return Target{}, errors.New("control character")
 	case strings.HasPrefix(s, "/"):
 		return Target{Kind: Local, Path: path.Clean(s)}, nil
-	case strings.HasPrefix(strings.ToLower(s), "rsync://"):
-		return parseURL(s[len("rsync://"):])
 	}
-	if scheme, _, ok := strings.Cut(s, "://"); ok && strings.Trim(strings.ToLower(scheme), "abcdefghijklmnopqrstuvwxyz") == "" {
-		return Target{}, fmt.Errorf("%s:// is not a way to reach a target; write rsync://, host::module, host:/path or /path", scheme)
+	if scheme, rest, ok := strings.Cut(s, "://"); ok && strings.Trim(strings.ToLower(scheme), "abcdefghijklmnopqrstuvwxyz+") == "" {
+		via, known := viaOf[strings.ToLower(scheme)]
+		if !known {
+			return Target{}, fmt.Errorf("%s:// is not a way to reach a target; write rsync://, rsyncs:// (TLS), rsync+ssh://, host::module, host:/path or /path", scheme)
+		}
+		t, err := parseURL(rest)
+		t.Via = via
+		return t, err
 	}
 	user, host, rest, err := splitHost(s)
 	if err != nil {
@@ -72,6 +88,8 @@ func parseTarget(s string) (Target, error) {
 	}
 	return shellTarget(user, host, strings.TrimPrefix(rest, ":"))
 }
+
+var viaOf = map[string]Via{"rsync": Plain, "rsyncs": TLS, "rsync+ssh": SSH}
 
 func parseURL(s string) (Target, error) {
 	auth, mod, _ := strings.Cut(s, "/")
@@ -172,16 +190,29 @@ func (t Target) String() string {
 	case Shell:
 		return t.login() + ":" + t.Path
 	case Daemon:
-		if t.Port != 0 {
-			return "rsync://" + t.login() + ":" + strconv.Itoa(t.Port) + "/" + t.modulePath()
+		if t.Port == 0 && t.Via == Plain {
+			return t.login() + "::" + t.modulePath()
 		}
-		return t.login() + "::" + t.modulePath()
+		port := ""
+		if t.Port != 0 {
+			port = ":" + strconv.Itoa(t.Port)
+		}
+		return schemes[t.Via] + "://" + t.login() + port + "/" + t.modulePath()
 	}
 	return ""
 }
 
-// address is the last rsync argument: the target with one trailing slash.
+var schemes = [...]string{Plain: "rsync", TLS: "rsyncs", SSH: "rsync+ssh"}
+
+// OverSSH tells whether ssh makes the connection.
+func (t Target) OverSSH() bool { return t.Kind == Shell || t.Kind == Daemon && t.Via == SSH }
+
+// address is the last rsync argument: the target with one trailing slash. What a
+// connection goes through is said by -e.
 func (t Target) address() string {
+	if t.Via != Plain {
+		t.Via, t.Port = Plain, 0
+	}
 	return strings.TrimRight(t.String(), "/") + "/"
 }
 

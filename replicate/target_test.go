@@ -17,6 +17,9 @@ func TestParseTarget(t *testing.T) {
 		{"rsync://u@h:1873/m/x", Target{Kind: Daemon, User: "u", Host: "h", Port: 1873, Module: "m", Path: "x"}, "rsync://u@h:1873/m/x"},
 		{"rsync://[::1]:1873/m/", Target{Kind: Daemon, Host: "::1", Port: 1873, Module: "m"}, "rsync://[::1]:1873/m"},
 		{"[fe80::1%eth0]::m", Target{Kind: Daemon, Host: "fe80::1%eth0", Module: "m"}, "[fe80::1%eth0]::m"},
+		{"rsyncs://h/m", Target{Kind: Daemon, Via: TLS, Host: "h", Module: "m"}, "rsyncs://h/m"},
+		{"RSYNCS://u@[::1]:8874/m/x/", Target{Kind: Daemon, Via: TLS, User: "u", Host: "::1", Port: 8874, Module: "m", Path: "x"}, "rsyncs://u@[::1]:8874/m/x"},
+		{"rsync+ssh://u@h:2222/m", Target{Kind: Daemon, Via: SSH, User: "u", Host: "h", Port: 2222, Module: "m"}, "rsync+ssh://u@h:2222/m"},
 		{"u@[2001:db8::2]:/srv", Target{Kind: Shell, User: "u", Host: "2001:db8::2", Path: "/srv"}, "u@[2001:db8::2]:/srv"},
 		{"web2.example.com:/data0/www", Target{Kind: Shell, Host: "web2.example.com", Path: "/data0/www"}, "web2.example.com:/data0/www"},
 		{"h:/a b/c:d", Target{Kind: Shell, Host: "h", Path: "/a b/c:d"}, "h:/a b/c:d"},
@@ -40,7 +43,7 @@ func TestParseTargetErrors(t *testing.T) {
 		"", "host:", "host", "relative/path", "./x", "host:path", "host:~/x", "host::", "host::/x", "::m", ":/p", "@h:/p",
 		"-oProxyCommand=x:/p", "-u@h:/p", "h h:/p", "rsync://h", "rsync://h/", "rsync://h:0/m", "rsync://h:x/m",
 		"rsync://h:70000/m", "rsync:///m", "[::1:/p", "[::1]/p", "[x]:/p", "rsync://u:pw@h/m", "h\x00:/p", "h:/p\n",
-		"h::-m", "$(id):/p", "rsync://h:/m", "http://h/m", "ssh://u@h/p",
+		"h::-m", "$(id):/p", "rsync://h:/m", "http://h/m", "ssh://u@h/p", "rsyncs://h", "rsync+ssh://h:0/m", "rsync+ssh:///m", "rsyncs://u:pw@h/m", "rsync+tls://h/m",
 	} {
 		if got, err := ParseTarget(in); !errors.Is(err, ErrTarget) {
 			t.Errorf("ParseTarget(%q) = %+v, %v; want ErrTarget", in, got, err)
@@ -49,7 +52,7 @@ func TestParseTargetErrors(t *testing.T) {
 }
 
 func FuzzParseTarget(f *testing.F) {
-	for _, s := range []string{"h::m/p", "rsync://u@[::1]:1/m", "u@h:/p", "/l/p", "host:", "[::1]::m"} {
+	for _, s := range []string{"h::m/p", "rsync://u@[::1]:1/m", "rsyncs://h/m", "rsync+ssh://u@h:2/m", "u@h:/p", "/l/p", "host:", "[::1]::m"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -2,9 +2,11 @@ package testbed
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -89,13 +91,15 @@ func RunRsyncd(tb testing.TB, modules ...Module) *Rsyncd {
 
 // Target is the address of a module, optionally with a user and a path.
 func (d *Rsyncd) Target(module string) string {
-	return fmt.Sprintf("rsync://%s:%d/%s", d.Host.Addr, d.Port, module)
+	return fmt.Sprintf("rsync://%s/%s", d.address(), module)
 }
 
 // UserTarget is Target with a user name.
 func (d *Rsyncd) UserTarget(user, module string) string {
-	return fmt.Sprintf("rsync://%s@%s:%d/%s", user, d.Host.Addr, d.Port, module)
+	return fmt.Sprintf("rsync://%s@%s/%s", user, d.address(), module)
 }
+
+func (d *Rsyncd) address() string { return net.JoinHostPort(d.Host.Addr, strconv.Itoa(d.Port)) }
 
 // SetModules replaces the modules from the next connection on.
 func (d *Rsyncd) SetModules(modules ...Module) error {
@@ -112,7 +116,8 @@ func (d *Rsyncd) WriteSecrets(name, content string, mode os.FileMode) (string, e
 	return path, os.Chmod(path, mode)
 }
 
-func (d *Rsyncd) configFile() string { return filepath.Join(d.Dir, "rsyncd.conf") }
+// ConfigFile is what the daemon reads, for another one that is to serve the same.
+func (d *Rsyncd) ConfigFile() string { return filepath.Join(d.Dir, "rsyncd.conf") }
 
 // Log returns what the daemon has logged.
 func (d *Rsyncd) Log() string {
@@ -138,7 +143,7 @@ func (d *Rsyncd) writeConfig() error {
 			b.WriteString(line + "\n")
 		}
 	}
-	if err := os.WriteFile(d.configFile(), []byte(b.String()), 0o600); err != nil {
+	if err := os.WriteFile(d.ConfigFile(), []byte(b.String()), 0o600); err != nil {
 		return fmt.Errorf("write rsyncd.conf: %w", err)
 	}
 	return nil
@@ -157,14 +162,14 @@ func (d *Rsyncd) Start() error {
 		return err
 	}
 	_ = os.Remove(filepath.Join(d.Dir, "rsyncd.pid")) // left behind by a kill; rsync refuses to start over it
-	cmd := d.Host.Command(bin, "--daemon", "--no-detach", "--config="+d.configFile(),
+	cmd := d.Host.Command(bin, "--daemon", "--no-detach", "--config="+d.ConfigFile(),
 		fmt.Sprintf("--port=%d", d.Port), "--address="+d.Host.Addr)
 	proc, err := StartProcess(cmd)
 	if err != nil {
 		return err
 	}
 	d.proc = proc
-	if err := waitBanner(d.proc, fmt.Sprintf("%s:%d", d.Host.Addr, d.Port), "@RSYNCD:", 10*time.Second); err != nil {
+	if err := waitBanner(d.proc, d.address(), "@RSYNCD:", 10*time.Second); err != nil {
 		d.proc.Kill()
 		return err
 	}

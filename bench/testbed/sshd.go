@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// SSHD is a real ssh server on a loopback port that lets the current user in
-// with the key in IdentityFile.
+// SSHD is a real ssh server on a port of both loopback addresses that lets the
+// current user in with the key in IdentityFile.
 type SSHD struct {
 	Port         int
 	User         string
@@ -73,20 +73,32 @@ func (s *SSHD) makeKeys() error {
 			return fmt.Errorf("make key %s: %w: %s", name, err, out)
 		}
 	}
-	pub, err := os.ReadFile(s.IdentityFile + ".pub")
-	if err != nil {
-		return fmt.Errorf("read public key: %w", err)
-	}
-	if err := os.WriteFile(filepath.Join(s.dir, "authorized_keys"), pub, 0o600); err != nil {
-		return fmt.Errorf("write authorized_keys: %w", err)
+	if err := s.Authorize(""); err != nil {
+		return err
 	}
 	host, err := os.ReadFile(filepath.Join(s.dir, "host_ed25519.pub"))
 	if err != nil {
 		return fmt.Errorf("read host key: %w", err)
 	}
-	line := fmt.Sprintf("[127.0.0.1]:%d %s", s.Port, host)
+	line := fmt.Sprintf("[127.0.0.1]:%d,[::1]:%d %s", s.Port, s.Port, host)
 	if err := os.WriteFile(s.KnownHosts, []byte(line), 0o600); err != nil {
 		return fmt.Errorf("write known_hosts: %w", err)
+	}
+	return nil
+}
+
+// Authorize has the key accepted with options of authorized_keys, such as
+// command="…",restrict; "" for none. They hold from the next connection on.
+func (s *SSHD) Authorize(options string) error {
+	pub, err := os.ReadFile(s.IdentityFile + ".pub")
+	if err != nil {
+		return fmt.Errorf("read public key: %w", err)
+	}
+	if options != "" {
+		options += " "
+	}
+	if err := os.WriteFile(filepath.Join(s.dir, "authorized_keys"), append([]byte(options), pub...), 0o600); err != nil {
+		return fmt.Errorf("write authorized_keys: %w", err)
 	}
 	return nil
 }
@@ -94,6 +106,7 @@ func (s *SSHD) makeKeys() error {
 func (s *SSHD) writeConfig() error {
 	conf := fmt.Sprintf(`Port %d
 ListenAddress 127.0.0.1
+ListenAddress ::1
 HostKey %s/host_ed25519
 AuthorizedKeysFile %s/authorized_keys
 PidFile none

@@ -81,7 +81,7 @@ func (a *app) configCheck(ctx context.Context, c *cli.Context) error {
 	}
 	asked := []doctor.Finding{}
 	if c.Bool("connect") {
-		asked = doctor.Remotes(ctx, conf, daemon.CredentialsDir(), daemon.Reach)
+		asked = doctor.Remotes(ctx, conf, doctor.Options{Reach: daemon.Reach, Expires: daemon.Expires, Credentials: daemon.CredentialsDir()})
 	}
 	if err := a.configGood(conf, asked); err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/daemon"
 	"gorsyncd/cmd/gorsyncd/internal/doctor"
 	"gorsyncd/cmd/gorsyncd/internal/names"
+	"gorsyncd/replicate"
 )
 
 func (a *app) doctorCommand() *cli.Command {
@@ -21,7 +22,8 @@ func (a *app) doctorCommand() *cli.Command {
 		Usage:    "look at everything the configuration needs, with a remedy for what is wrong",
 		Description: `Looks at rsync, the state directory, how trees can be watched and the sources,
 and asks every remote, with a run that sends nothing, whether it would take what
-is sent. It changes nothing, and the daemon need not run. Exit status 4: something
+is sent. What a running daemon has found out, such as that a remote keeps no
+owners, is told as well. It changes nothing, and the daemon need not run. Exit status 4: something
 fails.
 
 EXAMPLE
@@ -38,8 +40,8 @@ func (a *app) doctor(ctx context.Context, c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	list := doctor.Look(ctx, conf, doctor.Options{Reach: daemon.Reach, Running: answers(ctx, client(c)), Root: os.Geteuid() == 0,
-		Credentials: daemon.CredentialsDir()})
+	list := doctor.Look(ctx, conf, doctor.Options{Reach: daemon.Reach, Expires: daemon.Expires, Running: answers(ctx, client(c)), Root: os.Geteuid() == 0,
+		Found: found(ctx, client(c)), Credentials: daemon.CredentialsDir()})
 	if a.json {
 		err = a.printJSON(list)
 	} else {
@@ -49,6 +51,19 @@ func (a *app) doctor(ctx context.Context, c *cli.Context) error {
 		return silent(control.ExitProblem)
 	}
 	return err
+}
+
+// found asks the daemon what it knows of its remotes; without one that is nothing.
+func found(ctx context.Context, c *control.Client) map[string][]replicate.FindingStatus {
+	st, err := c.Status(ctx)
+	if err != nil {
+		return nil
+	}
+	all := map[string][]replicate.FindingStatus{}
+	for _, r := range st.Remotes {
+		all[r.Name] = r.Findings
+	}
+	return all
 }
 
 func (a *app) showFindings(list []doctor.Finding) error {

@@ -132,3 +132,16 @@ func TestEveryEventIsDocumented(t *testing.T) {
 		t.Errorf("docs/service.md has %d events, the program %d", len(rows), len(journald.Events()))
 	}
 }
+
+// TestExamplesOfTransports: each configuration in the guide is one.
+func TestExamplesOfTransports(t *testing.T) {
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(readDoc(t, "docs/transports.md"), -1)
+	if len(blocks) < 6 {
+		t.Fatalf("only %d examples", len(blocks))
+	}
+	for _, b := range blocks {
+		if _, err := config.Parse("example", []byte(b[1]), config.Options{}); err != nil {
+			t.Errorf("%v\n%s", err, b[1])
+		}
+	}
+}

@@ -21,8 +21,8 @@ import (
 	"gorsyncd/bench/testbed"
 )
 
-// eventDoc is an event as a sink's receiver gets it.
-type eventDoc struct {
+// toldDoc is an event as a sink's receiver gets it.
+type toldDoc struct {
 	ID   string `json:"id"`
 	Op   string `json:"op"`
 	Path string `json:"path"`
@@ -30,7 +30,7 @@ type eventDoc struct {
 	Type string `json:"type"`
 }
 
-func (e eventDoc) raw(t *testing.T) string {
+func (e toldDoc) raw(t *testing.T) string {
 	if e.B64 == "" {
 		return e.Path
 	}
@@ -51,7 +51,7 @@ type model struct {
 
 func newModel() *model { return &model{paths: map[string]bool{}, seen: map[string]int{}} }
 
-func (m *model) apply(t *testing.T, e eventDoc) {
+func (m *model) apply(t *testing.T, e toldDoc) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	p := e.raw(t)
@@ -141,7 +141,7 @@ func sickWeb(t *testing.T, m *model, mood *moods) string {
 				return // nobody waits any more: the same comes again, or has come, with newer events
 			}
 		}
-		var doc struct{ Events []eventDoc }
+		var doc struct{ Events []toldDoc }
 		if err := json.Unmarshal(body, &doc); err != nil {
 			t.Errorf("body: %v", err)
 		}
@@ -176,7 +176,7 @@ func sickSocket(t *testing.T, m *model, mood *moods) string {
 				sc := bufio.NewScanner(c)
 				sc.Buffer(nil, 1<<20)
 				for sc.Scan() && !(feels == 1 && mood.draw(5) == 0) {
-					var e eventDoc
+					var e toldDoc
 					if json.Unmarshal(sc.Bytes(), &e) == nil { // else it was cut off by a kill
 						m.apply(t, e)
 					}
@@ -276,7 +276,7 @@ func readEvents(t *testing.T, file string, m *model) {
 			return
 		}
 		text = text[i:]
-		var e eventDoc
+		var e toldDoc
 		if json.NewDecoder(strings.NewReader(text)).Decode(&e) == nil {
 			m.apply(t, e)
 		}

@@ -28,6 +28,7 @@ var rate = size(0, maxSize)
 // bwLimit reads one rate, or a mapping of times to rates in their order.
 func bwLimit(p *parser, key string, n *yaml.Node) (BWLimit, bool) {
 	n = deref(n)
+	p.takes(n, yaml.MappingNode, schema{"type": "object", "additionalProperties": aSize})
 	if n.Kind != yaml.MappingNode {
 		v, ok := rate(p, key, n)
 		return BWLimit{Otherwise: v}, ok

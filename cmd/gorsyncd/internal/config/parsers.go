@@ -115,6 +115,14 @@ func secretFilePath(s string) (string, error) {
 	return s, nil
 }
 
+// serverName takes a host name or an address, or "" for that of the target.
+func serverName(s string) (string, error) {
+	if strings.HasPrefix(s, "-") || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || strings.ContainsRune(`'"/@[]`, r) }) {
+		return "", fmt.Errorf("%q is not a host name", s)
+	}
+	return s, nil
+}
+
 // program takes an absolute path or a bare name to be found in PATH.
 func program(s string) (string, error) {
 	switch {
@@ -128,7 +136,6 @@ func program(s string) (string, error) {
 	return s, nil
 }
 
-// items reads a list of texts, each checked by check.
 // itemOrItems is items for which one alone may stand without a list.
 func itemOrItems(check func(string) error) parseFunc[[]Item] {
 	many := items(check)
@@ -148,6 +155,7 @@ func itemOrItems(check func(string) error) parseFunc[[]Item] {
 	}
 }
 
+// items reads a list of texts, each checked by check.
 func items(check func(string) error) parseFunc[[]Item] {
 	return func(p *parser, key string, n *yaml.Node) ([]Item, bool) {
 		out, good := []Item{}, true

@@ -11,6 +11,7 @@ import (
 type Settings struct {
 	PasswordFile string // "" for none; always "" unless the target is an rsync daemon
 	SSH          SSH
+	TLS          TLS
 	Workers      int // rsync processes at once, per remote
 	Warm         int // rsync processes kept connected while a remote is active
 	Batch        Batch
@@ -39,6 +40,15 @@ type SSH struct {
 	ConfigFile   string
 	KnownHosts   string
 	Options      []Item // each as for ssh -o
+	RRsync       bool   // the key is restricted by rrsync; always false unless the target is host:/path
+}
+
+// TLS holds whom a target rsyncs:// trusts, and what it shows.
+type TLS struct {
+	CAFile     string // "" for those of the system
+	ServerName string // "" for the host of the target
+	CertFile   string
+	KeyFile    string
 }
 
 // Batch limits one rsync run.

@@ -95,7 +95,7 @@ func (r Remote) shows(s Source, f field) bool {
 	switch head {
 	case "filter", "exclude":
 		return r.origins[f.path] != s.origins[f.path]
-	case "ssh", "password_file":
+	case "ssh", "tls", "password_file":
 		return !unset(f.get(&r.Settings))
 	}
 	return !f.sourceOnly
@@ -107,6 +107,8 @@ func unset(v any) bool {
 		return v == ""
 	case int:
 		return v == 0
+	case bool:
+		return !v
 	case []Item:
 		return len(v) == 0
 	}

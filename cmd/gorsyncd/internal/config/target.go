@@ -2,10 +2,13 @@ package config
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"gorsyncd/replicate"
 )
+
+var schemes = []string{"rsync", "rsyncs", "rsync+ssh"}
 
 // parseTarget fills in r from the target's text.
 func parseTarget(r *Remote, rr rawRemote, rep *reporter) {
@@ -13,8 +16,8 @@ func parseTarget(r *Remote, rr rawRemote, rep *reporter) {
 		rep.add(rr.target.Pos, "target: a password must not stand in a target: put it into a file of its own and set password_file")
 		return
 	}
-	if scheme, _, ok := strings.Cut(rr.target.Text, "://"); ok && !strings.EqualFold(scheme, "rsync") && !strings.Contains(scheme, "/") {
-		rep.add(rr.target.Pos, "target: %q: the only scheme is rsync://", rr.target.Text)
+	if scheme, _, ok := strings.Cut(rr.target.Text, "://"); ok && !strings.Contains(scheme, "/") && !slices.Contains(schemes, strings.ToLower(scheme)) {
+		rep.add(rr.target.Pos, "target: %q: the only schemes are rsync://, rsyncs:// (TLS) and rsync+ssh://", rr.target.Text)
 		return
 	}
 	t, err := replicate.ParseTarget(rr.target.Text)
@@ -71,11 +74,29 @@ func fitSettings(r *Remote, own level, rep *reporter) {
 		}
 	}
 	if r.Target.Kind != replicate.Daemon {
-		refuse("password_file", "only an rsync daemon (host::module, rsync://host/module) asks for a password")
+		refuse("password_file", "only an rsync daemon (host::module, rsync://, rsyncs://, rsync+ssh://) asks for a password")
 		r.PasswordFile = ""
 	}
-	if r.Target.Kind != replicate.Shell {
-		refuse("ssh", "the target is not reached by ssh (host:/path)")
+	if !r.Target.OverSSH() {
+		refuse("ssh", "the target is not reached by ssh (host:/path, rsync+ssh://host/module)")
 		r.SSH = SSH{Options: []Item{}}
+	}
+	if r.Target.Kind != replicate.Shell {
+		if st, ok := own["ssh.rrsync"]; ok && r.Target.OverSSH() {
+			rep.add(st.pos, "ssh.rrsync: only for host:/path: a daemon has its modules to restrict it")
+		}
+		r.SSH.RRsync = false
+	}
+	if r.Target.OverSSH() && r.Target.Port != 0 {
+		if st, ok := own["ssh.port"]; ok && st.value != r.Target.Port {
+			rep.add(st.pos, "ssh.port: the target names another port, %d", r.Target.Port)
+		}
+		r.SSH.Port = 0
+	}
+	if r.Target.Via != replicate.TLS {
+		refuse("tls", "the target is not reached by TLS (rsyncs://host/module)")
+		r.TLS = TLS{}
+	} else if (r.TLS.CertFile == "") != (r.TLS.KeyFile == "") {
+		rep.add(nearer(r.origins, "tls.cert_file", "tls.key_file"), "tls.cert_file and tls.key_file belong together")
 	}
 }

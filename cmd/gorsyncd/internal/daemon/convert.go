@@ -69,8 +69,9 @@ func rsyncOptions(rc config.Remote, sshDir string, umask int) replicate.RsyncOpt
 		SSH: replicate.SSHOptions{
 			Port: rc.SSH.Port, IdentityFile: rc.SSH.IdentityFile, ConfigFile: rc.SSH.ConfigFile,
 			KnownHosts: rc.SSH.KnownHosts, Options: config.Texts(rc.SSH.Options),
-			ControlDir: sshDir,
+			ControlDir: sshDir, RRsync: rc.SSH.RRsync,
 		},
+		Connect: connectArgv(rc),
 	}
 }
 

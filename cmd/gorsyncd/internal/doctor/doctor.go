@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/replicate"
@@ -36,9 +37,13 @@ type Finding struct {
 
 // Options are what Look needs besides the configuration.
 type Options struct {
-	Reach   func(context.Context, config.Remote) replicate.Reached
+	Reach func(context.Context, config.Remote) replicate.Reached
+	// Expires tells when a certificate of a remote ends; the zero time for none.
+	Expires func(context.Context, config.Remote) (time.Time, error)
 	Running bool // the daemon answers
-	Root    bool // this process has the rights of root
+	// Found is what the daemon has found that remotes do not keep, by source/remote.
+	Found map[string][]replicate.FindingStatus
+	Root  bool // this process has the rights of root
 	// Credentials is the directory of the service's credentials; "" for a process
 	// that has none.
 	Credentials string
@@ -57,7 +62,7 @@ func Look(ctx context.Context, c *config.Config, o Options) []Finding {
 	for _, s := range c.Sources {
 		list = append(list, source(s, o)...)
 	}
-	return append(list, Remotes(ctx, c, o.Credentials, o.Reach)...)
+	return append(list, Remotes(ctx, c, o)...)
 }
 
 func process(o Options) Finding {
@@ -69,9 +74,8 @@ func process(o Options) Finding {
 	}
 }
 
-// Remotes asks all of them whether they would take what is sent; see Options for
-// credentials.
-func Remotes(ctx context.Context, c *config.Config, credentials string, reach func(context.Context, config.Remote) replicate.Reached) []Finding {
+// Remotes asks all of them whether they would take what is sent.
+func Remotes(ctx context.Context, c *config.Config, o Options) []Finding {
 	type asked struct {
 		name string
 		cfg  config.Remote
@@ -82,22 +86,54 @@ func Remotes(ctx context.Context, c *config.Config, credentials string, reach fu
 			all = append(all, asked{s.FullName(r), r})
 		}
 	}
-	out := make([]Finding, len(all))
+	out := make([][]Finding, len(all))
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, atOnce)
 	for i, a := range all {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			if needs := a.cfg.Credentials(); len(needs) > 0 && credentials == "" {
-				out[i] = unasked(a.name, needs)
+			if needs := a.cfg.Credentials(); len(needs) > 0 && o.Credentials == "" {
+				out[i] = []Finding{unasked(a.name, needs)}
 				return
 			}
-			out[i] = remote(a.name, reach(ctx, a.cfg))
+			f := remote(a.name, o.Reach(ctx, a.cfg))
+			out[i] = append([]Finding{f}, kept(a.name, o.Found[a.name])...)
+			if f.Level != Fail && o.Expires != nil {
+				end, err := o.Expires(ctx, a.cfg)
+				out[i] = append(out[i], certificate(a.name, end, err, time.Now())...)
+			}
 		})
 	}
 	wg.Wait()
-	return out
+	return slices.Concat(out...)
+}
+
+// soon is how long before its end a certificate is spoken of.
+const soon = 30 * 24 * time.Hour
+
+// certificate is about the end of one.
+func certificate(name string, end time.Time, err error, now time.Time) []Finding {
+	switch {
+	case err != nil:
+		return []Finding{{Level: Warn, About: name, Text: err.Error(), Remedy: "try again"}} // rsync has just been there
+	case end.IsZero() || end.Sub(now) > soon:
+		return nil
+	}
+	return []Finding{{Level: Warn, About: name, Text: fmt.Sprintf("a certificate ends on %s, in %d days: the server's, or tls.cert_file", end.Local().Format(time.DateOnly), int(end.Sub(now).Hours()/24)),
+		Remedy: "renew it; gorsyncd reads its own with the next connection"}}
+}
+
+// kept is what the daemon's probe has found, but for old versions, which Reach has
+// asked for as well.
+func kept(name string, found []replicate.FindingStatus) []Finding {
+	var list []Finding
+	for _, f := range found {
+		if f.ID != "W-RSYNC-OLD" {
+			list = append(list, Finding{Level: Warn, About: name, ID: f.ID, Text: f.Message, Remedy: f.Remedy})
+		}
+	}
+	return list
 }
 
 // unasked is for a remote that needs what only the service has.

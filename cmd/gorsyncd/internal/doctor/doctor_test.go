@@ -35,7 +35,14 @@ defaults:
 		"bad":  {Outcome: replicate.Outcome{ID: "E-AUTH", Class: replicate.ClassConfig, Message: "auth failed", Hint: "check the password"}},
 		"dumb": {Outcome: ok},
 	}
-	list := Look(t.Context(), c, Options{Root: true, Running: true, Reach: func(_ context.Context, r config.Remote) replicate.Reached {
+	found := map[string][]replicate.FindingStatus{"a/good": {{ID: "W-OWNERS", Message: "not kept", Remedy: "do"}, {ID: "W-RSYNC-OLD"}}}
+	list := Look(t.Context(), c, Options{Root: true, Running: true, Found: found, Expires: func(_ context.Context, r config.Remote) (time.Time, error) {
+		ends := map[string]time.Duration{"old": 29 * 24 * time.Hour, "dumb": 31 * 24 * time.Hour, "bad": time.Hour}
+		if left, has := ends[r.Name]; has {
+			return time.Now().Add(left), nil
+		}
+		return time.Time{}, nil
+	}, Reach: func(_ context.Context, r config.Remote) replicate.Reached {
 		if a, known := answers[r.Name]; known {
 			return a
 		}
@@ -57,7 +64,9 @@ fail rsync E-EXEC
 ok source a 
 fail source gone E-SOURCE
 ok a/good 
+warn a/good W-OWNERS
 warn a/old W-RSYNC-OLD
+warn a/old 
 fail a/bad E-AUTH
 ok a/dumb 
 fail gone/h5 E-DNS

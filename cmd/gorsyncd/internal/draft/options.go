@@ -36,6 +36,7 @@ var longLetters = map[string]string{
 	"--group": "g", "--owner": "o", "--update": "u", "--compress": "z", "--hard-links": "H",
 	"--verbose": "v", "--quiet": "q", "--progress": "P", "--partial": "P", "--human-readable": "h",
 	"--itemize-changes": "i", "--protect-args": "s", "--secluded-args": "s", "--stats": "v", "--dirs": "d",
+	"--omit-dir-times": "O",
 }
 
 // withValue are the long options with a value that may be the next word.
@@ -94,6 +95,8 @@ func (p *Options) short(l rune) {
 		p.Set.NeedRsync().Compress = true
 	case l == 'u':
 		p.Note(Changed, "-u is left out: with it a file that is newer on the remote, for instance because of its clock, was never replaced, and nobody was told")
+	case l == 'O':
+		p.Note(Changed, "-O is left out: the times of directories are kept, too")
 	default:
 		p.pass("-" + string(l))
 	}
@@ -158,7 +161,9 @@ func (p *Options) lost(what, why string) {
 func (p *Options) shell(command string) {
 	argv, err := ShellWords(command)
 	if err != nil || len(argv) == 0 || argv[0] != "ssh" && !strings.HasSuffix(argv[0], "/ssh") {
-		p.lost("-e "+command, "only ssh can be used")
+		// Not the whole command: sshpass is given passwords.
+		program, _, _ := strings.Cut(strings.TrimSpace(command), " ")
+		p.lost("-e "+program, "only ssh can be used")
 		return
 	}
 	p.Shell(argv)
@@ -172,11 +177,11 @@ func (p *Options) Shell(argv []string) {
 		name, value := argv[0], ""
 		if argv = argv[1:]; len(name) > 2 {
 			name, value = name[:2], name[2:]
-		} else if len(argv) > 0 && strings.Contains("-p-i-o-F", name) {
+		} else if len(argv) > 0 && strings.Contains("-p-i-o-F-l-J", name) {
 			value, argv = argv[0], argv[1:]
 		}
 		if !p.sshOption(name, value) {
-			p.lost("-e "+command, "of ssh only -p, -i, -o and -F can be taken over, and "+name+" is none of them")
+			p.lost("-e "+command, "of ssh only -p, -i, -o, -F, -l and -J can be taken over, and "+name+" is none of them")
 			return
 		}
 	}
@@ -192,10 +197,16 @@ func (p *Options) sshOption(name, value string) bool {
 		p.Set.NeedSSH().Port = port
 	case name == "-i":
 		p.Set.NeedSSH().IdentityFile = value
+	case name == "-l" && value != "":
+		return p.sshOption("-o", "User="+value)
+	case name == "-J" && value != "":
+		return p.sshOption("-o", "ProxyJump="+value)
 	case name == "-F":
 		p.Set.NeedSSH().ConfigFile = value
 	case name == "-o" && strings.EqualFold(value, "StrictHostKeyChecking=no"):
 		p.Note(Changed, "StrictHostKeyChecking=no is left out: make the key of the host known with ssh-keyscan, and name the file in ssh.known_hosts")
+	case name == "-o" && (strings.EqualFold(value, "UserKnownHostsFile=/dev/null") || strings.EqualFold(value, "GlobalKnownHostsFile=/dev/null")):
+		p.Note(Changed, "%s is left out: keys of hosts are always checked", value)
 	case name == "-o":
 		ssh := p.Set.NeedSSH()
 		ssh.Options = append(ssh.Options, value)

@@ -10,6 +10,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"gorsyncd/cmd/gorsyncd/internal/draft"
+	"gorsyncd/replicate"
 )
 
 // conversion is one sync{} on its way.
@@ -36,7 +37,7 @@ func (c *conversion) noteAt(line int, kind draft.Kind, format string, args ...an
 }
 
 // handled are the keys of sync{} that convert reads.
-var handled = words(`source target host targetdir name delete exclude excludeFrom filter filterFrom rsync ssh delay init crontab
+var handled = words(`source target host targetdir name delete exclude excludeFrom filter filterFrom rsync rsyncOps rsyncOpts ssh delay init crontab
 	maxProcesses maxDelays subdirs exitcodes rsyncExitCodes sshExitCodes batchSizeLimit tunnel`)
 
 func words(s string) []string { return strings.Fields(s) }
@@ -44,6 +45,7 @@ func words(s string) []string { return strings.Fields(s) }
 // convert makes a pair of one sync{}, or nil.
 func (c *conversion) convert(t *lua.LTable) *pair {
 	c.opts.Note = c.note
+	t = inherited(t, maxInherit)
 	kind := kindOf(t)
 	c.functions(t)
 	for _, k := range fields(t) {
@@ -67,7 +69,7 @@ func (c *conversion) convert(t *lua.LTable) *pair {
 	c.rules(t)
 	c.transfer(t, kind)
 	c.when(t)
-	p.Settings = c.opts.Set
+	p.target, p.Settings = overSSH(p.target, c.opts.SSH), c.opts.Set
 	return p
 }
 
@@ -107,6 +109,16 @@ func (c *conversion) target(t *lua.LTable, kind string) string {
 	return target
 }
 
+// overSSH is the target for a module of a daemon that rsync was to start by ssh.
+func overSSH(target string, ssh bool) string {
+	t, err := replicate.ParseTarget(target)
+	if err != nil || !ssh || t.Kind != replicate.Daemon {
+		return target
+	}
+	t.Via, t.Port = replicate.SSH, 0 // the port was that of the daemon, which there is none of
+	return t.String()
+}
+
 // rules are excludes and filters; lsyncd hands both to rsync.
 func (c *conversion) rules(t *lua.LTable) {
 	set := &c.opts.Set
@@ -136,6 +148,8 @@ func (c *conversion) transfer(t *lua.LTable, kind string) {
 	if kind == "direct" {
 		// lsyncd copies with cp -p and compares with rsync -lts.
 		c.opts.Add([]string{"-lptgoD"})
+	} else if old := append(list(t.RawGetString("rsyncOps")), list(t.RawGetString("rsyncOpts"))...); len(old) > 0 {
+		c.opts.Add(old) // lsyncd 2.0
 	} else {
 		c.rsync(sub(t, "rsync"))
 	}
@@ -217,7 +231,7 @@ func (c *conversion) ssh(t *lua.LTable) {
 
 // when is about times and repetition.
 func (c *conversion) when(t *lua.LTable) {
-	if d := text(t, "delay"); d != "" {
+	if d := text(t, "delay"); d != "" && d != "0" {
 		c.note(draft.Dropped, "delay=%s: a change goes at once, and what comes meanwhile goes together; to wait before, set settle", d)
 	}
 	if t.RawGetString("init") == lua.LFalse {
@@ -234,7 +248,7 @@ func (c *conversion) when(t *lua.LTable) {
 		}
 	}
 	if t.RawGetString("tunnel") != lua.LNil {
-		c.note(draft.Lost, "tunnel is not carried over: use a target over ssh, host:/path")
+		c.note(draft.Lost, "tunnel is not carried over: use a target over ssh, host:/path or rsync+ssh://host/module")
 	}
 	c.crontab(list(t.RawGetString("crontab")))
 }

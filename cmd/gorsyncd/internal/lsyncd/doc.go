@@ -11,7 +11,7 @@
 //     what Lua has for tables, strings and numbers and nothing else: no files, no
 //     programs, no environment. It ends after two seconds.
 //   - default.rsync, default.rsyncssh and default.direct are understood, in the
-//     spelling of lsyncd 2.1 to 2.3. Functions, which stand for behaviour of the
+//     spelling of lsyncd 2.0 to 2.3, also by way of tables made of them. Functions, which stand for behaviour of the
 //     user's own, are Lost with the line they begin at.
 //   - Several syncs of one directory become one source with several remotes.
 //   - Files that excludeFrom and filterFrom name are read by the caller's Read.

@@ -2,19 +2,16 @@ package lsyncd
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/draft"
+	"gorsyncd/cmd/gorsyncd/internal/draft/drafttest"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // files are those that configurations name.
 func files(name string) (string, error) {
@@ -24,38 +21,10 @@ func files(name string) (string, error) {
 	return "", fmt.Errorf("open %s: no such file", name)
 }
 
+// TestImport compares what becomes of the files in testdata, and what is said of
+// it, with golden files.
 func TestImport(t *testing.T) {
-	names, err := filepath.Glob("testdata/*.lua")
-	if err != nil || len(names) < 3 {
-		t.Fatal(names, err)
-	}
-	for _, name := range names {
-		t.Run(filepath.Base(name), func(t *testing.T) {
-			data, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			res, err := Import([]draft.File{{Name: filepath.Base(name), Data: data}}, files)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var b strings.Builder
-			b.Write(res.YAML)
-			for _, n := range res.Notes[1:] {
-				fmt.Fprintln(&b, "#", n)
-			}
-			golden := strings.TrimSuffix(name, ".lua") + ".yaml"
-			if *update {
-				if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil || string(want) != b.String() {
-				t.Errorf("%v, differs from %s:\n%s", err, golden, b.String())
-			}
-		})
-	}
+	drafttest.Golden(t, "testdata/*.lua", func(f draft.File) (*draft.Result, error) { return Import([]draft.File{f}, files) })
 }
 
 // TestLoop: what a loop makes is one source for each directory, with all hosts.
@@ -84,8 +53,9 @@ func TestLoop(t *testing.T) {
 func TestNoLsyncd(t *testing.T) {
 	for text, want := range map[string]string{
 		"sync{\n\n":                                  "x.lua:3: ",
-		"\nlocal h = io.open('/etc/passwd')":         "x.lua:2: attempt to index a non-table object(nil) with key 'open'",
-		"os.execute('id')":                           "x.lua:1: ",
+		"\nlocal h = io.open('/etc/passwd')":         "x.lua:2: io.open is not there: an import reads no environment",
+		"os.execute('id')":                           "x.lua:1: os.execute is not there",
+		"local t = os.getenv('T')":                   "x.lua:1: os.getenv is not there",
 		"require 'x'":                                "x.lua:1: ",
 		"while true do end":                          "x.lua:1: it does not end within 2s",
 		"local function f() return f() + 1 end\nf()": "x.lua:",

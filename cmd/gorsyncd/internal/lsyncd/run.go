@@ -83,10 +83,24 @@ func (p *program) define(l *lua.LState) {
 		p.syncs = append(p.syncs, call{lineOf(l.Where(1)), l.CheckTable(1)})
 		return 0
 	}))
+	for _, lib := range []string{"os", "io"} {
+		l.SetGlobal(lib, absent(l, lib))
+	}
 	nothing := l.NewFunction(func(*lua.LState) int { return 0 })
 	for _, name := range []string{"log", "nonobserve", "terminate", "print"} {
 		l.SetGlobal(name, nothing)
 	}
+}
+
+// absent stands for a library that is not there, and says so of what is used.
+func absent(l *lua.LState, lib string) *lua.LTable {
+	t, meta := l.NewTable(), l.NewTable()
+	meta.RawSetString("__index", l.NewFunction(func(l *lua.LState) int {
+		l.RaiseError("%s.%s is not there: an import reads no environment and no files, and runs nothing; write the value into the file", lib, l.ToString(2))
+		return 0
+	}))
+	l.SetMetatable(t, meta)
+	return t
 }
 
 // kindKey marks default.rsync and the others.

@@ -49,15 +49,45 @@ func sub(t *lua.LTable, key string) *lua.LTable {
 	return &lua.LTable{}
 }
 
-// kindOf returns which of the defaults a sync is, "" for none. What is made of a
-// default, as `rsyncssh2 = {default.rsyncssh, …}`, is none.
-func kindOf(t *lua.LTable) string {
-	first, ok := t.RawGetInt(1).(*lua.LTable)
-	if !ok {
-		return ""
+// inherited is a table with what it lacks from the tables it begins with, as in
+// `mirror = {default.rsync, delay = 1}` and `sync{mirror, source = …}`.
+func inherited(t *lua.LTable, depth int) *lua.LTable {
+	all := &lua.LTable{}
+	t.ForEach(func(k, v lua.LValue) {
+		if _, ok := k.(lua.LString); ok {
+			all.RawSet(k, v)
+		}
+	})
+	for i := 1; i <= t.Len() && depth > 0; i++ {
+		if from, ok := t.RawGetInt(i).(*lua.LTable); ok {
+			fill(all, inherited(from, depth-1))
+		}
 	}
-	return text(first, kindKey)
+	return all
 }
+
+// maxInherit is far above what anybody writes.
+const maxInherit = 20
+
+// fill gives a table what it lacks, the tables in it as well.
+func fill(t, from *lua.LTable) {
+	from.ForEach(func(k, v lua.LValue) {
+		own := t.RawGet(k)
+		a, ok := own.(*lua.LTable)
+		b, ok2 := v.(*lua.LTable)
+		switch {
+		case own == lua.LNil:
+			t.RawSet(k, v)
+		case ok && ok2 && a.Len() == 0 && b.Len() == 0:
+			both := inherited(a, 0)
+			fill(both, inherited(b, 0))
+			t.RawSet(k, both)
+		}
+	})
+}
+
+// kindOf returns which of the defaults a sync is, "" for none.
+func kindOf(t *lua.LTable) string { return text(t, kindKey) }
 
 // lines are the patterns in a file as rsync reads them: one a line, comments begin
 // with # or ;.

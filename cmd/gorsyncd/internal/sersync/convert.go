@@ -2,8 +2,10 @@ package sersync
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,8 +17,10 @@ import (
 type conversion struct {
 	file    string
 	head    *element
+	main    *element // with localpath, rsync and crontab in it
 	opts    draft.Options
 	user    string // before the host
+	shell   bool   // ssh is on: targets are directories, not modules
 	only    string // the plugin that runs alone, without rsync; "" for none
 	debug   bool
 	sources []*draft.Source
@@ -37,15 +41,22 @@ func convert(f draft.File, only string) (*conversion, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conversion{file: f.Name, head: head, only: only}
+	c := &conversion{file: f.Name, head: head, main: head.child("sersync"), only: only}
 	c.notesOf(head)
+	for _, line := range openComments(f.Data) {
+		c.note(&element{line: line}, draft.Changed, "the comment that begins here goes on to the end of a later one: what stands between them does not count, as in sersync")
+	}
+	if c.main == nil && head.child("localpath") != nil {
+		c.main = head
+		c.note(head, draft.Changed, "there is no <sersync>, without which sersync crashed: what belongs into it is taken from <%s>", head.name)
+	}
 	c.general()
-	c.rsync(head.child("sersync", "rsync"))
+	c.rsync(c.main.child("rsync"))
 	c.filter(head.child("filter"))
 	c.inotify(head.child("inotify"))
-	c.crontab(head.child("sersync", "crontab"))
-	c.localpaths(head.child("sersync").all("localpath"))
-	c.plugins(head.child("sersync", "plugin"))
+	c.crontab(c.main.child("crontab"))
+	c.localpaths(c.main.all("localpath"))
+	c.plugins(c.main.child("plugin"))
 	c.badBytes(head)
 	return c, nil
 }
@@ -58,7 +69,7 @@ func (c *conversion) general() {
 	if e := c.head.child("fileSystem"); e.attr("xfs", "false") == "true" {
 		c.note(e, draft.Dropped, "fileSystem xfs: directories are recognised on every file system")
 	}
-	if e := c.head.child("sersync", "failLog"); e != nil {
+	if e := c.main.child("failLog"); e != nil {
 		c.note(e, draft.Dropped, "failLog: what fails is kept in the journal and tried again until it succeeds, see gorsyncd status. The script %s is not needed any more; sersync made it writable for everybody and ran it as root", e.attr("path", "/tmp/rsync_fail_log.sh"))
 	}
 }
@@ -67,17 +78,24 @@ func (c *conversion) general() {
 func (c *conversion) rsync(e *element) {
 	auth := e.child("auth")
 	if auth.on(false) {
-		c.user = auth.attr("users", "root")
-		c.opts.Set.PasswordFile = auth.attr("passwordfile", "/etc/rsync.pas")
+		c.user = auth.word("users", "root")
+		c.opts.Set.PasswordFile = auth.word("passwordfile", "/etc/rsync.pas")
 	}
 	if p := e.child("userDefinedPort"); p.on(false) {
-		c.opts.Port = p.attr("port", "874")
+		c.opts.Port = p.word("port", "874")
 	}
 	if t := e.child("timeout"); t.on(false) {
 		c.notesOf(t)
 		c.opts.Timeout(t.attr("time", "100"))
 	}
-	c.opts.SSH = e.child("ssh").on(false)
+	ssh := e.child("ssh")
+	if c.shell = ssh.on(false); c.shell {
+		c.opts.SSH = true
+		c.user = ssh.word("user", c.user) // of sersync-plus, as the port is
+		if n, err := strconv.Atoi(ssh.word("port", "")); err == nil && n > 0 && n != 22 {
+			c.opts.Set.NeedSSH().Port = n
+		}
+	}
 	c.params(orElse(e.child("commonParams"), e))
 	if c.opts.Port != "" {
 		if n, err := strconv.Atoi(c.opts.Port); err != nil || n < 1 || n > 65535 {
@@ -89,7 +107,7 @@ func (c *conversion) rsync(e *element) {
 		c.note(orElse(e.child("userDefinedPort"), e), draft.Dropped, "userDefinedPort is the port of an rsync daemon and had no effect over ssh; for ssh set ssh.port")
 		c.opts.Port = ""
 	}
-	if c.opts.SSH && c.opts.Set.PasswordFile != "" {
+	if c.shell && c.opts.Set.PasswordFile != "" {
 		c.note(auth, draft.Dropped, "passwordfile is for rsync daemons; over ssh rsync refused it. Use a key, see ssh.identity_file")
 		c.opts.Set.PasswordFile = ""
 	}
@@ -97,7 +115,7 @@ func (c *conversion) rsync(e *element) {
 
 // params reads commonParams, which sersync pasted into a command for /bin/sh.
 func (c *conversion) params(e *element) {
-	text := e.attr("params", "-artuz")
+	text := e.attr("params", "-artz")
 	argv, err := draft.ShellWords(text)
 	if err != nil {
 		c.note(e, draft.Lost, "commonParams params=%q: %v; its options were not taken over", text, err)
@@ -133,6 +151,12 @@ func (c *conversion) filter(e *element) {
 	if n > 0 {
 		c.note(e, draft.Changed, "filter: what is excluded is left out everywhere; sersync sent it with a directory that was new or moved in, and in its full sync")
 	}
+}
+
+// filters tells whether the filter has an expression.
+func (c *conversion) filters(expr string) bool {
+	f := c.head.child("filter")
+	return f.on(false) && slices.ContainsFunc(f.all("exclude"), func(x *element) bool { return x.attr("expression", "") == expr })
 }
 
 // exclude adds rules in their order; where there are only plain patterns they need
@@ -181,9 +205,10 @@ func (c *conversion) crontab(e *element) {
 	if !e.on(false) {
 		return
 	}
-	minutes, err := strconv.Atoi(e.attr("schedule", "600"))
+	minutes, err := strconv.Atoi(e.word("schedule", "600"))
 	if err != nil || minutes <= 0 {
-		minutes = 600 // as sersync read it
+		minutes = 600
+		c.note(e, draft.Changed, "crontab schedule=%q was read as %d minutes", e.attr("schedule", ""), minutes)
 	}
 	f := e.child("crontabfilter")
 	excludes := f.all("exclude")
@@ -193,6 +218,9 @@ func (c *conversion) crontab(e *element) {
 	c.opts.Set.FullSync = &draft.FullSync{Schedule: fmt.Sprintf("@every %dm", minutes)}
 	if f.on(false) {
 		for _, x := range excludes {
+			if c.filters(x.attr("expression", "")) {
+				continue // left out anyway
+			}
 			c.note(x, draft.Changed, "crontabfilter expression \"%s\": sersync left this out of its full sync and sent it while it watched; here it is replicated. To leave it out, put the pattern under exclude", x.attr("expression", ""))
 		}
 	}
@@ -200,7 +228,7 @@ func (c *conversion) crontab(e *element) {
 
 func (c *conversion) localpaths(list []*element) {
 	if len(list) == 0 {
-		c.note(c.head.child("sersync"), draft.Lost, "there is no localpath: nothing to replicate")
+		c.note(orElse(c.main, c.head), draft.Lost, "there is no localpath: nothing to replicate")
 	}
 	for _, e := range list {
 		watch := e.attr("watch", "/opt/tongbu")
@@ -227,7 +255,7 @@ func (c *conversion) localpaths(list []*element) {
 
 // target makes the target of a remote.
 func (c *conversion) target(e *element) (string, bool) {
-	host, name := e.attr("ip", ""), e.attr("name", "")
+	host, name := e.word("ip", ""), e.word("name", "")
 	if host == "" || name == "" {
 		c.note(e, draft.Lost, "remote ip=%q name=%q: a host and a module or directory are needed", host, name)
 		return "", false
@@ -239,12 +267,17 @@ func (c *conversion) target(e *element) (string, bool) {
 	if ip := net.ParseIP(host); ip != nil && ip.To4() == nil {
 		host = "[" + host + "]"
 	}
-	switch {
-	case c.opts.SSH && !strings.HasPrefix(name, "/"):
+	switch path := strings.HasPrefix(name, "/"); {
+	case c.shell && !path:
 		c.note(e, draft.Lost, "remote name=%q is not an absolute path: over ssh it would lie in the home directory of the user", name)
 		return "", false
-	case c.opts.SSH:
+	case c.opts.SSH && path:
 		return user + host + ":" + name, true
+	case path:
+		c.note(e, draft.Lost, "remote name=%q is a path, and without <ssh start=\"true\"/> it has to be a module of the rsync daemon", name)
+		return "", false
+	case c.opts.SSH: // -e ssh with a module: ssh starts a daemon
+		return "rsync+ssh://" + user + host + "/" + name, true
 	case c.opts.Port != "" && c.opts.Port != "873":
 		return "rsync://" + user + host + ":" + c.opts.Port + "/" + name, true
 	}
@@ -253,8 +286,8 @@ func (c *conversion) target(e *element) (string, bool) {
 
 // badBytes finds values that YAML cannot hold.
 func (c *conversion) badBytes(e *element) {
-	for name, v := range e.attrs {
-		if strings.Contains(v, badByte) {
+	for _, name := range slices.Sorted(maps.Keys(e.attrs)) {
+		if v := e.attrs[name]; strings.Contains(v, badByte) {
 			c.note(e, draft.Lost, "%s %s holds bytes that are not UTF-8, which a configuration cannot", e.name, name)
 		}
 	}

@@ -22,7 +22,8 @@
 //     in sersync.
 //   - Read as leniently as sersync did: any encoding label, comments in any
 //     encoding and with "--" in them, attributes without quotes, a missing end tag,
-//     unknown elements.
+//     names in any case, unknown elements. One without <sersync>, as sersync-plus
+//     takes it, is read as well.
 //   - The YAML is accepted by package config, or there is a Lost note with what it
 //     says.
 //

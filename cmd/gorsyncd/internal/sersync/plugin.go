@@ -21,7 +21,7 @@ func (c *conversion) plugins(on *element) {
 	if name == "" {
 		return
 	}
-	section := c.head.first(func(e *element) bool { return e.name == "plugin" && e.attr("name", "") == name })
+	section := c.head.first(func(e *element) bool { return strings.EqualFold(e.name, "plugin") && e.attr("name", "") == name })
 	sinkOf := map[string]func(*element) (*draft.Sink, bool){
 		"command": c.commandPlugin, "socket": c.socketPlugin, "refreshCDN": c.cdnPlugin, "http": c.httpPlugin,
 	}[name]

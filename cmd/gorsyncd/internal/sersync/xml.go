@@ -14,10 +14,10 @@ import (
 const maxDepth = 50
 
 // element is one element of the file. A nil element has no attributes and no
-// children.
+// children. Names are compared without regard to case, as sersync did.
 type element struct {
 	name     string
-	attrs    map[string]string
+	attrs    map[string]string // names in lower case
 	line     int
 	children []*element
 }
@@ -44,7 +44,9 @@ func parse(f draft.File) (*element, error) {
 		case xml.StartElement:
 			e := &element{name: tok.Name.Local, attrs: map[string]string{}, line: line}
 			for _, a := range tok.Attr {
-				e.attrs[a.Name.Local] = a.Value
+				if name := strings.ToLower(a.Name.Local); !e.has(name) {
+					e.attrs[name] = a.Value // of two the first one counted
+				}
 			}
 			above := stack[len(stack)-1]
 			above.children = append(above.children, e)
@@ -68,7 +70,7 @@ const badByte = "\uFFFD"
 // nothing.
 func closed(stack []*element, name string) []*element {
 	for i := len(stack) - 1; i > 0; i-- {
-		if stack[i].name == name {
+		if strings.EqualFold(stack[i].name, name) {
 			return stack[:i]
 		}
 	}
@@ -103,6 +105,26 @@ func withoutComments(data []byte) []byte {
 			}
 		}
 		at = end
+	}
+}
+
+// openComments are the lines of comments in which another one begins: their end was
+// forgotten.
+func openComments(data []byte) []int {
+	var lines []int
+	for at := 0; ; {
+		i := bytes.Index(data[at:], []byte("<!--"))
+		if i < 0 {
+			return lines
+		}
+		i += at
+		at = len(data)
+		if j := bytes.Index(data[i+4:], []byte("-->")); j >= 0 {
+			at = i + 4 + j + 3
+		}
+		if bytes.Contains(data[i+4:at], []byte("<!--")) {
+			lines = append(lines, bytes.Count(data[:i], []byte("\n"))+1)
+		}
 	}
 }
 
@@ -159,7 +181,7 @@ func bareValue(data []byte) int {
 // child returns the first child of a name, or nil.
 func (e *element) child(names ...string) *element {
 	for _, name := range names {
-		e = e.first(func(c *element) bool { return c.name == name })
+		e = e.first(func(c *element) bool { return strings.EqualFold(c.name, name) })
 	}
 	return e
 }
@@ -181,7 +203,7 @@ func (e *element) all(name string) []*element {
 	var list []*element
 	if e != nil {
 		for _, c := range e.children {
-			if c.name == name {
+			if strings.EqualFold(c.name, name) {
 				list = append(list, c)
 			}
 		}
@@ -194,11 +216,21 @@ func (e *element) attr(name, def string) string {
 	if e == nil {
 		return def
 	}
-	if v, ok := e.attrs[name]; ok {
+	if v, ok := e.attrs[strings.ToLower(name)]; ok {
 		return v
 	}
 	return def
 }
+
+// has tells whether there is an attribute, by its name in lower case.
+func (e *element) has(name string) bool {
+	_, ok := e.attrs[name]
+	return ok
+}
+
+// word is attr for what stood among others on a command line, where space around
+// it meant nothing.
+func (e *element) word(name, def string) string { return strings.TrimSpace(e.attr(name, def)) }
 
 // on tells whether an element is switched on; def is for one without the switch.
 func (e *element) on(def bool) bool {

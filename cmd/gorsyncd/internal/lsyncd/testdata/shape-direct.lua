@@ -1,0 +1,1 @@
+sync { default.direct, source = "/srv/in/", target = "/srv/out/" }

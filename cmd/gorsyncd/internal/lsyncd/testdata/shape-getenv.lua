@@ -1,0 +1,2 @@
+local target = os.getenv("SYNC_TARGET")
+sync { default.rsyncssh, source = "/data", host = target, targetdir = "/data" }
