@@ -54,7 +54,7 @@ var completions = []struct{ line, want string }{
 	{"gorsyncd journal inspect --state=fai", "failing"},
 	{"gorsyncd journal inspect --remote www/n", "www/nas"},
 	{"gorsyncd --log-level de", "debug"},
-	{"gorsyncd status --log-format j", "json"},
+	{"gorsyncd status --log-format js", "json"},
 	{"gorsyncd status www/", "www/web1 www/nas"},
 	{"gorsyncd status --json www/n", "www/nas"},
 	{"gorsyncd --json status bb", "bbs/web1 bbs"},

@@ -40,6 +40,11 @@ var calls = map[string]call{
 	"resume":                {args: "www/nas"},
 	"approve":               {args: "www/nas"},
 	"journal inspect":       {down: done},
+	"journal tail":          {down: done},
+	"journal compact":       {down: 1}, // there is none
+	"events":                {down: done},
+	"report":                {down: done},
+	"replay":                {args: "www/nas --from 1"},
 	"journal stats":         {down: done},
 	"journal check":         {down: done},
 	"config check":          {down: done},
@@ -240,8 +245,12 @@ func TestMisspeltNames(t *testing.T) {
 			want = 3 // UNKNOWN
 		}
 		if strings.Contains(l.cmd.ArgsUsage, "NAME") && !strings.Contains(l.cmd.ArgsUsage, "--") && l.path[0] != "docs" {
-			try("www/nas", want, append(slices.Clone(l.path), "www/nsa")...)
-			try("nas", want, append(slices.Clone(l.path), "nsa")...)
+			var more []string
+			if l.path[0] == "replay" {
+				more = []string{"--from", "1"}
+			}
+			try("www/nas", want, append(append(slices.Clone(l.path), "www/nsa"), more...)...)
+			try("nas", want, append(append(slices.Clone(l.path), "nsa"), more...)...)
 		}
 		for _, f := range l.cmd.Flags {
 			switch f.Names()[0] {

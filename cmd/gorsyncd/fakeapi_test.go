@@ -198,6 +198,9 @@ func (fakeAPI) Inspect(_ context.Context, q journal.Query, row func(journal.Row)
 // breaks off once.
 func (fakeAPI) Events(_ context.Context, q events.Request, line func(events.Line) error) error {
 	p, at := names.NewPath("upload/报表\x1b\xff.xlsx"), time.Date(2026, 11, 21, 7, 51, 2, 0, time.UTC)
+	if q.Source != "" && q.Source != "www" {
+		return &events.RequestError{Flag: "source", Err: fmt.Errorf("the journal has no source %q", q.Source), Hint: `did you mean "www"?`}
+	}
 	lines := []events.Line{{Event: events.KindPosition, Position: "00aa@www:9"}}
 	switch q.From {
 	case "1":
@@ -262,7 +265,7 @@ func (fakeAPI) Report(_ context.Context, r control.ReportRequest) (control.Repor
 	out := control.Report{Source: "daemon", Since: r.Since, Until: time.Now(), Remotes: []control.RemoteReport{}}
 	at := func(min int) time.Time { return time.Date(2026, 11, 21, 7, min, 0, 0, time.UTC) }
 	for _, name := range chosen {
-		rep := control.RemoteReport{Remote: name}
+		rep := control.RemoteReport{Remote: name, Sum: history.Sum{Outages: []history.Outage{}, Full: []history.Run{}, Verify: []history.Run{}}}
 		rep.SetFailing(nil)
 		if name == "www/nas" {
 			begin := at(0)

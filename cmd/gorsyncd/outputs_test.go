@@ -13,6 +13,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/control"
 	"gorsyncd/cmd/gorsyncd/internal/doctor"
+	"gorsyncd/cmd/gorsyncd/internal/events"
 	"gorsyncd/cmd/gorsyncd/internal/shape"
 	"gorsyncd/cmd/gorsyncd/internal/status"
 )
@@ -40,6 +41,11 @@ var outputs = []struct {
 	{"journal-inspect", "Each line of gorsyncd journal inspect --json", []any{control.Row{}}, []string{"api journal inspect", "journal inspect"}},
 	{"journal-stats", "gorsyncd journal stats --json", []any{control.JournalStats{}}, []string{"api journal stats", "journal stats"}},
 	{"journal-check", "gorsyncd journal check --json", []any{control.JournalReport{}}, []string{"api journal check", "journal check"}},
+	{"events", "Each line of gorsyncd events --json and journal tail --json", []any{events.Line{}}, []string{"api events", "api events --from 1", "events", "api journal tail", "journal tail"}},
+	{"report", "gorsyncd report --json", []any{control.Report{}}, []string{"api report", "report"}},
+	{"replay", "Each line of gorsyncd replay --json", []any{control.ReplayLine{}},
+		[]string{"api replay www/nas --from 5", "api replay www/web1 --from 5 --dry-run", "api replay www/nas --from 5 --path remade"}},
+	{"journal-compact", "gorsyncd journal compact --json", []any{control.JournalCompacted{}}, []string{"api journal compact"}},
 	{"config-check", "gorsyncd config check --json", []any{configReport{}}, []string{"config check", "config check -c bad.yaml"}},
 	{"config", "gorsyncd config show, init --print and init --reference with --json", []any{configText{}},
 		[]string{"config show", "api config show --running", "init --print /a h::m", "init --reference"}},
@@ -130,7 +136,7 @@ func TestJSONIsAsItsSchemaSays(t *testing.T) {
 				}
 				printed = errOut.String()
 			}
-			if strings.TrimSpace(printed) == "" && line != "journal inspect" {
+			if strings.TrimSpace(printed) == "" && line != "journal inspect" && line != "events" && line != "journal tail" {
 				t.Errorf("%s --json prints nothing: exit %d, %s", line, code, errOut.String())
 			}
 			if err := s.Lines(printed); err != nil {
