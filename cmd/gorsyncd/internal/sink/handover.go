@@ -41,7 +41,7 @@ func (s *Sink) handOver(ctx context.Context, batch []*item) verdict {
 			continue
 		}
 		v.Result = res
-		if res.Left != nil && len(res.Left) > 0 {
+		if len(res.Left) > 0 {
 			s.progress(batch, p, res.Left[0], &v)
 		}
 		v.blame(p.blamed(res.Left))
