@@ -103,7 +103,7 @@ func TestAttributesWithContent(t *testing.T) {
 		t.Errorf("sent although it is to go along later: %v", got)
 	}
 	r.setLine("attributes: with_content", "attributes: always")
-	contains(t, r.mustCLI("reload"), "src: changed, started anew")
+	contains(t, r.mustCLI("reload"), "src: attributes changed; the tree is scanned anew")
 	r.flush(20 * time.Second)
 	testbed.WaitEqual(t, src, dst, 2*time.Second)
 }

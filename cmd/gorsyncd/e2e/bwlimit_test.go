@@ -45,7 +45,7 @@ func TestBWLimitByTime(t *testing.T) {
 	change := time.Now().Add(6 * time.Second)
 	zoneWhere(t, zones, 8*time.Hour, change)
 	r.setLine("bwlimit: 100M", `bwlimit: {"CRON_TZ=Test/Zone 08:00-07:00": 0, otherwise: 1M}`)
-	contains(t, r.mustCLI("reload"), "src/r: changed, cursor kept")
+	contains(t, r.mustCLI("reload"), "src/r: bwlimit changed; goes on from its cursor")
 	st := r.status().remote(t, "src/r")
 	if st.Limit != 1<<20 || st.LimitUntil == nil || st.LimitUntil.Sub(change).Abs() > 2*time.Second {
 		t.Fatalf("the limit before %v: %d until %v", change, st.Limit, st.LimitUntil)

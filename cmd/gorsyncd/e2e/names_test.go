@@ -110,7 +110,7 @@ func TestNamesOfRemotes(t *testing.T) {
 	if n := r.status().remote(t, "www/nas").Failing; n != 1 {
 		t.Errorf("%d paths failing on a remote that was not to be tried", n)
 	}
-	act("www/nas www/web bbs/nas bbs/web", "retry", filepath.Join(www, "stays"))
+	act("www/nas www/web", "retry", filepath.Join(www, "stays"))
 	r.flush(20 * time.Second)
 	testbed.WaitEqual(t, www, targets["www/nas"], time.Second)
 	testbed.WaitEqual(t, bbs, targets["bbs/web"], time.Second)

@@ -142,7 +142,7 @@ func TestReloadOfKeys(t *testing.T) {
 	logFile := filepath.Join(r.dir, "other.log")
 	r.setConfig(oneRemote(src, dst, fmt.Sprintf("log: {level: debug, format: json, file: %s}\njournal: {ballast: 1M, max_size: 1G, retain: 0s}", logFile)))
 	out := r.mustCLI("reload")
-	contains(t, out, "log.level: warn → debug\n", "log.format: text → json\n", "log.file: \"\" → "+logFile, "journal.max_size: 2G → 1G\n", "journal.retain: 24h → 0",
+	contains(t, out, "log.level: warn → debug\n", "log.format: auto → json\n", "log.file: \"\" → "+logFile, "journal.max_size: 2G → 1G\n", "journal.retain: 24h → 0",
 		"journal.ballast: needs a restart, until then 64M is in use; "+r.config+":9:20 says 1M\n", "src/r: unchanged\n")
 	write(t, filepath.Join(src, "f"), "x")
 	r.flush(20 * time.Second)

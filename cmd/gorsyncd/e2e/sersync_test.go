@@ -177,7 +177,7 @@ func TestCalledSersync(t *testing.T) {
 	if out, code = call("-h"); code != 0 || !strings.Contains(out, "-o FILE") {
 		t.Errorf("-h: exit %d\n%s", code, out)
 	}
-	if out, code = call("-m", "socket", "-o", s.xml); code != 64 {
+	if out, code = call("-m", "socket", "-o", s.xml); code != 78 || !strings.Contains(out, "has no section") {
 		t.Errorf("-m: exit %d\n%s", code, out)
 	}
 	if out, code = call("-d", "-o", "none.xml"); code != 78 || !strings.Contains(out, "none.xml") {
