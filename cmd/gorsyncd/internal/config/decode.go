@@ -157,7 +157,7 @@ func (p *parser) source(n *yaml.Node) rawSource {
 		case "sinks":
 			p.list(v, key, func(c *yaml.Node) { s.sinks = append(s.sinks, p.sink(c)) })
 		default:
-			p.setting(s.settings, key, v)
+			settings.read(p, s.settings, key, v)
 		}
 	})
 	s.broken = len(p.rep.list) > before
@@ -179,7 +179,7 @@ func (p *parser) remote(n *yaml.Node) rawRemote {
 			case "target":
 				r.target, _ = p.item(v, "target")
 			default:
-				p.setting(r.settings, key, v)
+				settings.read(p, r.settings, key, v)
 			}
 		})
 	}

@@ -1,33 +1,17 @@
 package config
 
 import (
-	"strings"
 	"time"
-
-	yaml "go.yaml.in/yaml/v4"
 
 	"gorsyncd/watch"
 )
 
 // field is one key that may stand in defaults, on a source or on a remote.
-type field struct {
-	path       string // dotted: rsync.timeout
-	def        string // the default, as YAML
-	sourceOnly bool   // a property of the tree: its remotes cannot differ in it
-	parse      func(p *parser, n *yaml.Node) (any, bool)
-	set        func(*Settings, any)
-	get        func(*Settings) any
-}
+type field = fieldOf[Settings]
 
 // leaf ties a key to its place in Settings.
 func leaf[T any](path, def string, parse parseFunc[T], at func(*Settings) *T) field {
-	return field{
-		path:  path,
-		def:   def,
-		parse: func(p *parser, n *yaml.Node) (any, bool) { return parse(p, path, n) },
-		set:   func(s *Settings, v any) { *at(s) = v.(T) },
-		get:   func(s *Settings) any { return *at(s) },
-	}
+	return fieldAt(path, path, def, parse, at)
 }
 
 func onSource(f field) field {
@@ -87,61 +71,10 @@ var fields = []field{
 	leaf("exclude", "[]", items(checkExclude), func(s *Settings) *[]Item { return &s.Exclude }),
 }
 
-// groups maps each first key to the fields below it; a field without a dot is
-// alone in its group.
-var groups, groupNames = groupFields()
+var settings = newTable(fields)
 
-func groupFields() (map[string][]field, []string) {
-	m, order := map[string][]field{}, []string{}
-	for _, f := range fields {
-		head, _, _ := strings.Cut(f.path, ".")
-		if m[head] == nil {
-			order = append(order, head)
-		}
-		m[head] = append(m[head], f)
-	}
-	return m, order
-}
-
-// level is the settings written at one place: defaults, a source or a remote.
-type level map[string]setting
-
-type setting struct {
-	value any
-	pos   Pos
-}
-
-// setting reads one first-level key of a place into lv.
-func (p *parser) setting(lv level, key string, v *yaml.Node) {
-	fs := groups[key]
-	if fs[0].path == key {
-		p.leaf(lv, fs[0], v)
-		return
-	}
-	known, byName := []string{}, map[string]field{}
-	for _, f := range fs {
-		_, tail, _ := strings.Cut(f.path, ".")
-		known = append(known, tail)
-		byName[tail] = f
-	}
-	p.mapping(v, key, known, func(tail string, _, vv *yaml.Node) { p.leaf(lv, byName[tail], vv) })
-}
-
-func (p *parser) leaf(lv level, f field, v *yaml.Node) {
-	if value, ok := f.parse(p, v); ok {
-		lv[f.path] = setting{value: value, pos: p.pos(v)}
-	}
-}
-
-// Key is a setting for the documentation: its dotted name and its default as
-// YAML.
-type Key struct{ Path, Default string }
+// groupNames are the first keys of all settings.
+var groupNames = settings.names
 
 // Keys lists every setting.
-func Keys() []Key {
-	out := make([]Key, 0, len(fields))
-	for _, f := range fields {
-		out = append(out, Key{f.path, f.def})
-	}
-	return out
-}
+func Keys() []Key { return settings.keys() }

@@ -5,25 +5,6 @@ import yaml "go.yaml.in/yaml/v4"
 // defaultPos is the place of a value nobody wrote.
 var defaultPos = Pos{File: "default"}
 
-// builtin holds the default of every field.
-var builtin = parseDefaults()
-
-func parseDefaults() level {
-	lv := level{}
-	p := &parser{file: defaultPos.File, rep: newReporter(nil)}
-	for _, f := range fields {
-		if n := p.document([]byte(f.def)); n != nil {
-			if v, ok := f.parse(p, n); ok {
-				lv[f.path] = setting{value: v, pos: defaultPos}
-			}
-		}
-	}
-	if err := p.rep.err(); err != nil {
-		panic("config: a built-in default is not valid: " + err.Error())
-	}
-	return lv
-}
-
 // resolve merges levels, nearest first, leaf by leaf, on top of the built-in
 // defaults. It returns where each value came from by field path.
 func resolve(levels ...level) (Settings, map[string]Pos) {
@@ -43,12 +24,12 @@ func nearest(path string, levels []level) setting {
 			return st
 		}
 	}
-	return builtin[path]
+	return settings.defaults[path]
 }
 
 // decodeSettings is for a mapping that holds nothing but settings.
 func (p *parser) decodeSettings(n *yaml.Node, what string) level {
 	lv := level{}
-	p.mapping(n, what, groupNames, func(key string, _, v *yaml.Node) { p.setting(lv, key, v) })
+	p.mapping(n, what, groupNames, func(key string, _, v *yaml.Node) { settings.read(p, lv, key, v) })
 	return lv
 }

@@ -118,7 +118,7 @@ func unset(v any) bool {
 func addSettings(m *yaml.Node, s Settings, from map[string]Pos, show func(field) bool) {
 	for _, name := range groupNames {
 		into := m
-		for _, f := range groups[name] {
+		for _, f := range settings.groups[name] {
 			if !show(f) {
 				continue
 			}

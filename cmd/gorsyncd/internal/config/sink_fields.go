@@ -11,21 +11,10 @@ import (
 )
 
 // sinkField is one key of a sink, as field is one of a remote.
-type sinkField struct {
-	path  string
-	def   string
-	parse func(p *parser, n *yaml.Node) (any, bool)
-	set   func(*SinkSettings, any)
-	get   func(*SinkSettings) any
-}
+type sinkField = fieldOf[SinkSettings]
 
 func sinkLeaf[T any](path, def string, parse parseFunc[T], at func(*SinkSettings) *T) sinkField {
-	return sinkField{
-		path: path, def: def,
-		parse: func(p *parser, n *yaml.Node) (any, bool) { return parse(p, "sinks."+path, n) },
-		set:   func(s *SinkSettings, v any) { *at(s) = v.(T) },
-		get:   func(s *SinkSettings) any { return *at(s) },
-	}
+	return fieldAt(path, "sinks."+path, def, parse, at)
 }
 
 // sinkFields is the one table of what a sink may have. docs/sinks.md is checked
@@ -63,69 +52,19 @@ var sinkFields = []sinkField{
 	sinkLeaf("cdn.password_file", `""`, scalar(secretFilePath), func(s *SinkSettings) *string { return &s.CDN.PasswordFile }),
 }
 
-var (
-	sinkGroups, sinkGroupNames = groupSinkFields()
-	sinkDefaults               = parseSinkDefaults()
-)
-
-func groupSinkFields() (map[string][]sinkField, []string) {
-	m, order := map[string][]sinkField{}, []string{}
-	for _, f := range sinkFields {
-		head, _, _ := strings.Cut(f.path, ".")
-		if m[head] == nil {
-			order = append(order, head)
-		}
-		m[head] = append(m[head], f)
-	}
-	return m, order
-}
-
-func parseSinkDefaults() level {
-	lv := level{}
-	p := &parser{file: defaultPos.File, rep: newReporter(nil)}
-	for _, f := range sinkFields {
-		if n := p.document([]byte(f.def)); n != nil {
-			if v, ok := f.parse(p, n); ok {
-				lv[f.path] = setting{value: v, pos: defaultPos}
-			}
-		}
-	}
-	if err := p.rep.err(); err != nil {
-		panic("config: a built-in default of a sink is not valid: " + err.Error())
-	}
-	return lv
-}
+var sinkTable = newTable(sinkFields)
 
 // sinkSetting reads one first-level key of a sink. http may be its address alone.
 func (p *parser) sinkSetting(lv level, key string, v *yaml.Node) {
-	fs := sinkGroups[key]
-	if fs[0].path == key || key == "http" && deref(v).Kind == yaml.ScalarNode {
-		p.sinkLeaf(lv, fs[0], v)
+	if key == "http" && deref(v).Kind == yaml.ScalarNode {
+		readLeaf(p, lv, sinkTable.groups[key][0], v)
 		return
 	}
-	known, byName := []string{}, map[string]sinkField{}
-	for _, f := range fs {
-		_, tail, _ := strings.Cut(f.path, ".")
-		known = append(known, tail)
-		byName[tail] = f
-	}
-	p.mapping(v, key, known, func(tail string, _, vv *yaml.Node) { p.sinkLeaf(lv, byName[tail], vv) })
-}
-
-func (p *parser) sinkLeaf(lv level, f sinkField, v *yaml.Node) {
-	if value, ok := f.parse(p, v); ok {
-		lv[f.path] = setting{value: value, pos: p.pos(v)}
-	}
+	sinkTable.read(p, lv, key, v)
 }
 
 // SinkKeys lists every key of a sink.
-func SinkKeys() []Key {
-	out := make([]Key, 0, len(sinkFields))
-	for _, f := range sinkFields {
-		out = append(out, Key{f.path, f.def})
-	}
-	return out
-}
+func SinkKeys() []Key { return sinkTable.keys() }
 
 func sinkFormat(p *parser, key string, n *yaml.Node) (string, bool) {
 	if deref(n).Value == "" && deref(n).Kind == yaml.ScalarNode {

@@ -10,9 +10,9 @@ import (
 func (k Sink) node() *yaml.Node {
 	m := mappingNode()
 	add(m, "name", str(k.Name), comment(k.origins["name"]))
-	for _, name := range sinkGroupNames {
+	for _, name := range sinkTable.names {
 		into := m
-		for _, f := range sinkGroups[name] {
+		for _, f := range sinkTable.groups[name] {
 			v := f.get(&k.SinkSettings)
 			if unset(v) || name == "cdn" && k.Kind != SinkCDN || name == "reply" && !k.Reply {
 				continue

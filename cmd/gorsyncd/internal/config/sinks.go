@@ -132,7 +132,7 @@ type rawSink struct {
 func (p *parser) sink(n *yaml.Node) rawSink {
 	s := rawSink{pos: p.pos(n), settings: level{}}
 	before := len(p.rep.list)
-	known := slices.Concat([]string{"name"}, sinkGroupNames)
+	known := slices.Concat([]string{"name"}, sinkTable.names)
 	p.mapping(n, "a sink", known, func(key string, _, v *yaml.Node) {
 		if key == "name" {
 			s.name, _ = p.item(v, "name")
@@ -151,7 +151,7 @@ func buildSink(rs rawSink, rep *reporter) Sink {
 	for _, f := range sinkFields {
 		st, written := rs.settings[f.path]
 		if !written {
-			st = sinkDefaults[f.path]
+			st = sinkTable.defaults[f.path]
 		}
 		f.set(&k.SinkSettings, st.value)
 		k.origins[f.path] = st.pos

@@ -1,0 +1,101 @@
+package config
+
+import (
+	"strings"
+
+	yaml "go.yaml.in/yaml/v4"
+)
+
+// fieldOf is one key of settings that S holds.
+type fieldOf[S any] struct {
+	path       string // dotted: rsync.timeout
+	def        string // the default, as YAML
+	sourceOnly bool   // a property of the tree: its remotes cannot differ in it
+	parse      func(p *parser, n *yaml.Node) (any, bool)
+	set        func(*S, any)
+	get        func(*S) any
+}
+
+// fieldAt ties a key to its place in S; messages call it name.
+func fieldAt[S, T any](path, name, def string, parse parseFunc[T], at func(*S) *T) fieldOf[S] {
+	return fieldOf[S]{
+		path:  path,
+		def:   def,
+		parse: func(p *parser, n *yaml.Node) (any, bool) { return parse(p, name, n) },
+		set:   func(s *S, v any) { *at(s) = v.(T) },
+		get:   func(s *S) any { return *at(s) },
+	}
+}
+
+// table is all keys of settings.
+type table[S any] struct {
+	fields []fieldOf[S]
+	// groups maps each first key to the fields below it; a field without a dot is
+	// alone in its group.
+	groups   map[string][]fieldOf[S]
+	names    []string // of groups, in order
+	defaults level
+}
+
+func newTable[S any](fields []fieldOf[S]) *table[S] {
+	t := &table[S]{fields: fields, groups: map[string][]fieldOf[S]{}, defaults: level{}}
+	p := &parser{file: defaultPos.File, rep: newReporter(nil)}
+	for _, f := range fields {
+		head, _, _ := strings.Cut(f.path, ".")
+		if t.groups[head] == nil {
+			t.names = append(t.names, head)
+		}
+		t.groups[head] = append(t.groups[head], f)
+		if n := p.document([]byte(f.def)); n != nil {
+			if v, ok := f.parse(p, n); ok {
+				t.defaults[f.path] = setting{value: v, pos: defaultPos}
+			}
+		}
+	}
+	if err := p.rep.err(); err != nil {
+		panic("config: a built-in default is not valid: " + err.Error())
+	}
+	return t
+}
+
+// level is the settings written at one place: defaults, a source, a remote or a sink.
+type level map[string]setting
+
+type setting struct {
+	value any
+	pos   Pos
+}
+
+// read reads one first-level key of a place into lv.
+func (t *table[S]) read(p *parser, lv level, key string, v *yaml.Node) {
+	fs := t.groups[key]
+	if fs[0].path == key {
+		readLeaf(p, lv, fs[0], v)
+		return
+	}
+	known, byName := []string{}, map[string]fieldOf[S]{}
+	for _, f := range fs {
+		_, tail, _ := strings.Cut(f.path, ".")
+		known = append(known, tail)
+		byName[tail] = f
+	}
+	p.mapping(v, key, known, func(tail string, _, vv *yaml.Node) { readLeaf(p, lv, byName[tail], vv) })
+}
+
+func readLeaf[S any](p *parser, lv level, f fieldOf[S], v *yaml.Node) {
+	if value, ok := f.parse(p, v); ok {
+		lv[f.path] = setting{value: value, pos: p.pos(v)}
+	}
+}
+
+// Key is a setting for the documentation: its dotted name and its default as
+// YAML.
+type Key struct{ Path, Default string }
+
+func (t *table[S]) keys() []Key {
+	out := make([]Key, 0, len(t.fields))
+	for _, f := range t.fields {
+		out = append(out, Key{f.path, f.def})
+	}
+	return out
+}
