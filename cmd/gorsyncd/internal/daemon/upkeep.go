@@ -7,7 +7,6 @@ import (
 	cron "github.com/netresearch/go-cron"
 
 	"gorsyncd/cmd/gorsyncd/internal/sink"
-	"gorsyncd/replicate"
 )
 
 // upkeepEvery is the pause between two rounds of upkeep. The journal sweeps
@@ -18,7 +17,7 @@ const upkeepEvery = 5 * time.Second
 func (d *Daemon) upkeep(ctx context.Context) {
 	tick := time.NewTicker(upkeepEvery)
 	defer tick.Stop()
-	last := time.Now()
+	var fulls fullRounds
 	var verifies verifyRounds
 	var mem memory
 	defer verifies.wg.Wait()
@@ -27,8 +26,8 @@ func (d *Daemon) upkeep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			if d.upkeepRound(ctx, last, now) {
-				last = now
+			if d.keepJournal(ctx) {
+				fulls.round(ctx, d, now)
 			}
 			verifies.round(ctx, d, now)
 			mem.round()
@@ -40,9 +39,9 @@ func (d *Daemon) upkeep(ctx context.Context) {
 // system that does not answer, which must not keep the others from upkeep.
 const askLimit = 5 * time.Second
 
-// upkeepRound truncates the journal, enforces its size, and starts the full
-// syncs that fell due in (last, now]. It tells whether it came to these.
-func (d *Daemon) upkeepRound(ctx context.Context, last, now time.Time) bool {
+// keepJournal truncates the journal and enforces its size. It tells whether the
+// journal works.
+func (d *Daemon) keepJournal(ctx context.Context) bool {
 	if err := d.journal.Maintain(ctx); err != nil {
 		d.fail(d.journal.Err())
 		if ctx.Err() == nil {
@@ -51,16 +50,6 @@ func (d *Daemon) upkeepRound(ctx context.Context, last, now time.Time) bool {
 		return false
 	}
 	d.limitJournal(ctx)
-	for _, r := range d.allRemotes() {
-		if due(r.cfg.FullSync.Schedule, last, now) {
-			d.log.Info("scheduled full sync", "remote", r.name)
-			req := replicate.FullSyncRequest{Reason: "schedule " + r.cfg.FullSync.Schedule}
-			err := ask(ctx, func(ctx context.Context) error { return r.disp.FullSync(ctx, req) })
-			if err != nil && ctx.Err() == nil {
-				d.log.Error("scheduled full sync could not be journaled", "remote", r.name, "error", err)
-			}
-		}
-	}
 	return true
 }
 
