@@ -40,7 +40,9 @@
 // (5xx, 429, exit status 75) backs the sink off; nothing is lost or reordered. One
 // that rejects a batch (4xx, another exit status) gets it in halves, until the event
 // that it rejects stands alone and goes to the retry set, with a back-off of its own.
-// When it rejects everything the sink as a whole backs off, too.
+// When it rejects everything the sink as a whole backs off, too. One that fails for no
+// event's fault is told one event at a time after a while: where the next one gets
+// through, the first was to blame.
 //
 // # Duties of the caller
 //

@@ -82,6 +82,10 @@ func (s *Sink) dueRetries(g gates, limit int, now time.Time) (due []*item, err e
 	if len(s.retries) == 0 || now.Before(s.scanAt) {
 		return nil, nil
 	}
+	if s.retryBreaker.open(now) {
+		s.scanAt = s.retryBreaker.until
+		return nil, nil
+	}
 	s.scanAt = now.Add(gatePollMax)
 	looked := 0
 	for path, w := range s.retries { // in no order, so that each has its turn

@@ -38,21 +38,26 @@ type Sink struct {
 	moved    bool   // the cursor is another one than was committed
 	commitAt time.Time
 
-	limit     int               // events at once, at present
-	alone     int               // single new events rejected in a row
-	newFirst  bool              // of new events and those of the retry set
-	scanAt    time.Time         // when to look through the retry set
-	told      map[uint64]string // by seq: the last path below that was told, of what is told in pieces
-	breaker   breaker
-	lostNext  time.Time // the resync is not told before
-	lostTries int
-	lostOut   replicate.Outcome
-	inFlight  int
-	waitsFor  string // the remote that holds events up, "" for none
-	delivered uint64
-	attempts  uint64
-	rejected  uint64
-	ended     bool
+	limit    int               // events at once, at present
+	alone    int               // single new events rejected in a row
+	newFirst bool              // of new events and those of the retry set
+	scanAt   time.Time         // when to look through the retry set
+	told     map[uint64]string // by seq: the last path below that was told, of what is told in pieces
+	breaker  breaker
+
+	retryLimit   int     // as limit and breaker, of the retry set: what fails there
+	retryBreaker breaker // does not hold up new events
+	suspect      *item   // failed alone, see suspectOne
+	suspicion    replicate.Outcome
+	lostNext     time.Time // the resync is not told before
+	lostTries    int
+	lostOut      replicate.Outcome
+	inFlight     int
+	waitsFor     string // the remote that holds events up, "" for none
+	delivered    uint64
+	attempts     uint64
+	rejected     uint64
+	ended        bool
 
 	progressed chan struct{} // closed and made anew when less may be left
 }
@@ -64,7 +69,7 @@ func New(o Options) (*Sink, error) {
 	}
 	s := &Sink{
 		o: o, log: o.Logger, poke: make(chan struct{}, 1), drain: make(chan struct{}), progressed: make(chan struct{}),
-		committing: make(chan struct{}, 1), told: map[uint64]string{}, byPath: map[string]*item{}, retries: map[string]*waiting{}, limit: o.Batch,
+		committing: make(chan struct{}, 1), told: map[uint64]string{}, byPath: map[string]*item{}, retries: map[string]*waiting{}, limit: o.Batch, retryLimit: o.Batch,
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -225,7 +230,7 @@ func (s *Sink) RetryNow(paths []string) {
 	defer s.look()
 	s.scanAt = time.Time{}
 	if len(paths) == 0 {
-		s.breaker.until, s.lostNext = time.Time{}, time.Time{}
+		s.breaker.until, s.retryBreaker.until, s.lostNext = time.Time{}, time.Time{}, time.Time{}
 		for _, w := range s.retries {
 			w.next = time.Time{}
 		}
@@ -267,6 +272,19 @@ type breaker struct {
 	attempts int
 	since    time.Time
 	until    time.Time
+}
+
+func (b *breaker) fail(res Result, r replicate.RetryOptions, now time.Time) {
+	if b.attempts == 0 {
+		b.since = now
+	}
+	b.attempts++
+	b.out = res.Outcome
+	wait := r.Delay(b.attempts)
+	if res.Class == replicate.ClassConfig {
+		wait = r.Max
+	}
+	b.until = now.Add(max(wait, min(res.After, maxAfter)))
 }
 
 func (b *breaker) open(now time.Time) bool { return b.attempts > 0 && now.Before(b.until) }

@@ -102,6 +102,13 @@ func (s *Sink) trouble(st *Status) {
 		until := b.until.UTC()
 		st.Error = &replicate.StatusError{ID: b.out.ID, Class: b.out.Class, Message: b.out.Message, Hint: b.out.Hint,
 			Attempts: b.attempts, NextRetry: &until}
+	case s.retryBreaker.attempts > 0:
+		b := &s.retryBreaker
+		until := b.until.UTC()
+		st.Error = &replicate.StatusError{ID: b.out.ID, Class: b.out.Class, Message: b.out.Message, Hint: b.out.Hint, Attempts: b.attempts, NextRetry: &until}
+		if worst != nil {
+			st.Error.Path = worst.Path
+		}
 	case s.lost != nil && s.lostTries > 0:
 		next := s.lostNext.UTC()
 		st.Error = &replicate.StatusError{ID: s.lostOut.ID, Class: replicate.ClassEntry, Message: s.lostOut.Message, Hint: s.lostOut.Hint,

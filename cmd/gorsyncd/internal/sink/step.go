@@ -64,7 +64,7 @@ func (s *Sink) pick(now time.Time) (batch []*item, again time.Time, err error) {
 		if fresh {
 			batch, at, err = s.duePending(g, now)
 		} else {
-			batch, err = s.dueRetries(g, s.limit, now)
+			batch, err = s.dueRetries(g, s.retryLimit, now)
 		}
 		if err != nil || len(batch) > 0 {
 			return batch, again, err
@@ -101,6 +101,7 @@ func (s *Sink) dueResync(g gates, now time.Time) (batch []*item, again time.Time
 // duePending returns new events that may go out.
 func (s *Sink) duePending(g gates, now time.Time) (batch []*item, again time.Time, err error) {
 	var first time.Time
+	var last *item // the suspect, when nothing else may go out
 	for _, it := range s.pending {
 		if it.gone {
 			continue
@@ -124,12 +125,19 @@ func (s *Sink) duePending(g gates, now time.Time) (batch []*item, again time.Tim
 			again = earlierOf(again, now.Add(gatePoll))
 			continue
 		}
+		if it == s.suspect {
+			last = it
+			continue
+		}
 		if first.IsZero() {
 			first = it.at
 		}
 		if batch = append(batch, it); len(batch) >= s.limit {
 			return batch, again, nil
 		}
+	}
+	if len(batch) == 0 && last != nil {
+		return []*item{last}, again, nil
 	}
 	if due := first.Add(s.o.Gather); len(batch) > 0 && now.Before(due) {
 		return nil, earlierOf(again, due), nil
@@ -185,17 +193,22 @@ func (s *Sink) file(batch []*item, v verdict, now time.Time) {
 	}
 	if arrived {
 		s.worked(now)
+		s.convict(now)
 	}
 	switch {
 	case v.Class == replicate.ClassOK:
-		s.limit = min(s.o.Batch, 2*s.limit)
+		limit := s.limitOf(batch)
+		*limit = min(s.o.Batch, 2**limit)
+	case v.Class != replicate.ClassEntry && batch[0].retry:
+		s.failRetries(blamed, v.Result, now)
 	case v.Class != replicate.ClassEntry:
 		s.fail(v.Result, now)
+		s.suspectOne(blamed, v.Outcome)
 	case batch[0].event.Op == OpResync:
 		s.lostTries++
 		s.lostNext, s.lostOut = now.Add(s.o.Retry.Delay(s.lostTries)), v.Outcome
 	case v.Left == nil && len(blamed) > 1:
-		s.limit = max(1, len(blamed)/2)
+		*s.limitOf(batch) = max(1, len(blamed)/2)
 	default:
 		for _, it := range blamed {
 			s.sideline(it, v.Outcome, now)
@@ -243,7 +256,7 @@ func (s *Sink) worked(now time.Time) {
 		s.log.Info("sink recovered", "error_id", s.breaker.out.ID, "attempts", s.breaker.attempts,
 			"duration_seconds", now.Sub(s.breaker.since).Seconds())
 	}
-	s.breaker = breaker{}
+	s.breaker, s.retryBreaker = breaker{}, breaker{}
 	s.state.LastSuccess, s.update.state = now, true
 }
 
@@ -253,16 +266,7 @@ const maxAfter = time.Hour
 // fail backs the sink off.
 func (s *Sink) fail(res Result, now time.Time) {
 	b := &s.breaker
-	if b.attempts == 0 {
-		b.since = now
-	}
-	b.attempts++
-	b.out = res.Outcome
-	wait := s.o.Retry.Delay(b.attempts)
-	if res.Class == replicate.ClassConfig {
-		wait = s.o.Retry.Max
-	}
-	b.until = now.Add(max(wait, min(res.After, maxAfter)))
+	b.fail(res, s.o.Retry, now)
 	if n := b.attempts; n&(n-1) == 0 { // once, then at growing intervals
 		s.log.Warn("sink failed", "error_id", res.ID, "message", res.Message, "hint", res.Hint, "attempts", n, "next_retry", b.until)
 	}

@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -344,4 +345,48 @@ func TestFullDisk(t *testing.T) {
 	r.restart()
 	r.step()
 	<-told
+}
+
+// TestPoison: an event on which the server breaks down does not hold up the others for
+// ever.
+func TestPoison(t *testing.T) {
+	r := newRig(t)
+	broken := false
+	r.to.answer = func(events []Event) Result {
+		for i := range events {
+			if broken || events[i].rel == "poison" {
+				return transient(idStatus, "", "500")
+			}
+		}
+		return delivered
+	}
+	r.record(file("a"), file("poison"), file("b"), file("c"))
+	for range 20 {
+		r.later(2 * r.o.Retry.Max)
+	}
+	r.want("change a, change b, change c")
+	if st := r.sink.Status(); st.Failing != 1 || st.Error == nil || st.Error.Path != "poison" {
+		t.Errorf("status: %+v", st)
+	}
+	r.record(file("d"))
+	r.later(2 * r.o.Retry.Max)
+	r.want("change d")
+	// When nothing goes through nobody is blamed.
+	broken = true
+	r.record(file("e"), file("f"), file("g"))
+	for range 20 {
+		r.later(2 * r.o.Retry.Max)
+	}
+	if st := r.sink.Status(); st.Failing != 1 || st.LagEntries != 4 {
+		t.Errorf("status: %+v", st)
+	}
+	broken = false
+	for range 5 {
+		r.later(2 * r.o.Retry.Max)
+	}
+	told := strings.Split(r.to.take(), ", ")
+	slices.Sort(told)
+	if !slices.Equal(told, []string{"change e", "change f", "change g"}) {
+		t.Errorf("delivered: %v", told)
+	}
 }
