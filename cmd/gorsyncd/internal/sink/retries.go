@@ -86,30 +86,38 @@ func (s *Sink) dueRetries(g gates, limit int, now time.Time) (due []*item, err e
 		s.scanAt = s.retryBreaker.until
 		return nil, nil
 	}
-	s.scanAt = now.Add(gatePollMax)
-	looked := 0
-	for path, w := range s.retries { // in no order, so that each has its turn
-		switch {
-		case w.next.After(now):
-			s.scanAt = earlier(s.scanAt, w.next)
-			continue
-		case len(due) >= limit || looked >= gateParts:
-			s.scanAt = now
-			continue
+	for n, w := range s.longestWaiting(now) {
+		if len(due) >= limit || n >= gateParts {
+			s.scanAt = now // for the others
+			break
 		}
-		looked++
-		it, err := s.dueRetry(g, path, w, now)
+		it, err := s.dueRetry(g, w.rec.Path, w, now)
 		if err != nil {
 			return nil, err
 		}
 		if it != nil {
 			due = append(due, it)
-		} else if s.retries[path] == w {
+		} else if s.retries[w.rec.Path] == w {
 			s.scanAt = earlier(s.scanAt, w.next)
 		}
 	}
 	slices.SortFunc(due, func(a, b *item) int { return cmp.Compare(a.entry.Seq, b.entry.Seq) })
 	return due, nil
+}
+
+// longestWaiting are the records whose time has come, so that each has its turn. When
+// that of the next one comes is in scanAt.
+func (s *Sink) longestWaiting(now time.Time) (list []*waiting) {
+	s.scanAt = now.Add(gatePollMax)
+	for _, w := range s.retries {
+		if w.next.After(now) {
+			s.scanAt = earlier(s.scanAt, w.next)
+			continue
+		}
+		list = append(list, w)
+	}
+	slices.SortFunc(list, func(a, b *waiting) int { return cmp.Or(a.next.Compare(b.next), cmp.Compare(a.rec.Seq, b.rec.Seq)) })
+	return list
 }
 
 // dueRetry returns the event of a record whose time has come, nil when it has to wait
