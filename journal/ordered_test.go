@@ -24,6 +24,7 @@ func listed(t testing.TB, children func(string, func(string, Record, bool) error
 func TestWalkIsChildren(t *testing.T) {
 	for _, room := range []int{1, 2, 7, 40, walkSize} {
 		t.Run(fmt.Sprint(room), func(t *testing.T) {
+			t.Parallel()
 			rnd := rand.New(rand.NewSource(int64(room)))
 			j := reopen(t, Options{Dir: memoryDir(t)})
 			s := source(t, j)
