@@ -19,6 +19,13 @@ func (nobody) Enter() {}
 func (nobody) Leave() {}
 func (nobody) Done()  {}
 
+func (o *Options) life() Life {
+	if o.Life == nil {
+		return nobody{}
+	}
+	return o.Life
+}
+
 // Nudge has the goroutine of Run go round once, should it rest. It waits for
 // nothing.
 func (d *Dispatcher) Nudge() {

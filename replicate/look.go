@@ -44,8 +44,9 @@ type look struct {
 // newLook opens the root as a run of rsync does: one that is not the directory
 // that was indexed tells nothing about any path.
 func newLook(o *Options) (*look, error) {
-	o.Life.Enter()
-	defer o.Life.Leave()
+	life := o.life()
+	life.Enter()
+	defer life.Leave()
 	f, err := openRoot(o)
 	if err != nil {
 		return nil, err
@@ -55,7 +56,7 @@ func newLook(o *Options) (*look, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &look{root: o.Root, rootDev: fi.Sys().(*syscall.Stat_t).Dev, dirs: map[string]Seen{"": {Presence: IsDir}}, life: o.Life}, nil
+	return &look{root: o.Root, rootDev: fi.Sys().(*syscall.Stat_t).Dev, dirs: map[string]Seen{"": {Presence: IsDir}}, life: life}, nil
 }
 
 // rootEmpty tells whether nothing at all is in the root.

@@ -233,9 +233,7 @@ func (o *Options) setDefaults() {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Life == nil {
-		o.Life = nobody{}
-	}
+	o.Life = o.life()
 }
 
 func (o *Options) validate() error {
