@@ -66,8 +66,8 @@ func TestJSONOfADaemon(t *testing.T) {
 		{"explain", []string{"explain", filepath.Join(src, "d3")}},
 		{"flush", []string{"flush", "--remote", "good"}},
 		{"flush", []string{"flush", "--timeout", "1s"}},
+		{"sync", []string{"sync", "good", "--dry-run"}}, // before the repair leaves nothing to print
 		{"verify", []string{"verify", "good", "away", "--checksum", "--repair"}},
-		{"sync", []string{"sync", "good", "--dry-run"}},
 		{"sync", []string{"sync", "good"}},
 		{"journal-inspect", []string{"journal", "inspect"}},
 		{"journal-stats", []string{"journal", "stats"}},
