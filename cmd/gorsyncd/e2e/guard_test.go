@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -20,9 +22,14 @@ func fill(t *testing.T, root string, n int) {
 
 func files(t *testing.T, root string) int {
 	t.Helper()
-	nodes, err := testbed.Snapshot(root, testbed.Options{})
-	must(t, err)
-	return len(nodes)
+	for {
+		nodes, err := testbed.Snapshot(root, testbed.Options{})
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // something was removed meanwhile
+		}
+		must(t, err)
+		return len(nodes)
+	}
 }
 
 func TestMassDeletionIsHeld(t *testing.T) {
