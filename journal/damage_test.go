@@ -300,7 +300,7 @@ func TestDamagedFiles(t *testing.T) {
 	all := len(cases)
 	if os.Getenv("GORSYNCD_DAMAGE") != "all" {
 		rng.Shuffle(all, func(i, k int) { cases[i], cases[k] = cases[k], cases[i] })
-		cases = cases[:all/10]
+		cases = cases[:all/6]
 	}
 	home := t.TempDir()
 	counts := map[string]int{}

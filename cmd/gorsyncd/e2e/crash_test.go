@@ -16,10 +16,10 @@ import (
 
 // TestKillNine kills the daemon at random moments during heavy change, starts
 // it again each time, and expects equal trees at the end.
-// GORSYNCD_KILLS sets the number of kills (12); make crash makes hundreds.
+// GORSYNCD_KILLS sets the number of kills (20).
 func TestKillNine(t *testing.T) {
 	t.Parallel()
-	kills := 12
+	kills := 20
 	if v := os.Getenv("GORSYNCD_KILLS"); v != "" {
 		var err error
 		kills, err = strconv.Atoi(v)

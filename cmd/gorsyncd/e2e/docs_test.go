@@ -27,7 +27,7 @@ import (
 // GORSYNCD_UPDATE_DOCS=1 writes what was printed into the guides.
 func TestDocs(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("needs root: the guides set up an rsync daemon with use chroot")
+		t.Fatal("needs root: the guides set up an rsync daemon with use chroot")
 	}
 	for _, name := range []string{"quickstart", "quickstart.zh-CN", "concepts", "operations", "maintenance", "sinks"} {
 		t.Run(name, func(t *testing.T) {
