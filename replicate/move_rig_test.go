@@ -205,15 +205,6 @@ func (c *chain) rename(from, to string) {
 	}
 }
 
-// moved renames, waits until that has arrived, and returns what it took on the wire.
-func (c *chain) moved(from, to string) int64 {
-	c.tb.Helper()
-	before := c.wire()
-	c.rename(from, to)
-	c.sync()
-	return c.wire() - before
-}
-
 // ino is the inode of a path of the remote.
 func (c *chain) ino(path string) uint64 {
 	c.tb.Helper()

@@ -333,13 +333,18 @@ func (c *coalescer) done(it *item, now time.Duration) {
 	c.touched -= len(it.touched)
 	c.remember(it)
 	it.touched, it.anyTouched = nil, false
+	// One that was hurried tells of whoever hurried it, such as a fence, and not of
+	// a path that does not settle.
+	hurried := it.urgent
 	it.pending, it.urgent = false, false
-	it.looks++
-	quiet := now >= it.last+c.pause(it)
+	if !hurried {
+		it.looks++
+	}
+	quiet := hurried || now >= it.last+c.pause(it)
 	if it.closed() {
 		it.level, it.looks = 0, 0
 	}
-	if it.level > 0 {
+	if it.level > 0 && !hurried {
 		quiet = now >= it.last+max(hotQuiet, c.settle)
 	}
 	if (!quiet || it.level == 0 && it.looks > hotLooks) && it.level < hotLevels {

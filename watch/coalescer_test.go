@@ -307,3 +307,23 @@ func TestToldIsBounded(t *testing.T) {
 		t.Errorf("%d names are remembered for ever", c.told)
 	}
 }
+
+// TestHurriedIsNotHot: a path that a fence has looked at early settles as any other the
+// next time. The halves of a rename would be journaled apart otherwise.
+func TestHurriedIsNotHot(t *testing.T) {
+	c := newCoalescer(2*time.Millisecond, time.Second)
+	now := time.Duration(0)
+	for range 20 {
+		now += 100 * time.Millisecond
+		c.add("a", hintName, now, 1)
+		c.hurry()
+		if list, _ := c.pop(now+100*time.Microsecond, 10); len(list) != 1 {
+			t.Fatalf("hurried: %v", list)
+		}
+	}
+	now += 100 * time.Millisecond
+	c.add("a", hintName, now, 1)
+	if list, _ := c.pop(now+2*time.Millisecond, 10); len(list) != 1 {
+		t.Error("a change after flushes waits for more than settle")
+	}
+}
