@@ -13,7 +13,7 @@ import (
 // below it what needs attention at the sources and in the configuration.
 func (s Status) Text(colour bool) string {
 	var b strings.Builder
-	b.WriteString(s.headline() + "\n" + s.Verdict().String() + "\n\n")
+	b.WriteString(s.Headline() + "\n" + s.Verdict().String() + "\n\n")
 	b.WriteString(s.table(colour))
 	for i, line := range s.Attention() {
 		if i == 0 {
@@ -24,7 +24,8 @@ func (s Status) Text(colour bool) string {
 	return b.String()
 }
 
-func (s Status) headline() string {
+// Headline is what runs: version, uptime, journal, directories watched.
+func (s Status) Headline() string {
 	who := "gorsyncd is not running"
 	if d := s.Daemon; d != nil {
 		who = fmt.Sprintf("gorsyncd %s  up %s", names.Printable(d.Version), Duration(seconds(d.UptimeSeconds)))
@@ -64,9 +65,8 @@ func (s Status) table(colour bool) string {
 	if colour {
 		t.Paint = s.paint
 	}
-	for _, r := range s.rows() {
-		t.Row(r.Name, strings.ReplaceAll(string(r.State), "_", " "), Count(r.LagEntries),
-			lag(r), rate(r), Ago(s.Time, r.LastSuccess), note(s.Time, s, r))
+	for _, r := range s.Rows() {
+		t.Row(r.Name, r.State, r.Behind, r.Lag, r.Rate, r.LastOK, r.Note)
 	}
 	return t.String()
 }
