@@ -280,5 +280,3 @@ func rootsOf(s status.Status) map[string]string {
 	}
 	return roots
 }
-
-

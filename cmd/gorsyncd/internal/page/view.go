@@ -57,7 +57,7 @@ type Row struct {
 	Rate    string `json:"rate"`
 	Last    int64  `json:"last"` // success
 	Note    string `json:"note"`
-	Due     int64  `json:"due"`     // when something changes by itself
+	Due     int64  `json:"due"`      // when something changes by itself
 	DueWord string `json:"due_word"` // what that is
 	Paused  bool   `json:"paused"`
 }

@@ -22,19 +22,17 @@ type Work struct {
 
 // Flight is an rsync under way.
 type Flight struct {
-	Key      string `json:"key"`
-	Name     string `json:"name"`
-	Word     string `json:"word"` // what it does
-	What     string `json:"what"` // paths
-	Bytes    string `json:"bytes"`
-	Value    int64  `json:"value"`
-	Max      int64  `json:"max"`
-	Since    int64  `json:"since"`
-	Rate     string `json:"rate"`
-	File     string `json:"file"` // the one on its way, or one of the batch
-	Part     string `json:"part"` // of it
-	FileDone int64  `json:"file_done"`
-	FileSize int64  `json:"file_size"`
+	Key   string `json:"key"`
+	Name  string `json:"name"`
+	Word  string `json:"word"` // what it does
+	What  string `json:"what"` // paths
+	Bytes string `json:"bytes"`
+	Value int64  `json:"value"`
+	Max   int64  `json:"max"`
+	Since int64  `json:"since"`
+	Rate  string `json:"rate"`
+	File  string `json:"file"` // the one on its way, or one of the batch
+	Part  string `json:"part"` // of it
 }
 
 func (m *maker) works() []Work {
@@ -94,12 +92,7 @@ func (m *maker) flights() []Flight {
 func (m *maker) flight(r *replicate.Status, b *replicate.BatchStatus) Flight {
 	f := Flight{Key: fmt.Sprintf("%s %d", r.Name, b.ID), Name: names.Printable(r.Name), Word: m.kind(b.Kind),
 		What: m.say("count.paths", "n", count(b.Paths)), Since: millis(&b.Started), Rate: none, File: names.Printable(b.Sample)}
-	if r.Rate >= 1 {
-		f.Rate = m.say("rate", "size", size(uint64(r.Rate)))
-	}
-	if b.Bytes > 0 {
-		f.Bytes, f.Max = size(b.Bytes), b.Bytes
-	}
+	f.Max = b.Bytes
 	m.progress(&f, b)
 	return f
 }
