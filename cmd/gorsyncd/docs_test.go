@@ -113,6 +113,12 @@ func TestEverySettingIsDocumentedWithItsDefault(t *testing.T) {
 	for _, k := range strings.Fields("sources defaults state_dir socket socket.path socket.group socket.mode journal.retain journal.max_size journal.verify journal.ballast log.level log.format log.file path name remotes sinks target") {
 		known[k] = true
 	}
+	for _, k := range config.HTTPKeys() {
+		known[k.Path] = true
+		if row := fmt.Sprintf("| `%s` | `%s` | ", k.Path, k.Default); strings.Count(doc, row) != 1 {
+			t.Errorf("docs/config.md lacks the row %s", row)
+		}
+	}
 	for _, r := range rows {
 		if !known[r[1]] {
 			t.Errorf("docs/config.md describes %s, which is no key", r[1])

@@ -60,6 +60,38 @@ func (fakeAPI) Status(context.Context) (status.Status, error) {
 	return s, nil
 }
 
+func (fakeAPI) Names(context.Context) ([]string, error) { return remotes, nil }
+
+func (fakeAPI) Lag(context.Context) (control.LagSeries, error) {
+	a := 1.5
+	return control.LagSeries{Every: 10, Now: time.Now().UTC(), Remotes: map[string][]*float64{"www/web1": {nil, &a}, "www/nas": {&a}}}, nil
+}
+
+func (fakeAPI) Entries(_ context.Context, q control.EntriesQuery) (control.EntriesPage, error) {
+	n := uint64(2)
+	page := control.EntriesPage{Next: "more", Total: &n}
+	if q.State == journal.StateQueued {
+		page.Total = nil
+		page.Entries = append(page.Entries, control.NewQueued("www/nas", "www", journal.Entry{Seq: 9, Op: journal.OpRemove, Path: "x\xff", Time: time.Now()}))
+		return page, nil
+	}
+	page.Entries = append(page.Entries, control.NewFailing("www/nas", "www",
+		journal.Retry{Path: "a\x1b\xff", Seq: 7, Op: journal.OpChange, Attempts: 6, First: time.Now(), Next: time.Now(), ErrorID: "E-DEST-PERM", Error: "Permission denied (13)"}))
+	return page, nil
+}
+
+func (fakeAPI) Held(_ context.Context, name string, limit int) (control.Held, error) {
+	if name != "www/nas" {
+		return control.Held{}, nil
+	}
+	n := uint64(2000)
+	return control.Held{Reason: "G-MAXDELETE would delete 2000 paths within a minute (limit 1000)", Count: &n, First: names.NewPaths([]string{"a", "b\xff"})[:min(2, limit)]}, nil
+}
+
+func (fakeAPI) StartVerify(_ context.Context, r control.VerifyRequest) ([]string, error) {
+	return control.Select(r.Names, remotes)
+}
+
 func (fakeAPI) Explain(_ context.Context, path string) (control.Explanation, error) {
 	e := control.Explanation{Path: names.NewPath(path), Source: "www", Watched: true, Remotes: []control.RemotePath{}}
 	switch path {

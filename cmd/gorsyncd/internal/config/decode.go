@@ -14,6 +14,7 @@ type raw struct {
 	socket   rawSocket
 	journal  struct{ retain, maxSize, verify, ballast setting }
 	log      struct{ level, format, file setting }
+	http     level
 	defaults level
 	sources  []rawSource
 	root     Pos
@@ -42,10 +43,10 @@ type rawRemote struct {
 	broken   bool
 }
 
-var topKeys = []string{"state_dir", "socket", "sources", "defaults", "journal", "log"}
+var topKeys = []string{"state_dir", "socket", "sources", "defaults", "journal", "log", "http"}
 
 func (p *parser) decode(root *yaml.Node) *raw {
-	r := &raw{file: p.file, defaults: level{}, root: p.pos(root)}
+	r := &raw{file: p.file, defaults: level{}, http: level{}, root: p.pos(root)}
 	p.mapping(root, "the configuration", topKeys, func(key string, k, v *yaml.Node) {
 		switch key {
 		case "state_dir":
@@ -58,6 +59,8 @@ func (p *parser) decode(root *yaml.Node) *raw {
 			p.journal(v, r)
 		case "log":
 			p.log(v, r)
+		case "http":
+			p.http(v, r.http)
 		case "sources":
 			ok := p.list(v, key, func(n *yaml.Node) { r.sources = append(r.sources, p.source(n)) })
 			if ok && len(r.sources) == 0 {

@@ -107,7 +107,7 @@ func (r *reporter) err() error {
 var (
 	secretValue = regexp.MustCompile(`(?i)((?:pas+(?:wd|word|phrase)?|secret|token|authorization|cookie)["']?\s*[:=]\s*)\S.*`)
 	// A password where the path of its file belongs.
-	secretFile = regexp.MustCompile(`(?i)(pas+(?:wd|word|phrase)?_file["']?\s*[:=]\s*["']?)[^/~$"'\s#].*`)
+	secretFile = regexp.MustCompile(`(?i)((?:pas+(?:wd|word|phrase)?|token)_file["']?\s*[:=]\s*["']?)[^/~$"'\s#].*`)
 	// A password may hold about anything, slashes, spaces and @ included.
 	secretTarget = regexp.MustCompile(`([^\s/@:"']+:)[^@\s/:][^"']*@`)
 )

@@ -11,6 +11,9 @@ import (
 // different.
 func withoutPlaces(c *Config) *Config {
 	c.File, c.origins = "", nil
+	for i := range c.HTTP.Hosts {
+		c.HTTP.Hosts[i].Pos = Pos{}
+	}
 	for i := range c.Sources {
 		s := &c.Sources[i]
 		s.Pos, s.origins, s.Filter = Pos{}, nil, nil

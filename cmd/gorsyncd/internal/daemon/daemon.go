@@ -12,6 +12,7 @@ import (
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/lagring"
 	"gorsyncd/cmd/gorsyncd/internal/service"
 	"gorsyncd/cmd/gorsyncd/internal/strangers"
 	"gorsyncd/journal"
@@ -30,6 +31,7 @@ type Options struct {
 	Version string
 	Drain   <-chan struct{}   // closed to stop politely
 	Signals <-chan os.Signal  // each one received reloads; nil for none
+	OpenAPI []byte            // the description of the API
 	Umask   int               // of rsync; 0 for that of this process
 	Service *service.Notifier // nil when no service manager wants to be told
 }
@@ -66,6 +68,9 @@ type Daemon struct {
 	needsRestart []string
 
 	kept strangers.Counter
+	lag  lagring.Ring
+
+	asked sync.WaitGroup // verifies that somebody started and nobody waits for
 }
 
 // lock is a mutex that can be waited for with a context.
@@ -169,7 +174,9 @@ func (d *Daemon) serve(ctx context.Context) error {
 	defer stopIntake()
 
 	d.hard, d.soft = hard, soft // before the first request
-	server, err := control.Listen(d.cfg.Socket, d, d.log)
+	api := control.NewService(control.Options{API: d, Logger: d.log, OpenAPI: d.opts.OpenAPI})
+	defer api.Close()
+	server, err := api.Listen(d.cfg.Socket)
 	if err != nil {
 		return err
 	}
@@ -196,6 +203,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 		wg.Go(func() { d.upkeep(soft) })
 		wg.Go(func() { d.verify(soft) })
 		wg.Go(func() { d.remember(soft) })
+		wg.Go(func() { d.noteLag(soft) })
 		wg.Go(func() { d.reloadOnSignal(soft) })
 		err = d.work(ctx)
 	} else if soft.Err() != nil {
@@ -218,6 +226,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 		err = fmt.Errorf("close control socket: %w", cerr)
 	}
 	wg.Wait()
+	d.asked.Wait()
 	return err
 }
 

@@ -34,6 +34,7 @@ type unit struct {
 type remote struct {
 	cfg    config.Remote
 	name   string // source/remote
+	store  *journal.Remote
 	disp   *replicate.Dispatcher
 	cancel context.CancelFunc // cuts it off
 	done   chan struct{}      // closed when it has ended
@@ -145,7 +146,7 @@ func (d *Daemon) startRemote(u *unit, rc config.Remote) (*remote, error) {
 	}
 	life.OnLook(disp.Nudge)
 	ctx, cancel := context.WithCancel(d.hard)
-	r := &remote{cfg: rc, name: name, disp: disp, cancel: cancel, done: make(chan struct{})}
+	r := &remote{cfg: rc, name: name, store: store, disp: disp, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(r.done)
 		d.fail(disp.Run(ctx))

@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"gorsyncd/cmd/gorsyncd/internal/names"
+	"gorsyncd/cmd/gorsyncd/internal/sink"
 	"gorsyncd/replicate"
 )
 
@@ -42,6 +43,9 @@ func (s Status) MarshalJSON() ([]byte, error) {
 func (Status) JSONShape() any { return document{} }
 
 type plain Status // without its methods
+
+// Shape is what a Status looks like in JSON, for the schemas of what holds one.
+type Shape = document
 
 type document struct {
 	plain
@@ -108,3 +112,15 @@ func newRemoteDoc(r replicate.Status) remoteDoc {
 	}
 	return d
 }
+
+// OneRemote is a remote as the element of a Status is written.
+type OneRemote struct{ replicate.Status }
+
+// MarshalJSON writes it as it stands in a Status.
+func (r OneRemote) MarshalJSON() ([]byte, error) { return json.Marshal(newRemoteDoc(r.Status)) }
+
+// JSONShape is for the schema of the document.
+func (OneRemote) JSONShape() any { return remoteDoc{} }
+
+// OneSink is a sink as the element of a Status is written.
+type OneSink struct{ sink.Status }
