@@ -21,21 +21,16 @@ type Entry struct {
 	Explain  string `json:"explain"` // the address of the answer
 }
 
-func entriesOf(rows []control.Row, roots map[string]string) []Entry {
+func entriesOf(entries []control.EntryOf, roots map[string]string) []Entry {
 	var out []Entry
-	for _, row := range rows {
-		raw, err := row.Raw()
+	for _, e := range entries {
+		raw, err := e.Raw()
 		if err != nil {
-			raw = row.Text
+			raw = e.Text
 		}
-		for _, r := range row.Remotes {
-			if r.State != "failing" {
-				continue
-			}
-			out = append(out, Entry{Key: r.Remote + "\n" + raw, Path: row.Path.String(), Remote: names.Printable(r.Remote),
-				ID: r.ErrorID, Href: hrefOf(r.ErrorID), Message: names.Printable(r.Message), Attempts: r.Attempts,
-				Due: millis(r.NextRetry), Explain: explainAddress(roots[row.Source], raw)})
-		}
+		out = append(out, Entry{Key: e.Remote + "\n" + e.Text, Path: e.Path.String(), Remote: names.Printable(e.Remote),
+			ID: e.ErrorID, Href: hrefOf(e.ErrorID), Message: names.Printable(e.Message), Attempts: e.Attempts,
+			Due: millis(e.Next), Explain: explainAddress(roots[e.Source], raw)})
 	}
 	return out
 }

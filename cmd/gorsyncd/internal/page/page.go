@@ -17,6 +17,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/control"
 	"gorsyncd/cmd/gorsyncd/internal/events"
 	"gorsyncd/cmd/gorsyncd/internal/status"
+	"gorsyncd/journal"
 )
 
 // Options are what the first paint is made of. Functions that are nil leave
@@ -26,12 +27,9 @@ type Options struct {
 	// Lag is the last hour of each remote and sink by name, in seconds at lagEvery,
 	// oldest first, nil where nothing is known: as /api/v1/lag gives it.
 	Lag func() map[string][]*float64
-	// Entries are the first failing entries, and how to read on; as
-	// /api/v1/entries?state=failing gives them.
-	Entries func(ctx context.Context, limit int) (rows []control.Row, next string, err error)
-	// Events are the last changes, oldest first.
-	Events func(ctx context.Context, limit int) ([]events.Line, error)
-	// Explain answers as control.Viewer does.
+	// The others are those of control.API.
+	Entries func(context.Context, control.EntriesQuery) (control.EntriesPage, error)
+	Events  func(context.Context, events.Request, func(events.Line) error) error
 	Explain func(ctx context.Context, path string) (control.Explanation, error)
 	// Access says what the reader may do.
 	Access  func(*http.Request) Access
@@ -131,7 +129,6 @@ type paint struct {
 
 	Lags    map[string]Spark
 	Failing []Entry
-	Next    string
 	Events  []Event
 	Asked   string // path to explain
 	Answer  string
@@ -198,12 +195,18 @@ const (
 // left to the browser.
 func (h *Handler) lists(ctx context.Context, p *paint, s status.Status) {
 	if h.o.Entries != nil {
-		if rows, next, err := h.o.Entries(ctx, firstEntries); err == nil {
-			p.Failing, p.Next = entriesOf(rows, rootsOf(s)), next
+		if got, err := h.o.Entries(ctx, control.EntriesQuery{State: journal.StateFailing, Limit: firstEntries}); err == nil {
+			p.Failing = entriesOf(got.Entries, rootsOf(s))
 		}
 	}
 	if h.o.Events != nil {
-		if lines, err := h.o.Events(ctx, firstEvents); err == nil {
+		n := firstEvents
+		var lines []events.Line
+		err := h.o.Events(ctx, events.Request{Last: &n}, func(l events.Line) error {
+			lines = append(lines, l)
+			return nil
+		})
+		if err == nil {
 			p.Events = eventsOf(p.texts, lines)
 		}
 	}

@@ -121,7 +121,7 @@ func (m *maker) facts() []Fact {
 	}
 	if d := m.s.Daemon; d != nil {
 		add("version", names.Printable(d.Version))
-		add("uptime", m.seconds(d.UptimeSeconds))
+		add("started", "").At = (m.s.Time.UnixMilli() - int64(d.UptimeSeconds*1000)) / 1000 * 1000
 		config := names.Printable(d.ConfigFile)
 		if config == "" {
 			config = m.say("fact.no_config")

@@ -67,10 +67,10 @@ async function approveNames(name, shown) {
   const answer = ask(say("approve.title", { name: shown }), say("approve.counting"), say("approve.yes"), true);
   try {
     const held = await read(await fetch(`${remote(name)}/held`, { cache: "no-store" }));
-    const first = held.first.map(p => printable(typeof p === "string" ? p : p.path));
-    setText($("dialog-text"), held.count > 0 ? say("approve.count", { n: count(held.count) }) : say("approve.none"));
+    const first = held.first.map(p => printable(p.path));
+    setText($("dialog-text"), held.count === null ? printable(held.note) : held.count > 0 ? say("approve.count", { n: count(held.count) }) : say("approve.none"));
     $("dialog-list").replaceChildren(...first.map(path => { const li = document.createElement("li"); li.textContent = path; return li; }));
-    setText($("dialog-more"), held.count > first.length ? say("rows.more", { n: count(held.count - first.length) }) : "");
+    setText($("dialog-more"), first.length && held.count > first.length ? say("rows.more", { n: count(held.count - first.length) }) : "");
     $("dialog-yes").disabled = false;
   } catch (err) {
     setText($("dialog-text"), say("approve.unknown", { why: printable(err.message) }));

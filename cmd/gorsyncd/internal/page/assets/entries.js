@@ -33,13 +33,13 @@ function again(wait) {
 async function first() {
   asked = Date.now();
   const doc = await get(Math.min(most, Math.max(page, entries.length)), "");
-  entries = doc.entries.flatMap(row);
+  entries = doc.entries.map(row);
   shown(doc);
 }
 
 async function more() {
   const doc = await get(page, next);
-  entries = entries.concat(doc.entries.flatMap(row));
+  entries = entries.concat(doc.entries.map(row));
   shown(doc);
 }
 
@@ -62,12 +62,12 @@ function shown(doc) {
   show($("failing-more"), next !== "");
 }
 
-// row makes the views of an entry, one for each remote it fails on.
+// row makes the view of an entry, as entriesOf of lists.go does.
 export function row(e) {
-  return e.remotes.filter(r => r.state === "failing").map(r => ({
-    key: `${r.remote}\n${e.path_b64 ?? e.path}`, path: printable(e.path), remote: printable(r.remote), id: r.error_id ?? "", href: hrefOf(r.error_id),
-    message: printable(r.message), attempts: r.attempts ?? 0, due: millis(r.next_retry), explain: explainAddress(roots.get(e.source) ?? "", e),
-  }));
+  return {
+    key: `${e.remote}\n${e.path}`, path: printable(e.path), remote: printable(e.remote), id: e.error_id, href: hrefOf(e.error_id),
+    message: printable(e.message), attempts: e.attempts, due: millis(e.next_retry), explain: explainAddress(roots.get(e.source) ?? "", e),
+  };
 }
 
 // explainAddress leads to the answer about a name of any bytes.

@@ -119,7 +119,7 @@ function facts(s) {
   const d = s.daemon, j = s.journal;
   if (d) {
     add("version", printable(d.version));
-    add("uptime", seconds(d.uptime_seconds));
+    add("started", "", { at: Math.trunc((millis(s.time) - Math.trunc(d.uptime_seconds * 1000)) / 1000) * 1000 });
     add("config", printable(d.config_file) || say("fact.no_config"));
     const at = millis(d.last_reload);
     if (d.last_reload_error) add("reload", say("fact.refused"), { at });
