@@ -223,6 +223,7 @@ func (t *rsyncTransport) runInside(ctx context.Context, b *Batch, p process, in 
 		in.byArgs = false // a spare takes its list from stdin
 		prepare()
 		if sp := t.spares.take(&p, p.place); sp != nil {
+			b.progress.turnTo(&sp.watch)
 			if e, used := sp.use(ctx, &p); used {
 				return e, sp
 			}
@@ -230,6 +231,7 @@ func (t *rsyncTransport) runInside(ctx context.Context, b *Batch, p process, in 
 		in.byArgs = long
 	}
 	prepare()
+	p.watch = b.progress.take()
 	e := p.run(ctx)
 	if in.byArgs && errors.Is(e.err, unix.E2BIG) { // the limit of the stack is a low one
 		in.byArgs = false

@@ -74,6 +74,14 @@ type BatchStatus struct {
 	Bytes   int64     `json:"bytes"`
 	Started time.Time `json:"started"`
 	Sample  string    `json:"sample"` // one of the paths
+
+	// Of now, by Status.Progress, as far as it can be told.
+
+	BytesDone int64         `json:"bytes_done"`            // read of its files so far, at most bytes; those that are equal are not read
+	Rate      float64       `json:"rate_bytes_per_second"` // of that, lately
+	Current   *FileProgress `json:"current"`               // the file it has open; null when it has none, or that is not known
+
+	progress *progress
 }
 
 // PauseStatus is a pause.
@@ -371,7 +379,7 @@ func (d *Dispatcher) trouble() (failing int, show *StatusError) {
 }
 
 func (b *Batch) status() BatchStatus {
-	s := BatchStatus{ID: b.ID, Kind: b.Kind(), Paths: len(b.Paths), Bytes: b.Bytes, Started: b.Started}
+	s := BatchStatus{ID: b.ID, Kind: b.Kind(), Paths: len(b.Paths), Bytes: b.Bytes, Started: b.Started, progress: b.progress}
 	if len(b.Paths) > 0 {
 		s.Sample = b.Paths[0]
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"embed"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -12,13 +11,12 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	guidebook "gorsyncd/cmd/gorsyncd/docs"
 	"gorsyncd/cmd/gorsyncd/internal/control"
 )
 
 // The guides, and the schemas of what the commands print with --json.
-//
-//go:embed docs/*.md docs/schema/*.json
-var docs embed.FS
+var docs = guidebook.FS
 
 func (a *app) docsCommand() *cli.Command {
 	return &cli.Command{
@@ -68,7 +66,7 @@ type docText struct {
 // listDocs are all parts, guides first.
 func listDocs() ([]doc, error) {
 	list := []doc{}
-	for _, kind := range []string{"docs/*.md", "docs/schema/*.json"} {
+	for _, kind := range []string{"*.md", "schema/*.json"} {
 		files, err := fs.Glob(docs, kind)
 		if err != nil {
 			return nil, err
@@ -78,7 +76,7 @@ func listDocs() ([]doc, error) {
 			if err != nil {
 				return nil, err
 			}
-			name := strings.TrimSuffix(strings.TrimPrefix(f, "docs/"), path.Ext(f))
+			name := strings.TrimSuffix(f, path.Ext(f))
 			list = append(list, doc{name, cmp.Or(titleOf(f, text), name), f})
 		}
 	}

@@ -106,7 +106,7 @@ func documented(place string) (string, bool) {
 
 // keysOfGuide is empty for a guide that does not exist.
 func keysOfGuide(name string) keyTable {
-	guide, err := docs.ReadFile("docs/" + name + ".md")
+	guide, err := docs.ReadFile(name + ".md")
 	if err != nil {
 		return nil
 	}

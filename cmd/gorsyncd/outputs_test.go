@@ -89,7 +89,7 @@ func indented(v any) ([]byte, error) {
 // strict is the schema of a file below docs/schema.
 func strict(t *testing.T, file string) *shape.Checker {
 	t.Helper()
-	text, err := docs.ReadFile("docs/schema/" + file + ".json")
+	text, err := docs.ReadFile("schema/" + file + ".json")
 	if err != nil {
 		t.Fatalf("%v: go generate ./cmd/gorsyncd", err)
 	}

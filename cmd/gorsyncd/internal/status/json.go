@@ -71,6 +71,21 @@ type batchDoc struct {
 	replicate.BatchStatus
 	Sample    string `json:"sample"`
 	SampleB64 string `json:"sample_b64,omitempty"`
+
+	Current *currentDoc `json:"current"`
+}
+
+type currentDoc struct {
+	names.Path       // relative to the source
+	Size       int64 `json:"size_bytes"`
+	Done       int64 `json:"done_bytes"`
+}
+
+func newCurrentDoc(f *replicate.FileProgress) *currentDoc {
+	if f == nil {
+		return nil
+	}
+	return &currentDoc{names.NewPath(f.Path), f.Size, f.Done}
 }
 
 type errorDoc struct {
@@ -83,7 +98,7 @@ func newRemoteDoc(r replicate.Status) remoteDoc {
 	d := remoteDoc{Status: r, InFlight: make([]batchDoc, 0, len(r.InFlight))}
 	for _, b := range r.InFlight {
 		p := names.NewPath(b.Sample)
-		d.InFlight = append(d.InFlight, batchDoc{BatchStatus: b, Sample: p.Text, SampleB64: p.B64})
+		d.InFlight = append(d.InFlight, batchDoc{BatchStatus: b, Sample: p.Text, SampleB64: p.B64, Current: newCurrentDoc(b.Current)})
 	}
 	if d.Findings == nil {
 		d.Findings = []replicate.FindingStatus{}

@@ -201,7 +201,7 @@ func TestExitCodeAndVerdict(t *testing.T) {
 		if got := c.s.ExitCode(); got != c.code {
 			t.Errorf("%+v: exit code %d, want %d", c.s.Remotes, got, c.code)
 		}
-		if got := c.s.Verdict(); got != c.verdict {
+		if got := c.s.Verdict().String(); got != c.verdict {
 			t.Errorf("verdict %q, want %q", got, c.verdict)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // below it what needs attention at the sources and in the configuration.
 func (s Status) Text(colour bool) string {
 	var b strings.Builder
-	b.WriteString(s.headline() + "\n" + s.Verdict() + "\n\n")
+	b.WriteString(s.Headline() + "\n" + s.Verdict().String() + "\n\n")
 	b.WriteString(s.table(colour))
 	for i, line := range s.Attention() {
 		if i == 0 {
@@ -24,7 +24,8 @@ func (s Status) Text(colour bool) string {
 	return b.String()
 }
 
-func (s Status) headline() string {
+// Headline is what runs: version, uptime, journal, directories watched.
+func (s Status) Headline() string {
 	who := "gorsyncd is not running"
 	if d := s.Daemon; d != nil {
 		who = fmt.Sprintf("gorsyncd %s  up %s", names.Printable(d.Version), Duration(seconds(d.UptimeSeconds)))
@@ -64,9 +65,8 @@ func (s Status) table(colour bool) string {
 	if colour {
 		t.Paint = s.paint
 	}
-	for _, r := range s.rows() {
-		t.Row(r.Name, strings.ReplaceAll(string(r.State), "_", " "), Count(r.LagEntries),
-			lag(r), rate(r), Ago(s.Time, r.LastSuccess), note(s.Time, s, r))
+	for _, r := range s.Rows() {
+		t.Row(r.Name, r.State, r.Behind, r.Lag, r.Rate, r.LastOK, r.Note)
 	}
 	return t.String()
 }
@@ -207,53 +207,4 @@ func sample(paths []string) string {
 		shown = append(shown, names.Shorten(p, 60))
 	}
 	return " (" + strings.Join(shown, ", ") + ")"
-}
-
-// Verdict is s in one sentence.
-func (s Status) Verdict() string {
-	when := ""
-	if s.From == FromJournal {
-		when = "when it ended: "
-	}
-	var problems, behind []string
-	if s.Journal.Waiting != "" {
-		problems = append(problems, "the journal waits for space")
-	}
-	for _, src := range s.Sources {
-		if src.State == held {
-			problems = append(problems, "source "+src.Name+" is held")
-		}
-	}
-	for _, r := range s.rows() {
-		word := strings.ReplaceAll(string(r.State), "_", " ")
-		switch exitOf(r.State) {
-		case ExitProblem:
-			problems = append(problems, r.Name+" is "+word)
-		case ExitBehind:
-			behind = append(behind, r.Name+" is "+word)
-		}
-	}
-	total := len(s.Remotes) + len(s.Sinks)
-	switch {
-	case len(problems) > 0:
-		return when + fmt.Sprintf("%d %s you: %s", len(problems), plural(len(problems), "needs", "need"), list(problems))
-	case len(behind) > 0:
-		return when + fmt.Sprintf("%d of %d not in sync: %s", len(behind), total, list(behind))
-	case total == 0:
-		return when + "no remote to show"
-	case total == 1 && len(s.Sinks) == 0:
-		return when + "1 remote in sync"
-	case len(s.Sinks) == 0:
-		return when + fmt.Sprintf("all %d remotes in sync", total)
-	}
-	return when + fmt.Sprintf("%d %s and %d %s in sync", len(s.Remotes), plural(len(s.Remotes), "remote", "remotes"),
-		len(s.Sinks), plural(len(s.Sinks), "sink", "sinks"))
-}
-
-func list(items []string) string {
-	const most = 5
-	if len(items) > most {
-		items = append(items[:most:most], fmt.Sprintf("%d more", len(items)-most))
-	}
-	return names.Printable(strings.Join(items, ", "))
 }

@@ -1,0 +1,152 @@
+package replicate
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"gorsyncd/bench/testbed"
+)
+
+// TestProgressOfABigFile: what is said of a file only grows, never past its size,
+// and comes to it, whatever the transport; the name of the file may be anything.
+func TestProgressOfABigFile(t *testing.T) {
+	const size = 3 << 20
+	file := "d/b\xffi\n g (deleted)x"
+	ways := maps.Clone(targets)
+	ways["an old rsync"] = func(g *rig) {
+		targets["daemon"](g)
+		g.o.Rsync.Path = testbed.OldRsync(g.tb)
+	}
+	ways["only what differs"] = func(g *rig) {
+		targets["daemon"](g)
+		write(g.tb.(*testing.T), g.dst, map[string]string{"d/small": "1"})
+		b := make([]byte, size) // half of it is there
+		if old, err := os.ReadFile(filepath.Join(g.src, file)); err != nil || copy(b, old[:size/2]) != size/2 {
+			g.tb.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(g.dst, file), b, 0o644); err != nil {
+			g.tb.Fatal(err)
+		}
+	}
+	for name, to := range ways {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newRig(t, func(g *rig) {
+				g.o.BigFile = 1 << 20
+				g.o.Rsync.BWLimit = limitOf(2 << 20)
+				write(t, g.src, map[string]string{"d/small": "1"})
+				randomFile(t, filepath.Join(g.src, file), size)
+			}, to)
+			g.start()
+			seq := g.j.scan(t, false)
+			var last FileProgress
+			var bytesDone int64
+			var rated bool
+			g.until("sent", func() bool {
+				st := g.d.Status()
+				if before := st; len(before.InFlight) > 0 && before.InFlight[0].Current != nil {
+					t.Fatal("a status looks without being asked")
+				}
+				st.Progress(time.Now())
+				for _, b := range st.InFlight {
+					if b.BytesDone < 0 || b.BytesDone > b.Bytes {
+						t.Fatalf("batch: %d of %d", b.BytesDone, b.Bytes)
+					}
+					if b.Current == nil || b.Current.Path != file {
+						continue
+					}
+					if c := *b.Current; c.Size != size || c.Done > c.Size || c.Done < last.Done || b.BytesDone < bytesDone || b.BytesDone < c.Done {
+						t.Fatalf("%v after %v; %d of %d after %d", b.Current, &last, b.BytesDone, b.Bytes, bytesDone)
+					}
+					last, bytesDone = *b.Current, b.BytesDone
+					rated = rated || b.Rate > 0
+				}
+				return st.CursorSeq >= seq
+			})
+			if last.Done != size || bytesDone != size || !rated {
+				t.Errorf("at last %v, %d; rated: %v", &last, bytesDone, rated)
+			}
+			g.wait(seq)
+			g.equal()
+		})
+	}
+}
+
+// TestProgressOfNobody: before a process has begun and after it has ended.
+func TestProgressOfNobody(t *testing.T) {
+	p := &progress{}
+	s := BatchStatus{Bytes: 7}
+	p.fill(&s, time.Now())
+	c := p.take()
+	p.fill(&s, time.Now())
+	if s.Current != nil || s.BytesDone != 0 {
+		t.Errorf("%+v", s)
+	}
+	dir, err := os.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	c.begin(1<<22+1, dir) // above every id
+	if read, file, pos := c.look(); read != 0 || file != "" || pos != 0 {
+		t.Errorf("%d %q %d of a process that is not there", read, file, pos)
+	}
+	c.end()
+	var none *child
+	none.begin(1, dir)
+	none.end()
+}
+
+// TestOpenBelow looks at ourselves.
+func TestOpenBelow(t *testing.T) {
+	dir := t.TempDir()
+	path, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func() (string, int64) { return openBelow("/proc/self", path+"/") }
+	open := func(name string, pos int64) *os.File {
+		f, err := os.Create(filepath.Join(dir, name))
+		if err == nil {
+			_, err = f.WriteAt(make([]byte, 100), 0)
+		}
+		if err == nil {
+			_, err = f.Seek(pos, 0)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	sub, err := os.Open(dir) // the directory itself is not below it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Close()
+	f := open("f", 0)
+	if file, _ := look(); file != "" {
+		t.Errorf("%q was not read yet", file)
+	}
+	if _, err := f.Seek(42, 0); err != nil {
+		t.Fatal(err)
+	}
+	if file, pos := look(); file != "f" || pos != 42 {
+		t.Errorf("%q at %d", file, pos)
+	}
+	if err := os.Rename(f.Name(), filepath.Join(dir, "moved")); err != nil {
+		t.Fatal(err)
+	}
+	if file, pos := look(); file != "moved" || pos != 42 {
+		t.Errorf("%q at %d", file, pos)
+	}
+	if err := os.Remove(filepath.Join(dir, "moved")); err != nil {
+		t.Fatal(err)
+	}
+	if file, _ := look(); file != "" {
+		t.Errorf("%q has no name any more", file)
+	}
+	f.Close()
+}
