@@ -86,8 +86,9 @@ func (s *Server) access(r *http.Request) Access {
 	if set == nil {
 		return Access{}
 	}
-	known := s.ticket(set, r) || set.token.is(bearer(r))
-	return Access{MayRead: known || anonymous(set, r), MayAct: known, CanLogIn: set.token.set && !known}
+	ticket := s.ticket(set, r)
+	known := ticket || set.token.is(bearer(r))
+	return Access{MayRead: known || anonymous(set, r), MayAct: known, CanLogIn: set.token.set && !known, LoggedIn: ticket}
 }
 
 // anonymous tells whether a request may look without a token: it comes from this

@@ -40,6 +40,7 @@ type Visitor func(*http.Request) Access
 type Access struct {
 	MayRead, MayAct bool
 	CanLogIn        bool // there is a token, which it has not shown
+	LoggedIn        bool // by a ticket, which it can give back
 }
 
 // Server serves on the address of a configuration, which can change.
