@@ -51,5 +51,11 @@
 //	POST /retry, /pause, /resume, /approve   {"affected": [names]}
 //	POST /reload                     ReloadResult
 //
+// and at the top level, for monitoring systems (package metrics):
+//
+//	GET  /metrics                    text format of Prometheus
+//	GET  /healthz                    200 while the daemon is alive, else 503
+//	GET  /readyz?max_lag=&name=      200 while remotes are near their sources, else 503 and who is behind
+//
 // curl --unix-socket /run/gorsyncd/gorsyncd.sock http://x/api/v1/status works.
 package control

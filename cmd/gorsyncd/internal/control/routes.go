@@ -74,6 +74,7 @@ func (s *Server) routes() http.Handler {
 		return res, err
 	})
 	s.streams(mux)
+	s.monitoring(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, &Error{Code: CodeNotFound, Message: fmt.Sprintf("no such endpoint: %s %s", r.Method, r.URL.Path),
 			Hint: "the daemon may be older than this command: restart it"})

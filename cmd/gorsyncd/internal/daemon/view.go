@@ -67,9 +67,7 @@ func (d *Daemon) Status(context.Context) (status.Status, error) {
 	for _, u := range d.allUnits() {
 		s.Sources = append(s.Sources, status.Source{Name: u.cfg.Name, Status: u.tree.Status()})
 	}
-	for _, r := range d.allRemotes() {
-		s.Remotes = append(s.Remotes, r.disp.Status())
-	}
+	s.Remotes = statuses(d.allRemotes())
 	for _, r := range d.allReaders() {
 		s.Sinks = append(s.Sinks, r.sink.Status())
 	}
