@@ -25,15 +25,15 @@ func (d *Daemon) Readyz() http.Handler { return d.metrics.Readyz() }
 func (d *Daemon) newMetrics() *metrics.Metrics {
 	return metrics.New(metrics.Options{
 		Version: d.opts.Version, Status: d.Status,
-		Configured: func() metrics.Configured { return configured(d.config()) },
+		Configured: func() metrics.Configured { return namesIn(d.config()) },
 		Loops: func() metrics.Loops {
 			return metrics.Loops{Hanging: len(d.manager.dog.Hanging()), Waiting: len(d.manager.dog.Waiting())}
 		},
 	})
 }
 
-// configured are the names in a configuration.
-func configured(c *config.Config) (out metrics.Configured) {
+// namesIn are the names in a configuration.
+func namesIn(c *config.Config) (out metrics.Configured) {
 	for _, s := range c.Sources {
 		out.Sources = append(out.Sources, s.Name)
 		for _, r := range s.Remotes {

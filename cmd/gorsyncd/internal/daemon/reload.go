@@ -128,7 +128,7 @@ func (d *Daemon) apply(p plan) error {
 	}
 	d.mu.Unlock()
 	if err == nil {
-		d.metrics.Keep(configured(p.next))
+		d.metrics.Keep(namesIn(p.next))
 		err = d.forget(p.forget)
 	}
 	if err != nil {

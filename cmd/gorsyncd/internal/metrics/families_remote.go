@@ -29,7 +29,7 @@ var remoteFamilies = []family{
 		}
 	}},
 	{"transferred_files_total", "Regular files that were sent.", counter, ofCounts(func(c *Counts) uint64 { return c.files.Load() })},
-	{"transferred_bytes_total", "Bytes of files that were sent, at their full size.", counter, ofCounts(func(c *Counts) uint64 { return c.bytes.Load() })},
+	{"transferred_bytes_total", "Bytes of changed files that were sent, at their full size; those of a full sync are known on the wire only.", counter, ofCounts(func(c *Counts) uint64 { return c.bytes.Load() })},
 	{"transferred_wire_bytes_total", "Bytes on the wire, in both directions.", counter, ofCounts(func(c *Counts) uint64 { return c.wire.Load() })},
 	{"deleted_files_total", "Paths that were removed from the remote.", counter, ofCounts(func(c *Counts) uint64 { return c.deleted.Load() })},
 	{"retries_total", "Attempts that failed and are repeated: of a path (entry), or of the remote as a whole.", counter, func(s *snapshot, w *writer) {
