@@ -5,23 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"gorsyncd/replicate"
 )
-
-// Upper ends of the buckets, in seconds.
-var (
-	latencyBuckets  = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400}
-	transferBuckets = []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 1800, 7200}
-	appendBuckets   = []float64{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30}
-)
-
-// newHistogram is never registered: its name and labels are given to it when it is
-// gathered.
-func newHistogram(buckets []float64) prometheus.Histogram {
-	return prometheus.NewHistogram(prometheus.HistogramOpts{Name: "unnamed", Buckets: buckets})
-}
 
 // What a transfer came to, by class of its outcome.
 var results = []struct {
@@ -68,7 +53,7 @@ type Counts struct {
 
 	files, deleted, bytes, wire, fulls atomic.Uint64
 
-	duration, latency prometheus.Histogram
+	duration, latency *tally
 }
 
 var (
@@ -77,7 +62,7 @@ var (
 )
 
 func newCounts() *Counts {
-	return &Counts{duration: newHistogram(transferBuckets), latency: newHistogram(latencyBuckets)}
+	return &Counts{duration: newTally(transferBuckets), latency: newTally(latencyBuckets)}
 }
 
 // Transferred implements replicate.Meter.
@@ -95,7 +80,7 @@ func (c *Counts) Transferred(t replicate.Transfer) {
 	c.deleted.Add(t.Deleted)
 	c.bytes.Add(uint64(max(0, t.Bytes)))
 	c.wire.Add(uint64(max(0, t.WireBytes)))
-	c.duration.Observe(t.Duration.Seconds())
+	c.duration.observe(t.Duration)
 }
 
 func (c *Counts) exited(code int) {
@@ -114,9 +99,8 @@ func (c *Counts) Retried(class replicate.Class) {
 	}
 }
 
-// Delivered implements replicate.Observer. A clock that was set back makes a
-// latency of 0.
-func (c *Counts) Delivered(at, since time.Time) { c.latency.Observe(max(0, at.Sub(since).Seconds())) }
+// Delivered implements replicate.Observer.
+func (c *Counts) Delivered(at, since time.Time) { c.latency.observe(at.Sub(since)) }
 
 // Ended implements replicate.Observer.
 func (c *Counts) Ended(e replicate.Ending) {

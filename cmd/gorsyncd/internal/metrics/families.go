@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"runtime"
 	"slices"
 	"time"
 
@@ -18,7 +19,7 @@ const prefix = "gorsyncd_"
 type family struct {
 	name, help string // name without the prefix
 	kind       dto.MetricType
-	fill       func(*snapshot, *writer)
+	fill       func(*snapshot, writer)
 }
 
 const (
@@ -28,42 +29,42 @@ const (
 )
 
 // once is one value without labels.
-func once(value func(*snapshot) float64) func(*snapshot, *writer) {
-	return func(s *snapshot, w *writer) { w.add(nil, value(s)) }
+func once(value func(*snapshot) float64) func(*snapshot, writer) {
+	return func(s *snapshot, w writer) { w.add(nameless, nil, value(s)) }
 }
 
 // ofSources is a value of each source.
-func ofSources(value func(*status.Source) float64) func(*snapshot, *writer) {
-	return func(s *snapshot, w *writer) {
+func ofSources(value func(*status.Source) float64) func(*snapshot, writer) {
+	return func(s *snapshot, w writer) {
 		for i := range s.Sources {
-			w.add(s.sources[i], value(&s.Sources[i]))
+			w.add(s.sources[i], nil, value(&s.Sources[i]))
 		}
 	}
 }
 
 // ofRemotes is a value of each remote's status.
-func ofRemotes(value func(*replicate.Status) float64) func(*snapshot, *writer) {
-	return func(s *snapshot, w *writer) {
+func ofRemotes(value func(*replicate.Status) float64) func(*snapshot, writer) {
+	return func(s *snapshot, w writer) {
 		for i := range s.Remotes {
-			w.add(s.remotes[i], value(&s.Remotes[i]))
+			w.add(s.remotes[i], nil, value(&s.Remotes[i]))
 		}
 	}
 }
 
 // ofCounts is a value of each remote's counts.
-func ofCounts(value func(*Counts) uint64) func(*snapshot, *writer) {
-	return func(s *snapshot, w *writer) {
+func ofCounts(value func(*Counts) uint64) func(*snapshot, writer) {
+	return func(s *snapshot, w writer) {
 		for i, c := range s.counts {
-			w.add(s.remotes[i], float64(value(c)))
+			w.add(s.remotes[i], nil, float64(value(c)))
 		}
 	}
 }
 
 // ofSinks is a value of each sink.
-func ofSinks(value func(*sink.Status) float64) func(*snapshot, *writer) {
-	return func(s *snapshot, w *writer) {
+func ofSinks(value func(*sink.Status) float64) func(*snapshot, writer) {
+	return func(s *snapshot, w writer) {
 		for i := range s.Sinks {
-			w.add(s.sinks[i], value(&s.Sinks[i]))
+			w.add(s.sinks[i], nil, value(&s.Sinks[i]))
 		}
 	}
 }
@@ -76,29 +77,31 @@ func unix(t *time.Time) float64 {
 	return float64(t.UnixMilli()) / 1000
 }
 
-var sourceStates = pairs("state", watch.StateStarting, watch.StateScanning, watch.StateWatching, watch.StateHeld)
+var sourceStates = labelsOf("state", watch.StateStarting, watch.StateScanning, watch.StateWatching, watch.StateHeld)
 
 var (
-	resultPairs, retryPairs, verifyPairs, exitPairs = labelPairs()
-	deliveredPair, rejectedPair                     = pair("result", "delivered"), pair("result", "rejected")
+	resultLabels, exitLabels      = countLabels()
+	retryLabels                   = labelsOf("class", retryClasses...)
+	verifyLabels                  = labelsOf("result", verifyResults...)
+	deliveredLabel, rejectedLabel = newLabel("result", "delivered"), newLabel("result", "rejected")
 )
 
-func labelPairs() (result, retry, verify, exit []*dto.LabelPair) {
+func countLabels() (result, exit []*label) {
 	for _, r := range results {
-		result = append(result, pair("result", r.label))
+		result = append(result, newLabel("result", r.label))
 	}
 	for code := range maxExit + 1 {
-		exit = append(exit, pair("code", exitLabel(code)))
+		exit = append(exit, newLabel("code", exitLabel(code)))
 	}
-	return result, pairs("class", retryClasses...), pairs("result", verifyResults...), exit
+	return result, exit
 }
 
 // families is everything but what is known of the process and the Go runtime.
 var families = slices.Concat(daemonFamilies, sourceFamilies, remoteFamilies, sinkFamilies)
 
 var daemonFamilies = []family{
-	{"build_info", "Always 1; the labels tell which gorsyncd this is.", gauge, func(s *snapshot, w *writer) {
-		w.add(labels{pair("goversion", goVersion()), pair("version", s.m.o.Version)}, 1)
+	{"build_info", "Always 1; the labels tell which gorsyncd this is.", gauge, func(s *snapshot, w writer) {
+		w.add(newSeries(newLabel("goversion", runtime.Version()), newLabel("version", s.m.o.Version)), nil, 1)
 	}},
 	{"config_last_reload_successful", "1 unless the last reload of the configuration was refused or failed.", gauge, once(func(s *snapshot) float64 {
 		return flag(s.Daemon == nil || s.Daemon.LastReloadError == "")
@@ -123,7 +126,7 @@ var daemonFamilies = []family{
 	{"journal_max_bytes", "journal.max_size: beyond it the remote furthest behind loses its place. 0 is no limit.", gauge, once(func(s *snapshot) float64 { return float64(s.Journal.MaxBytes) })},
 	{"journal_oldest_entry_timestamp_seconds", "When the oldest entry was journaled, 0 when there is none.", gauge, once(func(s *snapshot) float64 { return unix(s.Journal.OldestEntry) })},
 	{"journal_waiting", "1 while nothing can be journaled because there is no space.", gauge, once(func(s *snapshot) float64 { return flag(s.Journal.Waiting != "") })},
-	{"journal_append_duration_seconds", "How long a group of writes to the journal took until it was on disk.", histogram, func(s *snapshot, w *writer) { w.histogram(nil, s.m.appends) }},
+	{"journal_append_duration_seconds", "How long a group of writes to the journal took until it was on disk.", histogram, func(s *snapshot, w writer) { w.histogram(nameless, s.m.appends) }},
 	{"watch_limit", "Watches that the kernel allows the user, 0 when not known (fs.inotify.max_user_watches).", gauge, once(func(s *snapshot) float64 {
 		limit := 0
 		for i := range s.Sources {
@@ -134,9 +137,9 @@ var daemonFamilies = []family{
 }
 
 var sourceFamilies = []family{
-	{"source_state", "1 for the state that the source is in.", gauge, func(s *snapshot, w *writer) {
+	{"source_state", "1 for the state that the source is in.", gauge, func(s *snapshot, w writer) {
 		for i := range s.Sources {
-			w.oneHot(s.sources[i], sourceStates, s.Sources[i].State)
+			oneHot(w, s.sources[i], sourceStates, s.Sources[i].State)
 		}
 	}},
 	{"source_directories", "Directories that are known and not excluded.", gauge, ofSources(func(s *status.Source) float64 { return float64(s.Dirs) })},
@@ -150,9 +153,9 @@ var sourceFamilies = []family{
 }
 
 var sinkFamilies = []family{
-	{"sink_state", "1 for the state that the sink is in.", gauge, func(s *snapshot, w *writer) {
+	{"sink_state", "1 for the state that the sink is in.", gauge, func(s *snapshot, w writer) {
 		for i := range s.Sinks {
-			w.oneHot(s.sinks[i], remoteStates, string(s.Sinks[i].State))
+			oneHot(w, s.sinks[i], remoteStates, string(s.Sinks[i].State))
 		}
 	}},
 	{"sink_lag_entries", "Events that the receiver has not had.", gauge, ofSinks(func(k *sink.Status) float64 { return float64(k.LagEntries) })},
@@ -160,10 +163,10 @@ var sinkFamilies = []family{
 	{"sink_failing_events", "Events that the receiver has rejected and that are tried again.", gauge, ofSinks(func(k *sink.Status) float64 { return float64(k.Failing) })},
 	{"sink_last_success_timestamp_seconds", "When the receiver last took something, 0 for never.", gauge, ofSinks(func(k *sink.Status) float64 { return unix(k.LastSuccess) })},
 	{"sink_deliveries_total", "Attempts to deliver, whatever came of them.", counter, ofSinks(func(k *sink.Status) float64 { return float64(k.Deliveries) })},
-	{"sink_events_total", "Events that were delivered, or rejected, each time.", counter, func(s *snapshot, w *writer) {
+	{"sink_events_total", "Events that were delivered, or rejected, each time.", counter, func(s *snapshot, w writer) {
 		for i := range s.Sinks {
-			w.add(s.sinks[i].with(deliveredPair), float64(s.Sinks[i].Delivered))
-			w.add(s.sinks[i].with(rejectedPair), float64(s.Sinks[i].Rejected))
+			w.add(s.sinks[i], deliveredLabel, float64(s.Sinks[i].Delivered))
+			w.add(s.sinks[i], rejectedLabel, float64(s.Sinks[i].Rejected))
 		}
 	}},
 }

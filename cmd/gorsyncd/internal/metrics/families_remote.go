@@ -3,9 +3,9 @@ package metrics
 import "gorsyncd/replicate"
 
 var remoteFamilies = []family{
-	{"remote_state", "1 for the state that the remote is in.", gauge, func(s *snapshot, w *writer) {
+	{"remote_state", "1 for the state that the remote is in.", gauge, func(s *snapshot, w writer) {
 		for i := range s.Remotes {
-			w.oneHot(s.remotes[i], remoteStates, string(s.Remotes[i].State))
+			oneHot(w, s.remotes[i], remoteStates, string(s.Remotes[i].State))
 		}
 	}},
 	{"remote_cursor_seq", "Every entry of the source up to this one is on the remote, or in its retry set.", gauge, ofRemotes(func(r *replicate.Status) float64 { return float64(r.CursorSeq) })},
@@ -21,10 +21,10 @@ var remoteFamilies = []family{
 		return unix(r.Error.NextRetry)
 	})},
 	{"remote_workers_busy", "Transfers under way.", gauge, ofRemotes(func(r *replicate.Status) float64 { return float64(len(r.InFlight)) })},
-	{"transfers_total", "Transfers that have ended, by what they came to.", counter, func(s *snapshot, w *writer) {
+	{"transfers_total", "Transfers that have ended, by what they came to.", counter, func(s *snapshot, w writer) {
 		for i, c := range s.counts {
 			for j := range results {
-				w.add(s.remotes[i].with(resultPairs[j]), float64(c.transfers[j].Load()))
+				w.add(s.remotes[i], resultLabels[j], float64(c.transfers[j].Load()))
 			}
 		}
 	}},
@@ -32,28 +32,28 @@ var remoteFamilies = []family{
 	{"transferred_bytes_total", "Bytes of changed files that were sent, at their full size; those of a full sync are known on the wire only.", counter, ofCounts(func(c *Counts) uint64 { return c.bytes.Load() })},
 	{"transferred_wire_bytes_total", "Bytes on the wire, in both directions.", counter, ofCounts(func(c *Counts) uint64 { return c.wire.Load() })},
 	{"deleted_files_total", "Paths that were removed from the remote.", counter, ofCounts(func(c *Counts) uint64 { return c.deleted.Load() })},
-	{"retries_total", "Attempts that failed and are repeated: of a path (entry), or of the remote as a whole.", counter, func(s *snapshot, w *writer) {
+	{"retries_total", "Attempts that failed and are repeated: of a path (entry), or of the remote as a whole.", counter, func(s *snapshot, w writer) {
 		for i, c := range s.counts {
 			for j := range retryClasses {
-				w.add(s.remotes[i].with(retryPairs[j]), float64(c.retries[j].Load()))
+				w.add(s.remotes[i], retryLabels[j], float64(c.retries[j].Load()))
 			}
 		}
 	}},
-	{"rsync_exits_total", "Ends of rsync by exit code; none is for those that did not run to their end.", counter, func(s *snapshot, w *writer) {
+	{"rsync_exits_total", "Ends of rsync by exit code; none is for those that did not run to their end.", counter, func(s *snapshot, w writer) {
 		for i, c := range s.counts {
 			for code := range c.exits {
 				if n := c.exits[code].Load(); n > 0 || usual[code] {
-					w.add(s.remotes[i].with(exitPairs[code]), float64(n))
+					w.add(s.remotes[i], exitLabels[code], float64(n))
 				}
 			}
 		}
 	}},
-	{"transfer_duration_seconds", "How long transfers took, with the comparison after one that was partial.", histogram, func(s *snapshot, w *writer) {
+	{"transfer_duration_seconds", "How long transfers took, with the comparison after one that was partial.", histogram, func(s *snapshot, w writer) {
 		for i, c := range s.counts {
 			w.histogram(s.remotes[i], c.duration)
 		}
 	}},
-	{"replication_latency_seconds", "From the journaling of a change until it was on the remote.", histogram, func(s *snapshot, w *writer) {
+	{"replication_latency_seconds", "From the journaling of a change until it was on the remote.", histogram, func(s *snapshot, w writer) {
 		for i, c := range s.counts {
 			w.histogram(s.remotes[i], c.latency)
 		}
@@ -61,10 +61,10 @@ var remoteFamilies = []family{
 	{"full_syncs_total", "Full syncs that have come to their end.", counter, ofCounts(func(c *Counts) uint64 { return c.fulls.Load() })},
 	{"full_sync_last_success_timestamp_seconds", "When a full sync last came to its end, 0 for never.", gauge, ofRemotes(func(r *replicate.Status) float64 { return unix(r.LastFull) })},
 	{"full_sync_running", "1 while a full sync is due or under way.", gauge, ofRemotes(func(r *replicate.Status) float64 { return flag(r.FullSync != nil) })},
-	{"verifies_total", "Comparisons with the source, by what they came to.", counter, func(s *snapshot, w *writer) {
+	{"verifies_total", "Comparisons with the source, by what they came to.", counter, func(s *snapshot, w writer) {
 		for i, c := range s.counts {
 			for j := range verifyResults {
-				w.add(s.remotes[i].with(verifyPairs[j]), float64(c.verifies[j].Load()))
+				w.add(s.remotes[i], verifyLabels[j], float64(c.verifies[j].Load()))
 			}
 		}
 	}},

@@ -6,11 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
-	"gorsyncd/cmd/gorsyncd/internal/names"
 	"gorsyncd/cmd/gorsyncd/internal/status"
-	"gorsyncd/replicate"
 )
 
 // snapshot is what one scrape is made from.
@@ -19,137 +18,61 @@ type snapshot struct {
 	m     *Metrics
 	loops Loops
 
-	sources []labels // of Status.Sources
-	remotes []labels // of Status.Remotes
-	sinks   []labels // of Status.Sinks
-	counts  []*Counts
+	sources []*series // of Status.Sources
+	remotes []*series // of Status.Remotes
+	sinks   []*series // of Status.Sinks
+	counts  []*Counts // of Status.Remotes
 }
 
-// labels are in the order of their names, which is how they have to be.
-type labels []*dto.LabelPair
-
-func pair(name, value string) *dto.LabelPair {
-	value = names.Printable(value) // is UTF-8, and as different as what it was
-	return &dto.LabelPair{Name: &name, Value: &value}
-}
-
-// with adds a label.
-func (l labels) with(p *dto.LabelPair) labels {
-	out := make(labels, 0, len(l)+1)
-	i, _ := slices.BinarySearchFunc(l, p, func(a, b *dto.LabelPair) int { return strings.Compare(*a.Name, *b.Name) })
-	return append(append(append(out, l[:i]...), p), l[i:]...)
-}
-
-// Gather implements prometheus.Gatherer. It fails when there is no status.
-func (m *Metrics) Gather() ([]*dto.MetricFamily, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), scrapeLimit)
+func (m *Metrics) snapshot(ctx context.Context) (*snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, scrapeLimit)
 	defer cancel()
 	st, err := m.status.get(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the status: %w", err)
 	}
-	snap := m.snapshot(st)
-	out, err := m.process.Gather()
-	if err != nil {
-		return nil, fmt.Errorf("look at the process: %w", err)
-	}
-	for i := range families {
-		f := &families[i]
-		w := writer{kind: f.kind}
-		f.fill(snap, &w)
-		if len(w.out) == 0 {
-			continue // there is no remote, or no sink
-		}
-		name := prefix + f.name
-		out = append(out, &dto.MetricFamily{Name: &name, Help: &f.help, Type: f.kind.Enum(), Metric: w.out})
-	}
-	slices.SortFunc(out, func(a, b *dto.MetricFamily) int { return strings.Compare(*a.Name, *b.Name) })
-	return out, nil
-}
-
-func (m *Metrics) snapshot(st status.Status) *snapshot {
 	s := &snapshot{Status: st, m: m, loops: m.o.Loops()}
 	for i := range st.Sources {
-		s.sources = append(s.sources, labels{pair("source", st.Sources[i].Name)})
+		s.sources = append(s.sources, newSeries(newLabel("source", st.Sources[i].Name)))
 	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
 	for i := range st.Remotes {
 		r := &st.Remotes[i]
-		s.remotes = append(s.remotes, labels{pair("remote", r.Remote), pair("source", r.Source)})
-		s.counts = append(s.counts, m.countsOf(r.Source, r.Remote))
+		s.remotes = append(s.remotes, newSeries(newLabel("remote", r.Remote), newLabel("source", r.Source)))
+		c := m.counts[[2]string{r.Source, r.Remote}]
+		if c == nil {
+			c = nothing // not started yet, or removed meanwhile
+		}
+		s.counts = append(s.counts, c)
 	}
 	for i := range st.Sinks {
-		s.sinks = append(s.sinks, labels{pair("remote", st.Sinks[i].Sink), pair("source", st.Sinks[i].Source)})
+		s.sinks = append(s.sinks, newSeries(newLabel("remote", st.Sinks[i].Sink), newLabel("source", st.Sinks[i].Source)))
 	}
-	return s
+	return s, nil
 }
 
 // nothing is what a remote has counted that has not been started.
 var nothing = newCounts()
 
-// countsOf makes none: the remote may have been removed meanwhile.
-func (m *Metrics) countsOf(source, remote string) *Counts {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	if c := m.counts[[2]string{source, remote}]; c != nil {
-		return c
-	}
-	return nothing
+// writer takes the values of one family after the other.
+type writer interface {
+	begin(*family)
+	add(s *series, more *label, v float64) // more may be nil
+	histogram(*series, *tally)
 }
 
-// writer makes the metrics of one family.
-type writer struct {
-	kind dto.MetricType
-	out  []*dto.Metric
-
-	// What is to be handed out, many at a time.
-	metrics  []dto.Metric
-	gauges   []dto.Gauge
-	counters []dto.Counter
-	values   []float64
-}
-
-const slab = 256
-
-func (w *writer) add(l labels, v float64) {
-	if len(w.metrics) == 0 {
-		w.metrics, w.values = make([]dto.Metric, slab), make([]float64, slab)
-		if w.kind == dto.MetricType_COUNTER {
-			w.counters = make([]dto.Counter, slab)
-		} else {
-			w.gauges = make([]dto.Gauge, slab)
-		}
+func (s *snapshot) write(w writer) {
+	for i := range families {
+		w.begin(&families[i])
+		families[i].fill(s, w)
 	}
-	m, value := &w.metrics[0], &w.values[0]
-	w.metrics, w.values = w.metrics[1:], w.values[1:]
-	*value = v
-	m.Label = l
-	if w.kind == dto.MetricType_COUNTER {
-		m.Counter = &w.counters[0]
-		m.Counter.Value, w.counters = value, w.counters[1:]
-	} else {
-		m.Gauge = &w.gauges[0]
-		m.Gauge.Value, w.gauges = value, w.gauges[1:]
-	}
-	w.out = append(w.out, m)
-}
-
-// written is what a histogram of client_golang does.
-type written interface{ Write(*dto.Metric) error }
-
-func (w *writer) histogram(l labels, h written) {
-	m := new(dto.Metric)
-	if h.Write(m) != nil {
-		return // that of client_golang never fails
-	}
-	m.Label = l
-	m.Histogram.CreatedTimestamp = nil
-	w.out = append(w.out, m)
 }
 
 // oneHot adds a series for each of the states, 1 for the one that is present.
-func (w *writer) oneHot(l labels, all []*dto.LabelPair, present string) {
-	for _, p := range all {
-		w.add(l.with(p), flag(*p.Value == present))
+func oneHot(w writer, s *series, all []*label, present string) {
+	for _, l := range all {
+		w.add(s, l, flag(*l.pair.Value == present))
 	}
 }
 
@@ -160,13 +83,62 @@ func flag(b bool) float64 {
 	return 0
 }
 
-func pairs[T ~string](name string, values ...T) []*dto.LabelPair {
-	var out []*dto.LabelPair
-	for _, v := range values {
-		out = append(out, pair(name, string(v)))
+var _ prometheus.Gatherer = (*Metrics)(nil)
+
+// Gather implements prometheus.Gatherer. It fails when there is no status.
+func (m *Metrics) Gather() ([]*dto.MetricFamily, error) {
+	s, err := m.snapshot(context.Background())
+	if err != nil {
+		return nil, err
 	}
-	return out
+	out, err := m.process.Gather()
+	if err != nil {
+		return nil, fmt.Errorf("look at the process: %w", err)
+	}
+	var w collected
+	s.write(&w)
+	for _, f := range w {
+		if len(f.Metric) > 0 { // else there is no remote, or no sink
+			out = append(out, f)
+		}
+	}
+	slices.SortFunc(out, func(a, b *dto.MetricFamily) int { return strings.Compare(*a.Name, *b.Name) })
+	return out, nil
 }
 
-var remoteStates = pairs("state", replicate.StateStarting, replicate.StateFullSync, replicate.StateInSync, replicate.StateSyncing,
-	replicate.StateRetrying, replicate.StateFailing, replicate.StateHeld, replicate.StatePaused, replicate.StateWaiting)
+// collected is a writer of what client_golang works with.
+type collected []*dto.MetricFamily
+
+func (w *collected) begin(f *family) {
+	name := prefix + f.name
+	*w = append(*w, &dto.MetricFamily{Name: &name, Help: &f.help, Type: f.kind.Enum()})
+}
+
+func (w *collected) put(m *dto.Metric) {
+	f := (*w)[len(*w)-1]
+	f.Metric = append(f.Metric, m)
+}
+
+func (w *collected) add(s *series, more *label, v float64) {
+	m := &dto.Metric{Label: s.with(more)}
+	if *(*w)[len(*w)-1].Type == counter {
+		m.Counter = &dto.Counter{Value: &v}
+	} else {
+		m.Gauge = &dto.Gauge{Value: &v}
+	}
+	w.put(m)
+}
+
+func (w *collected) histogram(s *series, t *tally) {
+	h, n := &dto.Histogram{}, uint64(0)
+	for i := range t.counts {
+		n += t.counts[i].Load()
+		if i < len(t.ends) {
+			upTo := n
+			h.Bucket = append(h.Bucket, &dto.Bucket{UpperBound: &t.ends[i], CumulativeCount: &upTo})
+		}
+	}
+	sum := t.sum()
+	h.SampleCount, h.SampleSum = &n, &sum
+	w.put(&dto.Metric{Label: s.pairs, Histogram: h})
+}

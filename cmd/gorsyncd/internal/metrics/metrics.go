@@ -2,14 +2,11 @@ package metrics
 
 import (
 	"context"
-	"net/http"
-	"runtime"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"gorsyncd/cmd/gorsyncd/internal/status"
 )
@@ -44,7 +41,7 @@ type Metrics struct {
 	o       Options
 	status  shared
 	process *prometheus.Registry // of the process and the Go runtime
-	appends prometheus.Histogram
+	appends *tally
 	climbs  climbs
 
 	mu     sync.RWMutex
@@ -53,7 +50,7 @@ type Metrics struct {
 
 // New returns one that has counted nothing.
 func New(o Options) *Metrics {
-	m := &Metrics{o: o, process: prometheus.NewRegistry(), appends: newHistogram(appendBuckets), counts: map[[2]string]*Counts{}}
+	m := &Metrics{o: o, process: prometheus.NewRegistry(), appends: newTally(appendBuckets), counts: map[[2]string]*Counts{}}
 	m.process.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.status.make = func(ctx context.Context) (status.Status, error) {
 		s, err := o.Status(ctx)
@@ -95,14 +92,4 @@ func (m *Metrics) Keep(c Configured) {
 }
 
 // Committed notes how long a group of writes to the journal took.
-func (m *Metrics) Committed(d time.Duration) { m.appends.Observe(d.Seconds()) }
-
-// Metrics serves what Gather returns.
-func (m *Metrics) Metrics() http.Handler {
-	return promhttp.HandlerFor(m, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError, MaxRequestsInFlight: maxScrapes})
-}
-
-// maxScrapes at once: each holds all of its text.
-const maxScrapes = 8
-
-func goVersion() string { return runtime.Version() }
+func (m *Metrics) Committed(d time.Duration) { m.appends.observe(d) }
