@@ -46,13 +46,18 @@ func namesIn(c *config.Config) (out metrics.Configured) {
 	return out
 }
 
-// statuses asks all remotes at the same time: one whose source hangs answers after
-// a second with what it last said, and so do hundreds of them.
+// statuses asks all remotes.
 func statuses(remotes []pair) []replicate.Status {
-	out := make([]replicate.Status, len(remotes))
+	return atOnce(remotes, func(r pair) replicate.Status { return r.disp.Status() })
+}
+
+// atOnce asks all at the same time: a remote whose source hangs answers after a
+// second with what it last said, and so do hundreds of them.
+func atOnce[T, R any](list []T, ask func(T) R) []R {
+	out := make([]R, len(list))
 	var wg sync.WaitGroup
-	for i, r := range remotes {
-		wg.Go(func() { out[i] = r.disp.Status() })
+	for i, t := range list {
+		wg.Go(func() { out[i] = ask(t) })
 	}
 	wg.Wait()
 	return out
