@@ -255,3 +255,17 @@ func walk(v any, fn func(map[string]any)) {
 		}
 	}
 }
+
+// TestPrometheusExamples: what the guide shows is what Prometheus takes.
+func TestPrometheusExamples(t *testing.T) {
+	t.Parallel()
+	blocks := regexp.MustCompile("(?ms)^```yml\n(.*?)^```").FindAllStringSubmatch(read(t, "../docs/monitoring.md"), -1)
+	if len(blocks) != 2 {
+		t.Fatalf("%d examples", len(blocks))
+	}
+	for i, b := range blocks {
+		file := filepath.Join(t.TempDir(), fmt.Sprintf("%d.yml", i))
+		must(t, os.WriteFile(file, []byte(b[1]), 0o600))
+		promtool(t, "check", "config", "--syntax-only", file)
+	}
+}
