@@ -132,6 +132,7 @@ func (d *Daemon) apply(p plan) error {
 	}
 	d.mu.Unlock()
 	if err == nil {
+		d.metrics.Keep(namesIn(p.next))
 		err = d.forget(p.forget)
 	}
 	if err != nil {
