@@ -24,7 +24,7 @@ func (s *door) monitoring() []Route {
 		// It names nothing, and load balancers have no token.
 		{Method: "GET", Path: "/healthz", Right: RightOpen, Summary: "Whether the daemon is alive: 200, or 503.", Answers: []Answer{{Form: FormJSON}}, serve: s.monitor(healthz)},
 		{Method: "GET", Path: "/readyz", Right: RightRead, Summary: "Whether remotes are near their sources: 200, or 503 and who is behind.",
-			Query: []Param{{Name: "max_lag", Type: "string", About: "Such as 60s."}, {Name: "name", Type: "string", About: "A name or glob of remotes; may be repeated."}},
+			Query:   []Param{{Name: "max_lag", Type: "string", About: "Such as 60s."}, {Name: "name", Type: "string", About: "A name or glob of remotes; may be repeated."}},
 			Answers: []Answer{{Form: FormJSON}}, serve: s.monitor(readyz)},
 	}
 }
