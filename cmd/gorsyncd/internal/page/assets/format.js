@@ -15,14 +15,9 @@ export function size(n) {
   if (n < 10) return `${n} B`;
   const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
   const e = Math.floor(Math.log(n) / Math.log(1024));
-  const value = Math.floor(n / 1024 ** e * 10 + 0.5) / 10;
-  return `${value < 10 ? value.toFixed(1) : even(value)} ${units[e]}`;
-}
-
-// even rounds halves to the even neighbour, as Go's %.0f does.
-function even(v) {
-  const r = Math.round(v);
-  return Math.abs(v % 1) === 0.5 && r % 2 ? r - 1 : r;
+  const exact = n / 1024 ** e, scale = exact < 10 ? 10 : 1;
+  const value = Math.floor(exact * scale + 0.5) / scale;
+  return `${value < 10 ? value.toFixed(1) : value} ${units[e]}`;
 }
 
 // duration is ms milliseconds in their two leading units.
