@@ -123,7 +123,10 @@ func (s *Service) fail(w http.ResponseWriter, err error) {
 func Refuse(w http.ResponseWriter, err error) error {
 	e := Classify(err)
 	w.Header().Set("Content-Type", "application/json")
-	if e.httpStatus() == http.StatusServiceUnavailable {
+	switch e.httpStatus() {
+	case http.StatusTooManyRequests:
+		w.Header().Set("Retry-After", "2")
+	case http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
 	}
 	w.WriteHeader(e.httpStatus())

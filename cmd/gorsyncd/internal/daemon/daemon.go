@@ -15,6 +15,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/lagring"
 	"gorsyncd/cmd/gorsyncd/internal/service"
 	"gorsyncd/cmd/gorsyncd/internal/strangers"
+	"gorsyncd/cmd/gorsyncd/internal/web"
 	"gorsyncd/journal"
 	"gorsyncd/replicate"
 )
@@ -69,6 +70,8 @@ type Daemon struct {
 
 	kept strangers.Counter
 	lag  lagring.Ring
+
+	web *web.Server // set once by serve
 
 	asked sync.WaitGroup // verifies that somebody started and nobody waits for
 }
@@ -180,9 +183,13 @@ func (d *Daemon) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.web = d.newWeb(api)
 	d.sshDir = openSSHDir(d.cfg, d.log)
 	var wg sync.WaitGroup
-	wg.Go(func() { // also while sources are still being started
+	pages, closePages := context.WithCancel(context.WithoutCancel(ctx)) // as long as the socket
+	defer closePages()
+	wg.Go(func() { _ = d.web.Run(pages) }) // which returns nil
+	wg.Go(func() {                         // also while sources are still being started
 		select {
 		case <-d.opts.Drain:
 			stopIntake()
@@ -222,6 +229,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 	d.stopUnits()
 	d.histories.save()
 	d.histories.touch(time.Now())
+	closePages()
 	if cerr := server.Close(); cerr != nil && err == nil {
 		err = fmt.Errorf("close control socket: %w", cerr)
 	}

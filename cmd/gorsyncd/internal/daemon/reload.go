@@ -92,6 +92,9 @@ func (d *Daemon) plan(q control.ReloadRequest) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
+	if err := checkWeb(next); err != nil {
+		return plan{}, err
+	}
 	p := planner{lost: d.lost, known: func(source, remote string) (strangers.Stranger, bool, error) {
 		return strangers.Find(d.journal, source, remote)
 	}}
@@ -116,6 +119,7 @@ func (d *Daemon) apply(p plan) error {
 	}
 	d.warnOfSecrets(p.next)
 	d.journal.SetRetain(p.next.Journal.Retain)
+	d.web.Set(p.next.HTTP) // also when nothing of it has changed: the token is read again
 	d.stopAll(p)
 	units, err := d.startAll(p)
 	d.mu.Lock()

@@ -85,6 +85,9 @@ func (d *Daemon) Status(context.Context) (status.Status, error) {
 
 func (d *Daemon) about(now time.Time, c *config.Config) *status.Daemon {
 	a := &status.Daemon{Version: d.opts.Version, PID: os.Getpid(), Goroutines: runtime.NumGoroutine(), UptimeSeconds: now.Sub(d.started).Seconds(), ConfigFile: c.File}
+	if d.web != nil {
+		a.HTTP = d.web.Status()
+	}
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	if !d.lastReload.at.IsZero() {

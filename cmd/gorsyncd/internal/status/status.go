@@ -48,6 +48,7 @@ type Daemon struct {
 	ConfigFile      string     `json:"config_file"` // "" when made from arguments
 	LastReload      *time.Time `json:"last_reload"`
 	LastReloadError string     `json:"last_reload_error,omitempty"`
+	HTTP            *HTTP      `json:"http"`          // nil when nothing is to be served
 	NeedsRestart    []string   `json:"needs_restart"` // keys of the configuration that were changed since the start and only a start can apply
 }
 
@@ -130,4 +131,22 @@ func exitOf(st replicate.State) int {
 		return ExitProblem
 	}
 	return ExitBehind
+}
+
+// States of HTTP.
+const (
+	HTTPListening = "listening"
+	HTTPFailing   = "failing" // it is tried again; replication does not depend on it
+)
+
+// HTTP is the listener of the status page and of the API over TCP.
+type HTTP struct {
+	Listen      string     `json:"listen"`  // as configured
+	Address     string     `json:"address"` // as it came to be; "" while it fails
+	TLS         bool       `json:"tls"`
+	State       string     `json:"state"` // listening, failing
+	Connections int        `json:"connections"`
+	ErrorID     string     `json:"error_id,omitempty"`
+	Error       string     `json:"error,omitempty"`
+	NextRetry   *time.Time `json:"next_retry"`
 }
