@@ -188,10 +188,10 @@ func (p *progress) fill(s *BatchStatus, now time.Time) {
 	}
 	s.BytesDone = min(done, s.Bytes)
 	if now.Sub(p.newer.at) >= rateSpan {
-		p.older, p.newer = p.newer, amount{now, s.BytesDone}
+		p.older, p.newer = p.newer, amount{now, done}
 	}
 	if span := now.Sub(p.older.at).Seconds(); span > 0 {
-		s.Rate = float64(max(0, s.BytesDone-p.older.bytes)) / span
+		s.Rate = float64(max(0, done-p.older.bytes)) / span
 	}
 }
 

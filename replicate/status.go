@@ -71,7 +71,7 @@ type BatchStatus struct {
 	ID      uint64    `json:"id"`
 	Kind    string    `json:"kind"`
 	Paths   int       `json:"paths"`
-	Bytes   int64     `json:"bytes"`
+	Bytes   int64     `json:"bytes"` // of its files; about, for those of a full sync
 	Started time.Time `json:"started"`
 	Sample  string    `json:"sample"` // one of the paths
 
@@ -380,6 +380,9 @@ func (d *Dispatcher) trouble() (failing int, show *StatusError) {
 
 func (b *Batch) status() BatchStatus {
 	s := BatchStatus{ID: b.ID, Kind: b.Kind(), Paths: len(b.Paths), Bytes: b.Bytes, Started: b.Started, progress: b.progress}
+	if b.chunk != nil {
+		s.Bytes = b.chunk.weight.Bytes
+	}
 	if len(b.Paths) > 0 {
 		s.Sample = b.Paths[0]
 	}

@@ -33,7 +33,7 @@ var outputs = []struct {
 	{"explain", "gorsyncd explain --json", []any{control.Explanation{}},
 		[]string{"api explain /www/delivered", "api explain /www/failing", "api explain /www/cache/x", "api explain /www/queued"}},
 	{"flush", "Each line of gorsyncd flush --json", []any{control.FlushProgress{}, flushed{}}, []string{"api flush -r www/web1", "api flush"}},
-	{"sync", "Each line of gorsyncd sync --json", []any{control.SyncProgress{}}, []string{"api sync", "api sync --dry-run"}},
+	{"sync", "Each line of gorsyncd sync --json", []any{control.SyncProgress{}, syncStep{}}, []string{"api sync", "api sync --dry-run", "api sync www/web1 --wait"}},
 	{"verify", "Each line of gorsyncd verify --json", []any{control.VerifyLine{}, verifySummary{}}, []string{"api verify", "api verify --checksum --repair"}},
 	{"affected", "gorsyncd retry, pause, resume and approve with --json", []any{affected{}},
 		[]string{"api retry", "api pause www/nas", "api resume www", "api approve www/nas"}},

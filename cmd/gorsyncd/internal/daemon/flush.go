@@ -45,7 +45,16 @@ type flushed struct {
 	name    string
 	unit    *unit
 	waitFor func(ctx context.Context, seq uint64, paths []string) error
-	left    func() uint64 // entries
+	look    func() control.FlushProgress // what is left, and in the way
+}
+
+// flushState is the state of one that is waited for.
+func flushState(s replicate.Status) control.FlushProgress {
+	p := control.FlushProgress{Left: s.LagEntries, State: s.State, LeftBytes: s.LagBytes, Rate: s.Rate}
+	if s.Error != nil {
+		p.ErrorID, p.Message = s.Error.ID, s.Error.Message
+	}
+	return p
 }
 
 // flushScope picks the remotes and sinks to wait for and the paths of each source.
@@ -60,12 +69,15 @@ func (d *Daemon) flushScope(ctx context.Context, q control.FlushRequest) ([]flus
 			return nil, nil, err
 		}
 		for _, r := range chosen {
-			remotes = append(remotes, flushed{r.name, r.unit, r.disp.WaitFor, func() uint64 { return r.disp.Status().LagEntries }})
+			remotes = append(remotes, flushed{r.name, r.unit, r.disp.WaitFor, func() control.FlushProgress { return flushState(r.disp.Status()) }})
 		}
 	}
 	if q.Sinks {
 		for _, r := range d.allReaders() {
-			remotes = append(remotes, flushed{r.name, r.unit, r.sink.WaitFor, func() uint64 { return r.sink.Status().LagEntries }})
+			remotes = append(remotes, flushed{r.name, r.unit, r.sink.WaitFor, func() control.FlushProgress {
+				s := r.sink.Status()
+				return flushState(replicate.Status{State: s.State, LagEntries: s.LagEntries, Error: s.Error})
+			}})
 		}
 	}
 	byUnit, err := d.relative(q.Paths)
@@ -164,7 +176,9 @@ func (f *flush) collect(remotes []flushed, progress func(control.FlushProgress))
 		case <-tick.C:
 			for _, r := range remotes {
 				if _, waiting := open[r.name]; waiting {
-					progress(control.FlushProgress{Remote: r.name, Seq: f.seqs[r.unit], Left: r.left()})
+					p := r.look()
+					p.Remote, p.Seq = r.name, f.seqs[r.unit]
+					progress(p)
 				}
 			}
 		case e := <-f.ended:

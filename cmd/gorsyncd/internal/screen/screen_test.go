@@ -120,7 +120,7 @@ func TestRenderFits(t *testing.T) {
 		}
 		return b.String() + "\xff"[:rnd.IntN(2)]
 	}
-	for range 300 {
+	for range 150 {
 		v := busy()
 		v.Width, v.Height, v.Wide, v.Scroll = 1+rnd.IntN(130), rnd.IntN(60), rnd.IntN(2) == 0, rnd.IntN(20)
 		if rnd.IntN(2) == 0 {
