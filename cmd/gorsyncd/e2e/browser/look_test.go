@@ -9,6 +9,7 @@ import (
 // TestLooks keeps pictures of the page in each language, width and scheme, and
 // demands that it fits.
 func TestLooks(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	st := newStage(t, busy(now))
 	st.furnish(now)

@@ -21,6 +21,7 @@ import (
 // scripts make is the one that the server makes, in both languages: every word of
 // it, the verdict first.
 func TestScriptsSayWhatTheServerSays(t *testing.T) {
+	t.Parallel()
 	seed := rand.Uint64()
 	if v := os.Getenv("GORSYNCD_SEED"); v != "" {
 		var err error

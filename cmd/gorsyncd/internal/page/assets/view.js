@@ -63,7 +63,7 @@ function flights(s) {
   return s.remotes.flatMap(r => r.in_flight.map(b => ({
     key: `${r.name} ${b.id}`, name: printable(r.name), word: known(`kind.${b.kind}`) || b.kind, what: say("count.paths", { n: count(b.paths) }),
     bytes: b.bytes > 0 ? say("flight.of", { done: size(b.bytes_done), size: size(b.bytes) }) : "", value: b.bytes_done, max: b.bytes,
-    since: millis(b.started), rate: rateOf(b.rate_bytes_per_second), file: printable(b.current ? b.current.path : b.sample),
+    since: millis(b.started), rate: b.rate_bytes_per_second >= 1 ? rateOf(b.rate_bytes_per_second) : "", file: printable(b.current ? b.current.path : b.sample),
     part: b.current ? say("flight.of", { done: size(b.current.done_bytes), size: size(b.current.size_bytes) }) : "",
   })));
 }
