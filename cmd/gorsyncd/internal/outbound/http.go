@@ -44,7 +44,7 @@ func (c *Client) start() {
 	if c.CAFile != "" {
 		pool, err := Roots(c.CAFile)
 		if err != nil {
-			c.err = err
+			c.err = &RequestError{err}
 			return
 		}
 		t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
