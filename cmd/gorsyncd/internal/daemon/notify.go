@@ -30,6 +30,7 @@ type teller interface {
 	Run(ctx context.Context) error
 	Look(v notify.View)
 	Status() notify.Status
+	Busy() bool
 }
 
 // bell is one configured notifier at work.
@@ -192,14 +193,8 @@ func (d *Daemon) lookOnce(ctx context.Context, bells []*bell) time.Duration {
 			elapsed = now.Sub(b.last)
 		}
 		b.last = now
-		v := b.judge.Look(elapsed, &s, judge.Daemon{Crashed: d.starts.crashed()})
-		for i := range v.Sights {
-			if v.Sights[i].Health != notify.Well {
-				wait = lookEvery
-			}
-		}
-		b.teller.Look(v)
-		if b.teller.Status().Waiting > 0 || !v.Beat.OK {
+		b.teller.Look(b.judge.Look(elapsed, &s, judge.Daemon{Crashed: d.starts.crashed()}))
+		if b.teller.Busy() {
 			wait = lookEvery
 		}
 	}

@@ -42,6 +42,9 @@ func (h *Heart) present() Beat {
 	return h.beat
 }
 
+// Busy tells whether looks are wanted more often.
+func (h *Heart) Busy() bool { return !h.present().OK }
+
 // Status returns the present state.
 func (h *Heart) Status() Status {
 	s, b := h.courier.snapshot(), h.present()

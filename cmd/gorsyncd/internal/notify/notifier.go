@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -43,6 +44,7 @@ type Notifier struct {
 	mu      sync.Mutex
 	view    *View // guarded by mu; not looked at so far
 	waiting int   // guarded by mu; items
+	busy    bool  // guarded by mu; see Busy
 
 	// Of the goroutine of Run.
 	tracker  *Tracker
@@ -81,11 +83,20 @@ func (n *Notifier) Look(v View) {
 		v.Elapsed += n.view.Elapsed
 	}
 	n.view = &v
+	n.busy = n.busy || slices.ContainsFunc(v.Sights, func(s Sight) bool { return s.Health != Well })
 	n.mu.Unlock()
 	select {
 	case n.wake <- struct{}{}:
 	default:
 	}
+}
+
+// Busy tells whether something is wrong or was until lately, so that looks are wanted
+// more often.
+func (n *Notifier) Busy() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.busy || n.waiting > 0
 }
 
 // Status returns the present state.
@@ -148,6 +159,9 @@ func (n *Notifier) look() {
 	}
 	n.now = v.Time
 	items := n.tracker.Step(*v)
+	n.mu.Lock()
+	n.busy = !n.tracker.calm()
+	n.mu.Unlock()
 	if len(items) > 0 {
 		n.out.put(items...)
 		n.changed = true

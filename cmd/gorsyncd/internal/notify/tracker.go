@@ -39,6 +39,7 @@ type trouble struct {
 	Debt      time.Duration `json:"debt"`    // counted towards after
 	Away      time.Duration `json:"away"`    // without a break
 	Lasted    time.Duration `json:"lasted"`  // since it began
+	Lived     time.Duration `json:"lived"`   // from then until it was last seen
 	Breaks    int           `json:"breaks"`
 	Announced bool          `json:"announced"`
 	Level     int           `json:"level"` // announced
@@ -110,8 +111,8 @@ func (t *Tracker) see(s *Sight, now time.Time, dt time.Duration) {
 	case t.on[s.Condition.Kind]:
 		tr.ill(s.Condition, now, dt)
 	case !tr.Dormant: // another trouble than those that are told: not well, either
-		tr.Present, tr.Away, tr.LastSeen = false, 0, now
 		tr.pass(dt)
+		tr.Present, tr.Away, tr.LastSeen, tr.Lived = false, 0, now, tr.Lasted
 	}
 }
 
@@ -127,7 +128,8 @@ func (tr *trouble) ill(c Condition, now time.Time, dt time.Duration) {
 		if began.IsZero() {
 			began = now
 		}
-		*tr = trouble{Key: tr.Key, Condition: Condition{Since: began}, Grace: tr.Grace, Present: true, Lasted: max(0, now.Sub(began))}
+		*tr = trouble{Key: tr.Key, Condition: Condition{Since: began}, Grace: tr.Grace, Lasted: max(0, now.Sub(began))}
+		dt = 0 // it may have begun this moment
 	case tr.Present:
 		tr.Debt += dt
 	case tr.Away > 0:
@@ -135,7 +137,7 @@ func (tr *trouble) ill(c Condition, now time.Time, dt time.Duration) {
 	}
 	tr.pass(dt)
 	c.Since = tr.Condition.Since
-	tr.Condition, tr.LastSeen, tr.Present, tr.Away = c, now, true, 0
+	tr.Condition, tr.LastSeen, tr.Lived, tr.Present, tr.Away = c, now, tr.Lasted, true, 0
 }
 
 func (tr *trouble) well(dt time.Duration) {
@@ -258,7 +260,7 @@ func (tr *trouble) item(e Event) Item {
 	it := Item{Key: tr.Key, Event: e, Condition: tr.Condition, Lasted: tr.Lasted, Interruptions: tr.Breaks}
 	if it.over() {
 		until := tr.LastSeen
-		it.Until, it.Lasted = &until, max(0, tr.Lasted-tr.Away)
+		it.Until, it.Lasted = &until, tr.Lived
 	}
 	it.LastedSeconds = it.Lasted.Seconds()
 	return it
