@@ -122,7 +122,7 @@ func (m *Message) title() string {
 	}
 	var parts []string
 	if n := len(m.Problems); n > 0 {
-		parts = append(parts, w.problems(n)+" ("+w.kinds(m.Problems)+")")
+		parts = append(parts, w.problems(n)+fmt.Sprintf(w.aside, w.kinds(m.Problems)))
 	}
 	if n := len(m.Recovered); n > 0 {
 		parts = append(parts, w.recover(n))

@@ -34,6 +34,7 @@ type words struct {
 	beat     string
 	flat     string
 	comma    string
+	aside    string // in brackets
 }
 
 func counted(one, many string) func(int) string {
@@ -69,6 +70,7 @@ var english = words{
 	beat:  "all remotes are up to date",
 	flat:  "not well: %s",
 	comma: ", ",
+	aside: " (%s)",
 }
 
 var chinese = words{
@@ -95,6 +97,7 @@ var chinese = words{
 	beat:  "所有远端都是最新的",
 	flat:  "不正常：%s",
 	comma: "，",
+	aside: "（%s）",
 }
 
 func (l Language) words() *words {
