@@ -22,7 +22,7 @@ import (
 // nothing has been wrong for a while. To make a status wakes every remote.
 const (
 	lookEvery = 2 * time.Second
-	restLook  = 10 * time.Second
+	restLook  = 5 * time.Second
 )
 
 // teller is a notifier or a heart.
