@@ -10,6 +10,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/control"
 	"gorsyncd/cmd/gorsyncd/internal/events"
 	"gorsyncd/cmd/gorsyncd/internal/names"
+	"gorsyncd/cmd/gorsyncd/internal/notify"
 	"gorsyncd/cmd/gorsyncd/internal/sink"
 	"gorsyncd/cmd/gorsyncd/internal/status"
 	"gorsyncd/replicate"
@@ -73,6 +74,10 @@ func busy(now time.Time) status.Status {
 		r.Paused = &replicate.PauseStatus{Reason: "disk swap", Until: at(-30 * time.Minute)}
 	})
 	s.Sinks = []sink.Status{{Name: "bbs/search", Source: "bbs", Sink: "search", Kind: "http", Target: "http://127.0.0.1:9200/hook", State: replicate.StateInSync, LastSuccess: at(30 * time.Second)}}
+	s.Notifiers = []notify.Status{
+		{Name: "ops", Kind: "dingtalk", Target: "https://oapi.dingtalk.com", State: notify.StateOK, LastSuccess: at(3 * time.Hour)},
+		{Name: "mail", Kind: "email", Target: "smtp.example.com:587", State: notify.StateFailing, ErrorID: "E-NOTIFY-CONNECT", LastError: "dial tcp 192.0.2.9:587: i/o timeout", Failures: 3, NextRetry: at(-time.Minute)},
+	}
 	s.Kept = []status.Kept{{Name: "www/old", Source: "www", Remote: "old", LagEntries: 12040, LagSeconds: 11000}}
 	return s
 }
@@ -80,7 +85,7 @@ func busy(now time.Time) status.Status {
 // calm has nothing to complain of.
 func calm(now time.Time) status.Status {
 	s := busy(now)
-	s.Kept, s.Sinks = []status.Kept{}, []sink.Status{}
+	s.Kept, s.Sinks, s.Notifiers = []status.Kept{}, []sink.Status{}, s.Notifiers[:1]
 	s.Sources[0].Fallbacks, s.Sources[0].Overflows = nil, 0
 	for i := range s.Remotes {
 		r := &s.Remotes[i]

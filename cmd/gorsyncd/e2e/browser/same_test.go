@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"gorsyncd/cmd/gorsyncd/internal/notify"
 	"gorsyncd/cmd/gorsyncd/internal/page"
 	"gorsyncd/cmd/gorsyncd/internal/sink"
 	"gorsyncd/cmd/gorsyncd/internal/status"
@@ -165,6 +166,10 @@ func (g *random) status() status.Status {
 	}
 	if g.chance(6) {
 		s.Note = g.text()
+	}
+	for i := range g.IntN(4) * g.IntN(2) {
+		s.Notifiers = append(s.Notifiers, notify.Status{Name: fmt.Sprintf("n%d", i), Kind: "ntfy", Target: g.text(), State: []string{"ok", "failing", "pending"}[g.IntN(3)], LastSuccess: g.moment(),
+			LastError: g.text(), ErrorID: []string{"", "E-NOTIFY"}[g.IntN(2)], Hint: g.text(), NextRetry: g.moment()})
 	}
 	names := []string{"a", "b c&d(é)", "c~'!*"}[:g.IntN(4)]
 	for _, name := range names {

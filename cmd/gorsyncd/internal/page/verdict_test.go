@@ -3,6 +3,7 @@ package page
 import (
 	"testing"
 
+	"gorsyncd/cmd/gorsyncd/internal/notify"
 	"gorsyncd/cmd/gorsyncd/internal/sink"
 	"gorsyncd/cmd/gorsyncd/internal/status"
 	"gorsyncd/replicate"
@@ -36,6 +37,7 @@ func TestVerdict(t *testing.T) {
 		{"a refused reload", with(withRemotes(sync), func(s *status.Status) { s.Daemon.LastReloadError = "x" }), levelWarn, "The remote is in sync; the last change of the configuration was refused", "远端已同步；最近一次配置变更被拒绝"},
 		{"a reload refused beside trouble", with(withRemotes(held), func(s *status.Status) { s.Daemon.LastReloadError = "x" }), levelBad, "1 of 1 needs you: s/held is held; the last change of the configuration was refused", "1 个远端中有 1 个需要处理：s/held 待批准；最近一次配置变更被拒绝"},
 		{"nearly full", with(withRemotes(sync), func(s *status.Status) { s.Journal.SizeBytes, s.Journal.MaxBytes = 95, 100 }), levelWarn, "The remote is in sync; the journal is nearly full", "远端已同步；日志空间即将用尽"},
+		{"a notifier fails", with(withRemotes(sync), func(s *status.Status) { s.Notifiers = []notify.Status{{Name: "ops", State: notify.StateFailing}} }), levelWarn, "The remote is in sync; notifications by ops do not get through", "远端已同步；通知渠道 ops 发送失败"},
 		{"not running", with(withRemotes(sync), func(s *status.Status) { s.From = status.FromJournal; s.Daemon = nil }), levelBad, "gorsyncd is not running; when it ended: The remote is in sync", "gorsyncd 未运行；结束时的状态：远端已同步"},
 		{"a hostile name", withRemotes("\x1b"), levelBusy, `1 of 1 not in sync: s/\x1b is state.` + "\x1b", `1 个远端中有 1 个尚未同步：s/\x1b state.` + "\x1b"},
 	} {

@@ -58,8 +58,7 @@ func (m *maker) problems() []Problem {
 	}
 	for _, n := range m.notifiers() {
 		if n.Level == levelBad {
-			out = append(out, Problem{Key: "notifier " + n.Name, Name: n.Name, Level: levelWarn, Icon: "i-bad", Word: m.say("problem.notifier"),
-				Message: n.Message, Hint: m.say("hint.notifier")})
+			out = append(out, m.notifierProblem(n))
 		}
 	}
 	if d := m.s.Daemon; d != nil && d.LastReloadError != "" {
@@ -68,6 +67,15 @@ func (m *maker) problems() []Problem {
 	}
 	slices.SortStableFunc(out, func(a, b Problem) int { return cmp.Compare(rankOf(a), rankOf(b)) })
 	return out
+}
+
+func (m *maker) notifierProblem(n NotifierView) Problem {
+	hint := n.Hint
+	if hint == "" {
+		hint = m.say("hint.notifier")
+	}
+	return Problem{Key: "notifier " + n.Name, Name: n.Name, Level: levelWarn, Icon: "i-bad", Word: m.say("problem.notifier"), ID: n.ID, Href: hrefOf(n.ID),
+		Title: m.known("error." + n.ID), Message: n.Message, Hint: hint, Due: n.Due}
 }
 
 func rankOf(p Problem) int {

@@ -29,7 +29,7 @@ export function problems(s, notifiers) {
   for (const k of s.sinks) if (k.state !== "paused" && k.error) add(out, titled(failed(card(`sink ${k.name}`, k), k.error)));
   for (const n of notifiers) {
     if (n.level !== "bad") continue;
-    out.push({ ...empty, key: `notifier ${n.name}`, name: n.name, level: "warn", word: say("problem.notifier"), message: n.message, hint: say("hint.notifier") });
+    out.push(titled({ ...empty, key: `notifier ${n.name}`, name: n.name, level: "warn", word: say("problem.notifier"), id: n.id, message: n.message, hint: n.hint || say("hint.notifier"), due: n.due }));
   }
   if (s.daemon?.last_reload_error) {
     out.push({ ...empty, key: "reload", level: "warn", word: say("problem.reload"), message: printable(s.daemon.last_reload_error), hint: say("hint.reload") });

@@ -22,10 +22,12 @@ export function view(s, all, rowFor) {
 
 function notifier(n) {
   const level = { ok: "ok", failing: "bad" }[n.state] ?? "busy";
-  return {
-    name: printable(n.name), kind: n.kind, level, icon: { ok: "i-ok", failing: "i-bad" }[n.state] ?? "i-wait", word: say(`notifier.${n.state}`),
-    message: n.state === "failing" ? printable(n.last_error) : "", last: millis(n.last_success),
+  const v = {
+    name: printable(n.name), kind: n.kind, target: printable(n.target), level, icon: { ok: "i-ok", failing: "i-bad" }[n.state] ?? "i-wait",
+    word: say(`notifier.${n.state}`), id: "", message: "", hint: "", last: millis(n.last_success), due: 0,
   };
+  if (n.state !== "failing") return v;
+  return { ...v, id: n.error_id, message: printable(n.last_error), hint: printable(n.hint), due: millis(n.next_retry) };
 }
 
 function works(s) {
