@@ -54,10 +54,9 @@ type tab struct {
 	t   *testing.T
 	ctx context.Context
 
-	mu       sync.Mutex
-	mute     bool // expected to lose its connection
-	trouble  []string
-	requests int
+	mu      sync.Mutex
+	mute    bool // expected to lose its connection
+	trouble []string
 }
 
 // How a tab looks at the page.
@@ -221,5 +220,27 @@ func (p *tab) fits() {
 	p.t.Helper()
 	if over := eval[int](p, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
 		p.t.Errorf("the page is %d pixels too wide: %s", over, eval[string](p, `[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1 && !e.closest(".scroll,dialog,.symbols,.sr")).slice(0, 5).map(e => e.outerHTML.slice(0, 120)).join("\n")`))
+	}
+}
+
+// readable fails for text with a contrast below 4.5 to 1 to what it stands on.
+func (p *tab) readable() {
+	p.t.Helper()
+	poor := eval[[]string](p, `(() => {
+		const rgb = s => { const [r, g, b, a = 1] = s.match(/[\d.]+/g).map(Number); return { r, g, b, a }; };
+		const light = ({ r, g, b }) => { const f = c => (c /= 255) <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4; return .2126 * f(r) + .7152 * f(g) + .0722 * f(b); };
+		const under = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c.a === 1) return c; } return { r: 255, g: 255, b: 255 }; };
+		const poor = new Set();
+		for (const e of document.querySelectorAll("body *")) {
+			const own = [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+			if (!own && e.tagName !== "INPUT" || !e.offsetParent || e.closest(".sr,noscript,template")) continue;
+			const a = light(rgb(getComputedStyle(e, e.tagName === "INPUT" ? "::placeholder" : null).color)), b = light(under(e));
+			const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+			if (ratio < 4.5) poor.add(ratio.toFixed(2) + " " + e.tagName + "." + e.className);
+		}
+		return [...poor];
+	})()`)
+	for _, what := range poor {
+		p.t.Errorf("too little contrast: %s", what)
 	}
 }

@@ -22,6 +22,7 @@ func TestLooks(t *testing.T) {
 			p := open(t, l, st.URL)
 			p.wait("events", `document.querySelector("html[data-js]") && document.querySelectorAll("#events tr").length === 60 && document.querySelector("#failing").children.length === 6`, 10*time.Second)
 			p.fits()
+			p.readable()
 			p.shot(name)
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
@@ -39,7 +40,7 @@ type stage struct {
 	held    control.Held
 	access  page.Access
 	asked   []string // actions
-	down    bool
+	deaf    bool     // the API cannot be reached
 }
 
 func newStage(t *testing.T, s status.Status) *stage {
@@ -56,6 +57,13 @@ func newStage(t *testing.T, s status.Status) *stage {
 	st.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", policy)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
+		st.mu.Lock()
+		deaf := st.deaf
+		st.mu.Unlock()
+		if deaf && strings.HasPrefix(r.URL.Path, "/api/") {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
 		mux.ServeHTTP(w, r)
 	}))
 	t.Cleanup(func() {
