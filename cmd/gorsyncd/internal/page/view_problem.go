@@ -120,11 +120,21 @@ func (m *maker) card(key, name string, st replicate.State) Problem {
 }
 
 func (m *maker) failed(p *Problem, e *replicate.StatusError) {
-	p.ID, p.Message, p.Path, p.Hint = e.ID, names.Printable(e.Message), names.Printable(e.Path), names.Printable(e.Hint)
+	p.ID, p.Message, p.Path, p.Hint = e.ID, names.Printable(e.Message), names.Printable(e.Path), m.remedy(e)
 	if e.Attempts > 0 {
 		p.Attempt = m.say("problem.attempt", "n", count(e.Attempts))
 	}
 	p.Due, p.Retry, p.Pause = millis(e.NextRetry), true, true
+}
+
+// remedy is in the language of the reader where there is one for the id; in
+// English it is the daemon's own.
+func (m *maker) remedy(e *replicate.StatusError) string {
+	hint := names.Printable(e.Hint)
+	if key := "remedy." + e.ID; m.known(key) != "" {
+		return m.say(key, "hint", hint)
+	}
+	return hint
 }
 
 var leadingID = regexp.MustCompile(`^([EGW]-[A-Z0-9-]+)\s+`)

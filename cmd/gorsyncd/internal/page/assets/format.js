@@ -29,7 +29,7 @@ export function duration(ms) {
   const [key, length] = units[i];
   let text = say(key, { n: Math.floor(s / length) });
   const rest = i < 3 ? Math.floor(s % length / units[i + 1][1]) : 0;
-  if (rest > 0) text += say("time.join") + say(units[i + 1][0], { n: rest });
+  if (rest > 0) text += say(units[i + 1][0], { n: rest });
   return text;
 }
 

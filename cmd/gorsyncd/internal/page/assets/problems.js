@@ -55,9 +55,16 @@ function card(key, r) {
 
 function failed(p, e) {
   return {
-    ...p, id: e.id, message: printable(e.message), path: printable(e.path), hint: printable(e.hint),
+    ...p, id: e.id, message: printable(e.message), path: printable(e.path), hint: remedy(e),
     attempt: e.attempts > 0 ? say("problem.attempt", { n: count(e.attempts) }) : "", due: millis(e.next_retry), retry: true, pause: true,
   };
+}
+
+// remedy is in the language of the reader where there is one for the id; in
+// English it is the daemon's own.
+function remedy(e) {
+  const hint = printable(e.hint), key = `remedy.${e.id}`;
+  return known(key) ? say(key, { hint }) : hint;
 }
 
 const titled = p => ({ ...p, title: known(`error.${p.id}`), href: hrefOf(p.id) });
