@@ -36,6 +36,10 @@ type Options struct {
 	// when the file system gets full: bytes, at most a sixteenth of the file
 	// system. Zero keeps none.
 	Ballast int64
+	// Committed is told how long each group of writes took until it was durable,
+	// or had failed. The one goroutine that writes calls it: it must not wait. It
+	// may be nil.
+	Committed func(time.Duration)
 }
 
 // Open opens or creates a journal and verifies it: every block of Badger's
@@ -76,7 +80,7 @@ func Open(o Options) (*Journal, error) {
 		return nil, err
 	}
 	j := newJournal(dir, log, db)
-	j.reserve = space
+	j.reserve, j.committed = space, o.Committed
 	j.SetRetain(o.Retain)
 	if err := j.start(); err != nil {
 		closeRefused(db)

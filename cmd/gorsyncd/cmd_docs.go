@@ -66,7 +66,7 @@ type docText struct {
 // listDocs are all parts, guides first.
 func listDocs() ([]doc, error) {
 	list := []doc{}
-	for _, kind := range []string{"*.md", "schema/*.json"} {
+	for _, kind := range []string{"*.md", "openapi.json", "schema/*.json"} {
 		files, err := fs.Glob(docs, kind)
 		if err != nil {
 			return nil, err
@@ -85,11 +85,15 @@ func listDocs() ([]doc, error) {
 
 func titleOf(file string, text []byte) string {
 	if path.Ext(file) == ".json" {
-		var s struct{ Title string }
+		var s struct {
+			Title string
+			Info  struct{ Description string } // of OpenAPI
+		}
 		if json.Unmarshal(text, &s) != nil {
 			return ""
 		}
-		return s.Title
+		about, _, _ := strings.Cut(s.Info.Description, ",")
+		return cmp.Or(s.Title, about)
 	}
 	first, _, _ := strings.Cut(string(text), "\n")
 	return strings.TrimPrefix(first, "# ")
@@ -128,4 +132,13 @@ func (a *app) printDoc(list []doc, name string) error {
 		return a.printJSON(docText{list[i], string(text)})
 	}
 	return a.print("%s", text)
+}
+
+// openAPIText is the description of the API, which is embedded.
+func openAPIText() []byte {
+	text, err := docs.ReadFile("openapi.json")
+	if err != nil {
+		return nil
+	}
+	return text
 }

@@ -33,7 +33,7 @@ func TestEveryErrorIDIsDocumented(t *testing.T) {
 		documented[m[1]] = true
 	}
 	var files []string
-	for _, dir := range []string{"../../replicate", "internal/daemon", "internal/sink", "internal/notify/channel"} {
+	for _, dir := range []string{"../../replicate", "internal/daemon", "internal/sink", "internal/notify/channel", "internal/web"} {
 		some, err := filepath.Glob(dir + "/*.go")
 		if err != nil {
 			t.Fatal(err)

@@ -157,7 +157,9 @@ func serveInProcess(t *testing.T) string {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	sock := filepath.Join(dir, "s")
-	s, err := control.Listen(config.Socket{Path: sock, Mode: 0o600}, fakeAPI{}, nil)
+	service := control.NewService(control.Options{API: fakeAPI{}, OpenAPI: openAPIText()})
+	t.Cleanup(func() { service.Close() })
+	s, err := service.Listen(config.Socket{Path: sock, Mode: 0o600})
 	if err != nil {
 		t.Fatal(err)
 	}

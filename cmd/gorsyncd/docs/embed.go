@@ -4,7 +4,7 @@ package docs
 
 import "embed"
 
-// FS has NAME.md and schema/NAME.json.
+// FS has NAME.md, schema/NAME.json and openapi.json.
 //
-//go:embed *.md schema/*.json
+//go:embed *.md schema/*.json openapi.json
 var FS embed.FS

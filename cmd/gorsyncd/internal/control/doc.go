@@ -62,6 +62,12 @@
 //	POST /reload                     ReloadResult
 //	GET  /openapi.json               the description
 //
+// and at the top level, for monitoring systems (package metrics):
+//
+//	GET  /metrics                    text format of Prometheus
+//	GET  /healthz                    200 while the daemon is alive, else 503
+//	GET  /readyz?max_lag=&name=      200 while remotes are near their sources, else 503 and who is behind
+//
 // curl --unix-socket /run/gorsyncd/gorsyncd.sock http://x/api/v1/status works.
 //
 // # Server-sent events

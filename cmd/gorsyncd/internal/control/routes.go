@@ -21,6 +21,7 @@ func (s *Service) Routes() []Route { return (&door{Service: s}).table() }
 func (s *door) table() []Route {
 	all := append(s.looking(), s.remoteRoutes()...)
 	all = append(all, s.acting()...)
+	all = append(all, s.monitoring()...)
 	return append(all, s.maintaining()...)
 }
 

@@ -13,6 +13,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/control"
 	"gorsyncd/cmd/gorsyncd/internal/lagring"
+	"gorsyncd/cmd/gorsyncd/internal/metrics"
 	"gorsyncd/cmd/gorsyncd/internal/service"
 	"gorsyncd/cmd/gorsyncd/internal/strangers"
 	"gorsyncd/cmd/gorsyncd/internal/web"
@@ -52,6 +53,7 @@ type Daemon struct {
 	starts   *startGuard
 	manager  manager
 
+	metrics   *metrics.Metrics
 	histories *histories // set once by open
 
 	hard, soft context.Context // set once by serve: lives of dispatchers and of trees
@@ -110,6 +112,7 @@ func Run(ctx context.Context, o Options) error {
 		slots: replicate.NewSlots(maxWarm), failed: make(chan error, 1), patience: patience{log: o.Logger}, reloading: newLock(), ready: make(chan struct{}),
 	}
 	d.manager = manager{Notifier: o.Service, dog: service.NewWatchdog(o.Service, d.log)}
+	d.metrics = d.newMetrics()
 	telling, quiet := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	defer wg.Wait()

@@ -14,8 +14,8 @@ func (d *Daemon) noteLag(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		seconds := map[string]float64{}
-		for _, r := range d.allRemotes() {
-			seconds[r.name] = r.disp.Status().LagSeconds
+		for _, st := range statuses(d.allRemotes()) {
+			seconds[st.Name] = st.LagSeconds
 		}
 		for _, r := range d.allReaders() {
 			seconds[r.name] = r.sink.Status().LagSeconds

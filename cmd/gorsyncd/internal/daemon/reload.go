@@ -135,6 +135,7 @@ func (d *Daemon) apply(p plan) error {
 	d.mu.Unlock()
 	if err == nil {
 		d.setBells(p.next.Notify)
+		d.metrics.Keep(namesIn(p.next))
 		err = d.forget(p.forget)
 	}
 	if err != nil {

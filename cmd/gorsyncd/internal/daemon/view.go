@@ -67,10 +67,9 @@ func (d *Daemon) Status(context.Context) (status.Status, error) {
 	for _, u := range d.allUnits() {
 		s.Sources = append(s.Sources, status.Source{Name: u.cfg.Name, Status: u.tree.Status()})
 	}
-	for _, r := range d.allRemotes() {
-		st := r.disp.Status()
-		st.Progress(now)
-		s.Remotes = append(s.Remotes, st)
+	s.Remotes = statuses(d.allRemotes())
+	for i := range s.Remotes {
+		s.Remotes[i].Progress(now)
 	}
 	for _, r := range d.allReaders() {
 		s.Sinks = append(s.Sinks, r.sink.Status())

@@ -134,6 +134,9 @@ func (s Status) Attention() []string {
 		}
 		add("the last reload was refused, the configuration before it is in use: %s", first)
 	}
+	if d := s.Daemon; d != nil && d.HTTP != nil && d.HTTP.State == HTTPFailing {
+		add("the status page is not served, which is tried again: %s %s", d.HTTP.ErrorID, d.HTTP.Error)
+	}
 	if d := s.Daemon; d != nil && len(d.NeedsRestart) > 0 {
 		add("needs a restart to be applied: %s", strings.Join(d.NeedsRestart, ", "))
 	}

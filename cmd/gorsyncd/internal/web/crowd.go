@@ -2,6 +2,7 @@ package web
 
 import (
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -15,8 +16,15 @@ const (
 	spareConns = 256
 	// refusers is how many of those that are one too many are told so at once;
 	// the others are closed.
-	refusers    = 64
-	refuseLimit = time.Second
+	refusers    = 256
+	refuseLimit = 500 * time.Millisecond
+	// patience is how long a connection may wait without a request before it makes
+	// room for another.
+	patience = time.Second
+	// writeStall is how long one write may take.
+	writeStall = 10 * time.Second
+	// sendBuffer is how much the kernel keeps of what a connection does not take.
+	sendBuffer = 256 << 10
 	// perAddress is the part of all connections that one address may have, where
 	// addresses tell people apart.
 	perAddress = 4
@@ -24,8 +32,7 @@ const (
 
 // refusal is what a connection is told that is one too many, whatever it asks.
 const refusal = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 10\r\n" +
-	"Connection: close\r\nContent-Length: 81\r\n\r\n" +
-	`{"error":{"code":"busy","message":"too many connections","hint":"try again later"` + `}}`
+	"Connection: close\r\n\r\n" + `{"error":{"code":"busy","message":"too many connections","hint":"try again later"}}` + "\n"
 
 // crowd is a listener that bounds how many connections there are. When there are too
 // many the one that has waited longest without a request makes room.
@@ -48,8 +55,13 @@ type guest struct {
 	place netip.Prefix
 	free  sync.Once
 
-	waiting bool // guarded by crowd.mu: it has not sent a request, or none since the last
+	// waiting tells that it has not sent a request, or none since the last, or does not
+	// take an answer; since when. Guarded by crowd.mu.
+	waiting bool
 	since   time.Time
+
+	deadline sync.Mutex
+	limit    time.Time // guarded by deadline: of writing, as the server has set it
 }
 
 func newCrowd(l net.Listener, most, each int, plain bool) *crowd {
@@ -73,11 +85,15 @@ func (c *crowd) Accept() (net.Conn, error) {
 
 // admit makes a guest of a connection, or returns nil when there is no room.
 func (c *crowd) admit(conn net.Conn, now time.Time) *guest {
+	if t, ok := conn.(*net.TCPConn); ok {
+		_ = t.SetWriteBuffer(sendBuffer) // else it is what the system has
+	}
 	g := &guest{Conn: conn, crowd: c, place: placeOf(addrOf(conn.RemoteAddr().String())), waiting: true, since: now}
 	c.mu.Lock()
 	var out *guest
 	crowded := func(of func(*guest) bool) bool {
-		if out = c.longest(of); out == nil {
+		if out = c.longest(of); out == nil || now.Sub(out.since) < patience {
+			out = nil
 			return true
 		}
 		c.forget(out)
@@ -164,6 +180,48 @@ func (g *guest) Close() error {
 	return g.Conn.Close()
 }
 
+// SetWriteDeadline notes the limit for Write.
+func (g *guest) SetWriteDeadline(t time.Time) error {
+	g.deadline.Lock()
+	defer g.deadline.Unlock()
+	g.limit = t
+	return g.Conn.SetWriteDeadline(t)
+}
+
+// SetDeadline sets both limits.
+func (g *guest) SetDeadline(t time.Time) error {
+	return errors.Join(g.SetReadDeadline(t), g.SetWriteDeadline(t))
+}
+
+// Write gives up earlier than the server when nothing is taken: an answer may take
+// long to make, but not to be read. Meanwhile it may make room for others.
+func (g *guest) Write(text []byte) (int, error) {
+	begun := time.Now()
+	stall := begun.Add(writeStall)
+	g.deadline.Lock()
+	if !g.limit.IsZero() && g.limit.Before(stall) {
+		stall = g.limit
+	}
+	err := g.Conn.SetWriteDeadline(stall)
+	g.deadline.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	g.crowd.waits(g, true, begun)
+	defer g.crowd.waits(g, false, begun)
+	return g.Conn.Write(text)
+}
+
+// waits notes whether a guest may make room for others.
+func (c *crowd) waits(g *guest, waiting bool, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if waiting && !g.waiting {
+		g.since = now
+	}
+	g.waiting = waiting
+}
+
 // watch is for http.Server.ConnState: who is served does not make room for others.
 func (c *crowd) watch(conn net.Conn, state http.ConnState) {
 	if t, ok := conn.(*tls.Conn); ok {
@@ -173,11 +231,5 @@ func (c *crowd) watch(conn net.Conn, state http.ConnState) {
 	if !ok {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	waiting := state == http.StateNew || state == http.StateIdle
-	if waiting && !g.waiting {
-		g.since = time.Now()
-	}
-	g.waiting = waiting
+	c.waits(g, state == http.StateNew || state == http.StateIdle, time.Now())
 }

@@ -20,7 +20,7 @@ func (s *Server) handler(l control.Limits) http.Handler {
 		}
 	}
 	mux.Handle("/", s.o.Service.Handler(l, s.gate))
-	return timed(guarded(s.forUs(sameSite(s.shown(mux)))))
+	return timed(guarded(s.forUs(s.sameSite(s.shown(mux)))))
 }
 
 // shown judges the token that a request shows, whatever it is for: a wrong one is not
@@ -68,12 +68,12 @@ func (s *Server) forUs(next http.Handler) http.Handler {
 }
 
 // sameSite refuses what another site has a browser do.
-func sameSite(next http.Handler) http.Handler {
+func (s *Server) sameSite(next http.Handler) http.Handler {
 	cross := http.NewCrossOriginProtection()
 	refused := &control.Error{Code: control.CodePermission, Message: "this request comes from another site", Hint: "open the page itself"}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := cross.Check(r); err != nil || embedded(r) {
-			_ = control.Refuse(w, refused) // who sent it is gone, or not meant to know
+			s.refuse(w, refused)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -147,7 +147,9 @@ func (s *Server) reading(next http.Handler) http.Handler {
 	})
 }
 
+// refuse answers with an error. What is left of the request is not waited for long.
 func (s *Server) refuse(w http.ResponseWriter, err error) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(refusedBody)) // supported here
 	if control.Classify(err).Code == control.CodeToken {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="gorsyncd"`)
 	}

@@ -16,6 +16,8 @@ import (
 const (
 	headerLimit = 10 * time.Second // for the head of a request
 	bodyLimit   = 30 * time.Second // for all of it
+	loginLimit  = 3 * time.Second  // for a login
+	refusedBody = time.Second      // for the rest of a request that was refused
 	idleLimit   = time.Minute      // between two requests of a connection
 	writeLimit  = 30 * time.Second // for an answer, unless its route allows more
 	closeLimit  = 3 * time.Second  // for requests under way at the end

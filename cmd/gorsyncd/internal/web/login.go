@@ -57,6 +57,7 @@ func (s *Server) guessed(r *http.Request) error {
 // login takes the token in a form or in JSON and gives a ticket for it.
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxLogin)
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(loginLimit)) // supported here
 	token, form, err := loginToken(r)
 	set := s.settings.Load()
 	switch {
