@@ -65,6 +65,9 @@ func (w *words) block(it Item) string {
 		if it.Event == Gone {
 			form = w.gone
 		}
+		if it.Kind == Crash && it.Event == Ended {
+			return fmt.Sprintf(w.steady, who, clock(it.Since))
+		}
 		text := fmt.Sprintf(form, who, w.was[it.Kind], clock(it.Since), clock(*it.Until), span(it.Lasted))
 		if it.Interruptions > 0 {
 			text += w.comma + w.breaks(it.Interruptions)
