@@ -101,6 +101,9 @@ func (w *words) name(subject string) string {
 	if n, ok := w.subject[subject]; ok {
 		return n
 	}
+	if !strings.Contains(subject, "/") {
+		return w.source + names.Printable(subject)
+	}
 	return names.Printable(subject)
 }
 

@@ -16,6 +16,7 @@ type words struct {
 	was      map[Kind]string
 	count    map[Kind]string // 3 failing
 	subject  map[string]string
+	source   string // in front of its name
 	on       string // host
 	since    string
 	breaks   func(n int) string
@@ -54,6 +55,7 @@ var english = words{
 	count: map[Kind]string{Failing: "%d failing", Held: "%d held", Retrying: "%d retrying", Lagging: "%d behind", Diverged: "%d different",
 		Sink: "%d sinks", Journal: "journal", Watch: "%d not watched", Reload: "configuration", Crash: "crash"},
 	subject:  map[string]string{SubjectJournal: "the journal", SubjectSelf: "gorsyncd"},
+	source:   "source ",
 	on:       "gorsyncd on %s: ",
 	since:    "since %s (%s)",
 	breaks:   counted("interrupted once", "interrupted %d times"),
@@ -82,6 +84,7 @@ var chinese = words{
 	count: map[Kind]string{Failing: "%d 个出错", Held: "%d 个暂停", Retrying: "%d 个重试中", Lagging: "%d 个落后", Diverged: "%d 个不一致",
 		Sink: "%d 个 sink", Journal: "日志", Watch: "%d 个监视不全", Reload: "配置", Crash: "异常结束"},
 	subject:  map[string]string{SubjectJournal: "journal（日志）", SubjectSelf: "gorsyncd"},
+	source:   "源 ",
 	on:       "%s 上的 gorsyncd：",
 	since:    "自 %s 起（%s）",
 	breaks:   counted("期间中断 1 次", "期间中断 %d 次"),
