@@ -140,7 +140,7 @@ func (w *words) recoveredWord(it Item) string {
 	if w == &chinese {
 		return map[bool]string{true: "已从配置中移除", false: "已恢复"}[it.Event == Gone]
 	}
-	return map[bool]string{true: "is no longer configured", false: "has recovered"}[it.Event == Gone]
+	return map[bool]string{true: "was taken out of the configuration", false: "has recovered"}[it.Event == Gone]
 }
 
 // kinds: 38 failing, 2 held.

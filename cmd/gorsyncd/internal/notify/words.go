@@ -65,7 +65,7 @@ var english = words{
 	worse:    "now, ",
 	ended:    "%s has recovered: it %s from %s to %s (%s)",
 	steady:   "%s has run in order since %s",
-	gone:     "%s is no longer configured; it %s from %s to %s (%s)",
+	gone:     "%s was taken out of the configuration; it %s from %s to %s (%s)",
 	untold:   "This could not be delivered before.",
 	more:     counted("… and one more: gorsyncd status", "… and %d more: gorsyncd status"),
 	problems: counted("1 problem", "%d problems"), recover: counted("1 recovered", "%d recovered"),
