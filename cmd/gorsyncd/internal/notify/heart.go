@@ -20,7 +20,11 @@ type Heart struct {
 }
 
 // NewHeart has not seen anything yet, and so is silent.
-func NewHeart(o Options) *Heart { return &Heart{o: o, courier: newCourier(&o)} }
+func NewHeart(o Options) *Heart {
+	o.Retry.Max = min(o.Retry.Max, o.Every) // the next one is due by then
+	o.Retry.Initial = min(o.Retry.Initial, o.Retry.Max)
+	return &Heart{o: o, courier: newCourier(&o)}
+}
 
 // Look takes what was seen. It never blocks.
 func (h *Heart) Look(v View) {

@@ -65,6 +65,9 @@ func (w *words) block(it Item) string {
 		if it.Event == Gone {
 			form = w.gone
 		}
+		if it.Kind == Crash && it.Event == Ended {
+			return fmt.Sprintf(w.steady, who, clock(it.Since))
+		}
 		text := fmt.Sprintf(form, who, w.was[it.Kind], clock(it.Since), clock(*it.Until), span(it.Lasted))
 		if it.Interruptions > 0 {
 			text += w.comma + w.breaks(it.Interruptions)
@@ -97,6 +100,9 @@ func (w *words) block(it Item) string {
 func (w *words) name(subject string) string {
 	if n, ok := w.subject[subject]; ok {
 		return n
+	}
+	if !strings.Contains(subject, "/") {
+		return w.source + names.Printable(subject)
 	}
 	return names.Printable(subject)
 }
@@ -134,7 +140,7 @@ func (w *words) recoveredWord(it Item) string {
 	if w == &chinese {
 		return map[bool]string{true: "已从配置中移除", false: "已恢复"}[it.Event == Gone]
 	}
-	return map[bool]string{true: "is no longer configured", false: "has recovered"}[it.Event == Gone]
+	return map[bool]string{true: "was taken out of the configuration", false: "has recovered"}[it.Event == Gone]
 }
 
 // kinds: 38 failing, 2 held.

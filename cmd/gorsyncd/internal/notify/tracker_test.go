@@ -199,7 +199,7 @@ func TestFlapping(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 1))
-	for range 150 {
+	for range 25 {
 		r := usual()
 		r.After = time.Duration(rnd.IntN(10)) * time.Minute
 		r.Grace = time.Duration(rnd.IntN(120)) * time.Second
@@ -246,7 +246,7 @@ func TestSteadyTroubleIsAlwaysTold(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 2))
 	states := []Kind{"", "", "?", Failing, Retrying, Held}
-	for range 300 {
+	for range 40 {
 		r := usual()
 		r.After = time.Duration(rnd.IntN(600)) * time.Second
 		f := newFilm(r)

@@ -16,9 +16,9 @@ type words struct {
 	was      map[Kind]string
 	count    map[Kind]string // 3 failing
 	subject  map[string]string
+	source   string // in front of its name
 	on       string // host
 	since    string
-	lasted   string
 	breaks   func(n int) string
 	hint     string
 	run      string
@@ -26,6 +26,7 @@ type words struct {
 	worse    string
 	ended    string // format: subject, was, from, to, how long
 	gone     string
+	steady   string // the end of a crash: subject, since
 	untold   string
 	more     func(n int) string
 	problems func(n int) string
@@ -47,13 +48,14 @@ func counted(one, many string) func(int) string {
 }
 
 var english = words{
-	is: map[Kind]string{Failing: "is failing", Held: "is held", Retrying: "cannot be reached or written to", Lagging: "is too far behind", Diverged: "differs from its source",
-		Sink: "cannot be told of changes", Journal: "is full", Watch: "is not watched completely", Reload: "has refused its new configuration", Crash: "was started after an end that was not orderly"},
-	was: map[Kind]string{Failing: "was failing", Held: "was held", Retrying: "could not be reached or written to", Lagging: "was too far behind", Diverged: "differed from its source",
-		Sink: "could not be told of changes", Journal: "was full", Watch: "was not watched completely", Reload: "had refused its new configuration", Crash: "had ended in disorder"},
-	count: map[Kind]string{Failing: "%d failing", Held: "%d held", Retrying: "%d unreachable", Lagging: "%d behind", Diverged: "%d different",
+	is: map[Kind]string{Failing: "is failing", Held: "is held", Retrying: "fails, and is tried again", Lagging: "is too far behind", Diverged: "differs from its source",
+		Sink: "cannot be told of changes", Journal: "is full, or nearly", Watch: "is not watched completely", Reload: "has refused its new configuration", Crash: "was started after an end that was not orderly"},
+	was: map[Kind]string{Failing: "was failing", Held: "was held", Retrying: "failed, and was tried again", Lagging: "was too far behind", Diverged: "differed from its source",
+		Sink: "could not be told of changes", Journal: "was full, or nearly", Watch: "was not watched completely", Reload: "had refused its new configuration", Crash: "had ended in disorder"},
+	count: map[Kind]string{Failing: "%d failing", Held: "%d held", Retrying: "%d retrying", Lagging: "%d behind", Diverged: "%d different",
 		Sink: "%d sinks", Journal: "journal", Watch: "%d not watched", Reload: "configuration", Crash: "crash"},
 	subject:  map[string]string{SubjectJournal: "the journal", SubjectSelf: "gorsyncd"},
+	source:   "source ",
 	on:       "gorsyncd on %s: ",
 	since:    "since %s (%s)",
 	breaks:   counted("interrupted once", "interrupted %d times"),
@@ -62,7 +64,8 @@ var english = words{
 	still:    "still, ",
 	worse:    "now, ",
 	ended:    "%s has recovered: it %s from %s to %s (%s)",
-	gone:     "%s is no longer configured; it %s from %s to %s (%s)",
+	steady:   "%s has run in order since %s",
+	gone:     "%s was taken out of the configuration; it %s from %s to %s (%s)",
 	untold:   "This could not be delivered before.",
 	more:     counted("… and one more: gorsyncd status", "… and %d more: gorsyncd status"),
 	problems: counted("1 problem", "%d problems"), recover: counted("1 recovered", "%d recovered"),
@@ -74,13 +77,14 @@ var english = words{
 }
 
 var chinese = words{
-	is: map[Kind]string{Failing: "出错，需要人工处理", Held: "已被保护机制暂停，等待批准", Retrying: "无法连接或写入，正在自动重试", Lagging: "落后太多", Diverged: "与源目录不一致",
-		Sink: "无法收到变更通知", Journal: "已满", Watch: "没有被完整监视", Reload: "拒绝了新的配置", Crash: "上次没有正常结束，已重新启动"},
-	was: map[Kind]string{Failing: "出错", Held: "被暂停", Retrying: "无法连接或写入", Lagging: "落后太多", Diverged: "与源目录不一致",
-		Sink: "无法收到变更通知", Journal: "已满", Watch: "没有被完整监视", Reload: "拒绝了新的配置", Crash: "没有正常结束"},
-	count: map[Kind]string{Failing: "%d 个出错", Held: "%d 个暂停", Retrying: "%d 个连不上", Lagging: "%d 个落后", Diverged: "%d 个不一致",
+	is: map[Kind]string{Failing: "出错，需要人工处理", Held: "已被保护机制暂停，等待批准", Retrying: "失败，正在自动重试", Lagging: "落后太多", Diverged: "与源目录不一致",
+		Sink: "无法收到变更通知", Journal: "已满或快满", Watch: "没有被完整监视", Reload: "拒绝了新的配置", Crash: "上次没有正常结束，已重新启动"},
+	was: map[Kind]string{Failing: "出错", Held: "被暂停", Retrying: "失败并自动重试", Lagging: "落后太多", Diverged: "与源目录不一致",
+		Sink: "无法收到变更通知", Journal: "已满或快满", Watch: "没有被完整监视", Reload: "拒绝了新的配置", Crash: "没有正常结束"},
+	count: map[Kind]string{Failing: "%d 个出错", Held: "%d 个暂停", Retrying: "%d 个重试中", Lagging: "%d 个落后", Diverged: "%d 个不一致",
 		Sink: "%d 个 sink", Journal: "日志", Watch: "%d 个监视不全", Reload: "配置", Crash: "异常结束"},
 	subject:  map[string]string{SubjectJournal: "journal（日志）", SubjectSelf: "gorsyncd"},
+	source:   "源 ",
 	on:       "%s 上的 gorsyncd：",
 	since:    "自 %s 起（%s）",
 	breaks:   counted("期间中断 1 次", "期间中断 %d 次"),
@@ -89,6 +93,7 @@ var chinese = words{
 	still:    "仍然如此，",
 	worse:    "现在，",
 	ended:    "%s 已恢复：曾%s，从 %s 到 %s（%s）",
+	steady:   "%s 自 %s 起运行正常",
 	gone:     "%s 已从配置中移除；曾%s，从 %s 到 %s（%s）",
 	untold:   "此前未能送达。",
 	more:     counted("……还有 1 项：gorsyncd status", "……还有 %d 项：gorsyncd status"),
