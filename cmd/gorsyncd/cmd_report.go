@@ -37,7 +37,7 @@ EXAMPLE
    gorsyncd report
    gorsyncd report www/nas --since 30d
    gorsyncd report --html report.html --since 30d
-   gorsyncd report --html - --lang zh > report.html
+   gorsyncd report --html report.html --lang zh
    gorsyncd report --since 2026-11-01 --json`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "since", Value: "7d", Usage: "begin a `TIME` ago, such as 2h or 30d, or at one, such as 2026-11-30T08:00"},
