@@ -207,18 +207,27 @@ func (p *progress) current(file string, pos int64) *FileProgress {
 	return &FileProgress{Path: path, Size: rec.Size, Done: min(pos, rec.Size)}
 }
 
-// Progress fills in how far the rsyncs in flight are, as of now: Status leaves
-// that out, since it costs some reading in /proc for each of them. Any goroutine
-// may call it with its own copy of a Status.
+// Progress fills in how far the rsyncs in flight are, and a full sync with them, as
+// of now: Status leaves that out, since it costs some reading in /proc for each of
+// them. Any goroutine may call it, once, with its own copy of a Status.
 func (s *Status) Progress(now time.Time) {
+	var done int64
 	flights := make([]BatchStatus, len(s.InFlight)) // the copy of others is theirs
 	for i, b := range s.InFlight {
 		if b.progress != nil {
 			b.progress.fill(&b, now)
 		}
 		flights[i] = b
+		if b.full {
+			done += b.BytesDone
+		}
 	}
 	s.InFlight = flights
+	if s.FullSync != nil {
+		f := *s.FullSync
+		f.advance(done)
+		s.FullSync = &f
+	}
 }
 
 // String keeps what is behind a pointer out of messages.

@@ -150,3 +150,28 @@ func TestOpenBelow(t *testing.T) {
 	}
 	f.Close()
 }
+
+// TestProgressOfAFullSync: what is under way counts, also before anything is done.
+func TestProgressOfAFullSync(t *testing.T) {
+	left := int64(1000)
+	one := Status{FullSync: &FullSyncStatus{BytesLeft: &left, spent: 10 * time.Second, leftOver: 1000},
+		InFlight: []BatchStatus{{full: true, BytesDone: 100}, {BytesDone: 5000}, {full: true, BytesDone: 100}}}
+	two := one
+	two.Progress(time.Now())
+	if f := two.FullSync; *f.BytesLeft != 800 || f.SecondsLeft == nil || *f.SecondsLeft != 40 {
+		t.Errorf("%d bytes, %v seconds", *f.BytesLeft, f.SecondsLeft)
+	}
+	if *one.FullSync.BytesLeft != 1000 || one.FullSync.SecondsLeft != nil {
+		t.Error("the status of others has changed")
+	}
+	one.InFlight[0].BytesDone = 1 << 40
+	one.Progress(time.Now())
+	if f := one.FullSync; *f.BytesLeft != 0 || *f.SecondsLeft != 0 {
+		t.Errorf("%d bytes, %v seconds", *f.BytesLeft, *f.SecondsLeft)
+	}
+	none := Status{FullSync: &FullSyncStatus{}}
+	none.Progress(time.Now())
+	if none.FullSync.SecondsLeft != nil || none.FullSync.BytesLeft != nil {
+		t.Errorf("%+v", none.FullSync)
+	}
+}

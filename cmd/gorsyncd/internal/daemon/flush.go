@@ -184,7 +184,13 @@ func (f *flush) collect(remotes []flushed, progress func(control.FlushProgress))
 		case e := <-f.ended:
 			r := open[e.remote]
 			delete(open, e.remote)
-			progress(control.FlushProgress{Remote: e.remote, Seq: f.seqs[r.unit], Done: e.err == nil, Left: left(e.err)})
+			p := control.FlushProgress{Done: true}
+			if e.err != nil {
+				p = r.look()
+				p.Left = left(e.err)
+			}
+			p.Remote, p.Seq = e.remote, f.seqs[r.unit]
+			progress(p)
 			if e.err != nil {
 				blocked = append(blocked, e.err.Error())
 				problem = problem || needsPerson(e.err)
