@@ -151,6 +151,44 @@ func TestOpenBelow(t *testing.T) {
 	f.Close()
 }
 
+// TestProgressWithChecksums: what is read to compare is not taken for what was sent.
+func TestProgressWithChecksums(t *testing.T) {
+	const size = 3 << 20
+	g := newRig(t, targets["daemon"], func(g *rig) {
+		g.o.Rsync.BWLimit = limitOf(2 << 20)
+		write(t, g.src, map[string]string{"d/small": "1"})
+		randomFile(t, filepath.Join(g.src, "d/big"), size)
+	})
+	g.j.scan(t, false)
+	g.r = newMemRemote(g.j.Head()) // which has all of it, as far as is known
+	g.o.Store = g.r
+	g.start()
+	if err := g.d.FullSync(t.Context(), FullSyncRequest{Reason: "test", Checksum: true}); err != nil {
+		t.Fatal(err)
+	}
+	var most, last int64
+	g.until("done", func() bool {
+		st := g.d.Status()
+		st.Progress(time.Now())
+		for _, b := range st.InFlight {
+			if b.BytesDone < last && b.Sample == "d" {
+				t.Fatalf("%d after %d", b.BytesDone, last)
+			}
+			if b.Sample == "d" {
+				last = b.BytesDone
+			}
+			most = max(most, b.BytesDone)
+			if c := b.Current; c != nil && c.Done < size/2 && b.BytesDone > size*3/4 {
+				t.Fatalf("%v, and %d of %d", c, b.BytesDone, b.Bytes)
+			}
+		}
+		return st.FullSync == nil
+	})
+	if most < size*3/4 {
+		t.Errorf("%d at most", most)
+	}
+}
+
 // TestProgressOfAFullSync: what is under way counts, also before anything is done.
 func TestProgressOfAFullSync(t *testing.T) {
 	left := int64(1000)

@@ -77,7 +77,7 @@ type BatchStatus struct {
 
 	// Of now, by Status.Progress, as far as it can be told.
 
-	BytesDone int64         `json:"bytes_done"`            // read of its files so far, at most bytes; those that are equal are not read
+	BytesDone int64         `json:"bytes_done"`            // read of its files to send them, at most bytes; those that are equal are not
 	Rate      float64       `json:"rate_bytes_per_second"` // of that, lately
 	Current   *FileProgress `json:"current"`               // the file it has open; null when it has none, or that is not known
 
