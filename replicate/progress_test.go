@@ -213,3 +213,28 @@ func TestProgressOfAFullSync(t *testing.T) {
 		t.Errorf("%+v", none.FullSync)
 	}
 }
+
+// TestBytesOfAFullSync: the files that were sent, not those that were compared.
+func TestBytesOfAFullSync(t *testing.T) {
+	t.Parallel()
+	g := newRig(t)
+	write(t, g.src, map[string]string{"d/a": "12345", "d/b": "123", "e": "1"})
+	g.j.scan(t, false)
+	g.r = newMemRemote(g.j.Head())
+	g.o.Store = g.r
+	g.start()
+	for _, want := range []int64{9, 9, 12} {
+		if want == 12 {
+			if err := os.Remove(filepath.Join(g.dst, "d/b")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := g.d.FullSync(t.Context(), FullSyncRequest{Reason: "test"}); err != nil {
+			t.Fatal(err)
+		}
+		g.until("done", func() bool { return g.d.Status().FullSync == nil })
+		if got := g.d.Status().Bytes; got != want {
+			t.Errorf("%d bytes, want %d", got, want)
+		}
+	}
+}

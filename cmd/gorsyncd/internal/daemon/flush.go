@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/status"
 	"gorsyncd/replicate"
 	"gorsyncd/watch"
 )
@@ -50,7 +51,8 @@ type flushed struct {
 
 // flushState is the state of one that is waited for.
 func flushState(s replicate.Status) control.FlushProgress {
-	p := control.FlushProgress{Left: s.LagEntries, State: s.State, LeftBytes: s.LagBytes, Rate: s.Rate}
+	s.Progress(time.Now())
+	p := control.FlushProgress{Left: s.LagEntries, State: s.State, LeftBytes: status.BytesLeft(s), Rate: status.RateNow(s)}
 	if s.Error != nil {
 		p.ErrorID, p.Message = s.Error.ID, s.Error.Message
 	}

@@ -241,7 +241,7 @@ func TestFigures(t *testing.T) {
 		}
 	}
 	verdict, bad := b.verdict(r.Remotes)
-	if verdict != "1 of 1 remotes were not available all the time, the longest a/b, for 5h." || !bad {
+	if verdict != "1 of 1 remotes were not available all of the time, the longest a/b, for 5h." || !bad {
 		t.Errorf("%q", verdict)
 	}
 }

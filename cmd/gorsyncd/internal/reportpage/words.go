@@ -35,8 +35,8 @@ var english = words{
 	Footer:  "Made by gorsyncd report. Available is the part of the known time in which a remote could be delivered to; outages, and times in which gorsyncd was not running, are not. Delays are upper bounds, at most 26 % above the truth.",
 
 	NoRemotes: "No remote is configured.", NothingKnown: "Nothing is known of this time.",
-	AllUp:       "All %d remotes could be delivered to all the time.",
-	SomeDown:    "%d of %d remotes were not available all the time, the longest %s, for %s.",
+	AllUp:       "All %d remotes could be delivered to, in all of the time that is known.",
+	SomeDown:    "%d of %d remotes were not available all of the time, the longest %s, for %s.",
 	SomeFailing: "Remotes with failing paths: %d.",
 }
 
@@ -57,7 +57,7 @@ var chinese = words{
 	Footer:  "由 gorsyncd report 生成。可用率是有记录的时间中远端可以送达的部分；中断以及 gorsyncd 未运行的时间不计入。延迟为上限，最多比实际高 26 %。",
 
 	NoRemotes: "没有配置远端。", NothingKnown: "这段时间没有任何记录。",
-	AllUp:       "全部 %d 个远端始终可以送达。",
+	AllUp:       "在有记录的时间内，全部 %d 个远端始终可以送达。",
 	SomeDown:    "%d / %d 个远端并非始终可用；最久的是 %s，共 %s。",
 	SomeFailing: "%d 个远端上有失败的路径。",
 }
