@@ -42,7 +42,7 @@ var outputs = []struct {
 	{"journal-stats", "gorsyncd journal stats --json", []any{control.JournalStats{}}, []string{"api journal stats", "journal stats"}},
 	{"journal-check", "gorsyncd journal check --json", []any{control.JournalReport{}}, []string{"api journal check", "journal check"}},
 	{"events", "Each line of gorsyncd events --json and journal tail --json", []any{events.Line{}}, []string{"api events", "api events --from 1", "events", "api journal tail", "journal tail"}},
-	{"report", "gorsyncd report --json", []any{control.Report{}}, []string{"api report", "report"}},
+	{"report", "gorsyncd report --json", []any{control.Report{}}, []string{"api report", "api report --spans", "report"}},
 	{"replay", "Each line of gorsyncd replay --json", []any{control.ReplayLine{}},
 		[]string{"api replay www/nas --from 5", "api replay www/web1 --from 5 --dry-run", "api replay www/nas --from 5 --path remade"}},
 	{"journal-compact", "gorsyncd journal compact --json", []any{control.JournalCompacted{}}, []string{"api journal compact"}},

@@ -109,6 +109,29 @@ func TestSyncWaitAsJSON(t *testing.T) {
 	})
 }
 
+func TestSyncWaitLine(t *testing.T) {
+	files, bytes, seconds, later := uint64(1200), int64(5<<20), 3.0, 63.0
+	known := func(left *float64) syncStep {
+		return syncStep{State: replicate.StateFullSync, FullSync: &replicate.FullSyncStatus{Done: 1, Total: 4, FilesLeft: &files, BytesLeft: &bytes, SecondsLeft: left}}
+	}
+	w := &syncWait{waiting: []string{"a/x", "a/\x1b"}, last: map[string]syncStep{"a/x": known(&seconds), "a/\x1b": known(&later)}}
+	if got, want := w.each(), `a/x 25 % of 4 directories, 1 200 files (5.0 MiB) left, ~3s; a/\x1b 25 % of 4 directories, 1 200 files (5.0 MiB) left, ~1m3s`; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for step, want := range map[*syncStep]string{
+		ptr(known(&later)): "2 full syncs, 2 400 files (10 MiB) left, ~1m3s",
+		ptr(known(nil)):    "2 full syncs, 2 400 files (10 MiB) left",
+		{FullSync: &replicate.FullSyncStatus{Waiting: true}}: "2 full syncs",
+	} {
+		w.last["a/\x1b"] = *step
+		if got := w.all(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
+
 func TestSyncFlags(t *testing.T) {
 	for _, args := range [][]string{{"--wait", "--dry-run"}, {"--timeout", "3s"}, {"--wait", "--timeout", "0s"}} {
 		var out, errOut bytes.Buffer

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/status"
 	"gorsyncd/replicate"
 	"gorsyncd/watch"
 )
@@ -50,7 +51,8 @@ type flushed struct {
 
 // flushState is the state of one that is waited for.
 func flushState(s replicate.Status) control.FlushProgress {
-	p := control.FlushProgress{Left: s.LagEntries, State: s.State, LeftBytes: s.LagBytes, Rate: s.Rate}
+	s.Progress(time.Now())
+	p := control.FlushProgress{Left: s.LagEntries, State: s.State, LeftBytes: status.BytesLeft(s), Rate: status.RateNow(s)}
 	if s.Error != nil {
 		p.ErrorID, p.Message = s.Error.ID, s.Error.Message
 	}
@@ -184,7 +186,13 @@ func (f *flush) collect(remotes []flushed, progress func(control.FlushProgress))
 		case e := <-f.ended:
 			r := open[e.remote]
 			delete(open, e.remote)
-			progress(control.FlushProgress{Remote: e.remote, Seq: f.seqs[r.unit], Done: e.err == nil, Left: left(e.err)})
+			p := control.FlushProgress{Done: true}
+			if e.err != nil {
+				p = r.look()
+				p.Left = left(e.err)
+			}
+			p.Remote, p.Seq = e.remote, f.seqs[r.unit]
+			progress(p)
 			if e.err != nil {
 				blocked = append(blocked, e.err.Error())
 				problem = problem || needsPerson(e.err)

@@ -88,10 +88,31 @@ func lag(r replicate.Status) string {
 }
 
 func rate(r replicate.Status) string {
-	if r.Rate < 1 {
-		return none
+	if n := RateNow(r); n >= 1 {
+		return Bytes(uint64(n)) + "/s"
 	}
-	return Bytes(uint64(r.Rate)) + "/s"
+	return none
+}
+
+// RateNow is what goes to a remote, in bytes per second. What was on the wire is
+// known when an rsync has ended; of those under way it is what they read.
+func RateNow(r replicate.Status) float64 {
+	sum := 0.0
+	for _, b := range r.InFlight {
+		sum += b.Rate
+	}
+	return max(r.Rate, sum)
+}
+
+// BytesLeft is what a remote has not had, without what is under way of it.
+func BytesLeft(r replicate.Status) int64 {
+	left := r.LagBytes
+	for _, b := range r.InFlight {
+		if b.Kind != replicate.LaneReconcile.String() { // that is of a full sync
+			left -= b.BytesDone
+		}
+	}
+	return max(0, left)
 }
 
 // Attention lists what the table has no place for: held or limited sources
