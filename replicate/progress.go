@@ -34,12 +34,14 @@ type FileProgress struct {
 // what the index says.
 //
 // What is read is ahead of what has arrived by rsync's buffers: 256 KiB at most,
-// and what the connection holds. With --checksum a file is read twice.
+// and what the connection holds. With --checksum all files are read once before the
+// first is sent: that is not counted.
 //
 // Safe for concurrent use; a nil progress knows nothing.
 type progress struct {
 	tree   indexed // nil: no sizes
 	prefix string  // of the directory that the run is about, "" for the root
+	hashes bool    // rsync reads all files to compare them, and then what differs
 	own    child   // for the runs that no spare carries
 
 	mu     sync.Mutex
@@ -148,6 +150,7 @@ func (d *Dispatcher) newProgress(b *Batch, now time.Time) *progress {
 	if b.move != nil {
 		p.prefix, _ = b.move.dirs()
 	}
+	p.hashes = b.Lane == LaneReconcile && b.Content || b.Lane == LaneMove && !b.Content
 	return p
 }
 
@@ -183,15 +186,18 @@ func (p *progress) fill(s *BatchStatus, now time.Time) {
 	p.seen = max(p.seen, read)
 	s.Current = p.current(file, pos)
 	done := p.before + p.seen
-	if s.Current != nil {
+	switch {
+	case p.hashes:
+		done = max(0, done-s.Bytes)
+	case s.Current != nil:
 		done = max(done, s.Current.Done)
 	}
 	s.BytesDone = min(done, s.Bytes)
 	if now.Sub(p.newer.at) >= rateSpan {
-		p.older, p.newer = p.newer, amount{now, s.BytesDone}
+		p.older, p.newer = p.newer, amount{now, done}
 	}
 	if span := now.Sub(p.older.at).Seconds(); span > 0 {
-		s.Rate = float64(max(0, s.BytesDone-p.older.bytes)) / span
+		s.Rate = float64(max(0, done-p.older.bytes)) / span
 	}
 }
 
@@ -207,18 +213,27 @@ func (p *progress) current(file string, pos int64) *FileProgress {
 	return &FileProgress{Path: path, Size: rec.Size, Done: min(pos, rec.Size)}
 }
 
-// Progress fills in how far the rsyncs in flight are, as of now: Status leaves
-// that out, since it costs some reading in /proc for each of them. Any goroutine
-// may call it with its own copy of a Status.
+// Progress fills in how far the rsyncs in flight are, and a full sync with them, as
+// of now: Status leaves that out, since it costs some reading in /proc for each of
+// them. Any goroutine may call it, once, with its own copy of a Status.
 func (s *Status) Progress(now time.Time) {
+	var done int64
 	flights := make([]BatchStatus, len(s.InFlight)) // the copy of others is theirs
 	for i, b := range s.InFlight {
 		if b.progress != nil {
 			b.progress.fill(&b, now)
 		}
 		flights[i] = b
+		if b.full {
+			done += b.BytesDone
+		}
 	}
 	s.InFlight = flights
+	if s.FullSync != nil {
+		f := *s.FullSync
+		f.advance(done)
+		s.FullSync = &f
+	}
 }
 
 // String keeps what is behind a pointer out of messages.

@@ -150,3 +150,91 @@ func TestOpenBelow(t *testing.T) {
 	}
 	f.Close()
 }
+
+// TestProgressWithChecksums: what is read to compare is not taken for what was sent.
+func TestProgressWithChecksums(t *testing.T) {
+	const size = 3 << 20
+	g := newRig(t, targets["daemon"], func(g *rig) {
+		g.o.Rsync.BWLimit = limitOf(2 << 20)
+		write(t, g.src, map[string]string{"d/small": "1"})
+		randomFile(t, filepath.Join(g.src, "d/big"), size)
+	})
+	g.j.scan(t, false)
+	g.r = newMemRemote(g.j.Head()) // which has all of it, as far as is known
+	g.o.Store = g.r
+	g.start()
+	if err := g.d.FullSync(t.Context(), FullSyncRequest{Reason: "test", Checksum: true}); err != nil {
+		t.Fatal(err)
+	}
+	var most, last int64
+	g.until("done", func() bool {
+		st := g.d.Status()
+		st.Progress(time.Now())
+		for _, b := range st.InFlight {
+			if b.BytesDone < last && b.Sample == "d" {
+				t.Fatalf("%d after %d", b.BytesDone, last)
+			}
+			if b.Sample == "d" {
+				last = b.BytesDone
+			}
+			most = max(most, b.BytesDone)
+			if c := b.Current; c != nil && c.Done < size/2 && b.BytesDone > size*3/4 {
+				t.Fatalf("%v, and %d of %d", c, b.BytesDone, b.Bytes)
+			}
+		}
+		return st.FullSync == nil
+	})
+	if most < size*3/4 {
+		t.Errorf("%d at most", most)
+	}
+}
+
+// TestProgressOfAFullSync: what is under way counts, also before anything is done.
+func TestProgressOfAFullSync(t *testing.T) {
+	left := int64(1000)
+	one := Status{FullSync: &FullSyncStatus{BytesLeft: &left, spent: 10 * time.Second, leftOver: 1000},
+		InFlight: []BatchStatus{{full: true, BytesDone: 100}, {BytesDone: 5000}, {full: true, BytesDone: 100}}}
+	two := one
+	two.Progress(time.Now())
+	if f := two.FullSync; *f.BytesLeft != 800 || f.SecondsLeft == nil || *f.SecondsLeft != 40 {
+		t.Errorf("%d bytes, %v seconds", *f.BytesLeft, f.SecondsLeft)
+	}
+	if *one.FullSync.BytesLeft != 1000 || one.FullSync.SecondsLeft != nil {
+		t.Error("the status of others has changed")
+	}
+	one.InFlight[0].BytesDone = 1 << 40
+	one.Progress(time.Now())
+	if f := one.FullSync; *f.BytesLeft != 0 || *f.SecondsLeft != 0 {
+		t.Errorf("%d bytes, %v seconds", *f.BytesLeft, *f.SecondsLeft)
+	}
+	none := Status{FullSync: &FullSyncStatus{}}
+	none.Progress(time.Now())
+	if none.FullSync.SecondsLeft != nil || none.FullSync.BytesLeft != nil {
+		t.Errorf("%+v", none.FullSync)
+	}
+}
+
+// TestBytesOfAFullSync: the files that were sent, not those that were compared.
+func TestBytesOfAFullSync(t *testing.T) {
+	t.Parallel()
+	g := newRig(t)
+	write(t, g.src, map[string]string{"d/a": "12345", "d/b": "123", "e": "1"})
+	g.j.scan(t, false)
+	g.r = newMemRemote(g.j.Head())
+	g.o.Store = g.r
+	g.start()
+	for _, want := range []int64{9, 9, 12} {
+		if want == 12 {
+			if err := os.Remove(filepath.Join(g.dst, "d/b")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := g.d.FullSync(t.Context(), FullSyncRequest{Reason: "test"}); err != nil {
+			t.Fatal(err)
+		}
+		g.until("done", func() bool { return g.d.Status().FullSync == nil })
+		if got := g.d.Status().Bytes; got != want {
+			t.Errorf("%d bytes, want %d", got, want)
+		}
+	}
+}

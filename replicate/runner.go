@@ -39,6 +39,7 @@ type Result struct {
 	Sent     int64 // bytes on the wire
 	Received int64
 	Files    uint64 // regular files sent
+	Size     int64  // of those, in full
 	Deleted  uint64
 	Listed   uint64 // paths looked at that are no directories
 	Duration time.Duration
@@ -195,7 +196,7 @@ func (t *rsyncTransport) attempt(ctx context.Context, b *Batch, mode Mode, in in
 	res.Warm = res.Warm || sp != nil
 	res.Stderr += e.stderr
 	res.Sent, res.Received = res.Sent+sum.sent, res.Received+sum.received
-	res.Files, res.Deleted = res.Files+sum.files, res.Deleted+sum.deleted
+	res.Files, res.Size, res.Deleted = res.Files+sum.files, res.Size+sum.size, res.Deleted+sum.deleted
 	if !(in.batch.existing && in.batch.Lane == LaneReconcile) { // another run lists them, too
 		res.Listed += sum.listed
 	}

@@ -297,17 +297,21 @@ func (fakeAPI) Report(_ context.Context, r control.ReportRequest) (control.Repor
 	out := control.Report{Source: "daemon", Since: r.Since, Until: time.Now(), Remotes: []control.RemoteReport{}}
 	at := func(min int) time.Time { return time.Date(2026, 11, 21, 7, min, 0, 0, time.UTC) }
 	for _, name := range chosen {
-		rep := control.RemoteReport{Remote: name, Sum: history.Sum{Outages: []history.Outage{}, Full: []history.Run{}, Verify: []history.Run{}}}
+		rep := control.RemoteReport{Remote: name, Sum: history.Sum{Spans: []history.Span{}, Outages: []history.Outage{}, Full: []history.Run{}, Verify: []history.Run{}}}
 		rep.SetFailing(nil)
 		if name == "www/nas" {
 			begin := at(0)
-			rep.Sum = history.Sum{Begin: &begin, Delivered: 1234, Bytes: 5 << 20, Behind: 7200, Down: 600,
+			rep.Sum = history.Sum{Begin: &begin, Known: &begin, Spans: []history.Span{}, Delivered: 1234, Bytes: 5 << 20, Behind: 7200, Down: 600,
 				Latency: &history.Latency{P50: 0.0126, P95: 0.5, P99: 3.98, Max: 7200},
 				Outages: []history.Outage{{Begin: at(10), End: at(20), ErrorID: "E-CONNECT"}, {Begin: at(30), End: at(31), ErrorID: history.Stopped}},
 				Full:    []history.Run{{Kind: history.KindFull, Begin: at(1), End: at(2), Reason: "new remote", Complete: true, Dirs: 1}},
 				Verify: []history.Run{{Kind: history.KindVerify, Begin: at(3), End: at(4), Complete: true, Paths: 500},
 					{Kind: history.KindVerify, Begin: at(5), End: at(6), Path: "img", Complete: true, Paths: 500, Differences: 2, Repaired: 1},
 					{Kind: history.KindVerify, Begin: at(7), End: at(8), Message: "paused\x1b"}}}
+			if r.Spans {
+				rep.Spans = []history.Span{{Begin: begin, End: begin.Add(time.Hour), Delivered: 1234, Bytes: 5 << 20, Behind: 7200,
+					Latency: &history.Latency{P50: 0.0126, P95: 0.5, P99: 3.98, Max: 7200}}}
+			}
 			rep.SetFailing([]journal.Retry{{Path: "x\xff", Attempts: 6, ErrorID: "E-DEST-PERM"}})
 		}
 		out.Remotes = append(out.Remotes, rep)

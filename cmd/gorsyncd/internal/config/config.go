@@ -18,6 +18,7 @@ type Config struct {
 	Log      Log
 	HTTP     HTTP
 	Sources  []Source // at least one, in the order of the file
+	Notify   []Notify // in the order of the file
 
 	origins map[string]Pos // of the top-level keys, for Show
 }

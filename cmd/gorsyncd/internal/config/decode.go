@@ -17,6 +17,7 @@ type raw struct {
 	http     level
 	defaults level
 	sources  []rawSource
+	notify   []rawNotify
 	root     Pos
 }
 
@@ -43,7 +44,7 @@ type rawRemote struct {
 	broken   bool
 }
 
-var topKeys = []string{"state_dir", "socket", "sources", "defaults", "journal", "log", "http"}
+var topKeys = []string{"state_dir", "socket", "sources", "defaults", "journal", "log", "http", "notify"}
 
 func (p *parser) decode(root *yaml.Node) *raw {
 	r := &raw{file: p.file, defaults: level{}, http: level{}, root: p.pos(root)}
@@ -61,6 +62,8 @@ func (p *parser) decode(root *yaml.Node) *raw {
 			p.log(v, r)
 		case "http":
 			p.http(v, r.http)
+		case "notify":
+			p.list(v, key, func(n *yaml.Node) { r.notify = append(r.notify, p.notifier(n)) })
 		case "sources":
 			ok := p.list(v, key, func(n *yaml.Node) { r.sources = append(r.sources, p.source(n)) })
 			if ok && len(r.sources) == 0 {

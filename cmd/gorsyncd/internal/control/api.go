@@ -8,6 +8,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/names"
 	"gorsyncd/cmd/gorsyncd/internal/status"
 	"gorsyncd/journal"
+	"gorsyncd/replicate"
 	"gorsyncd/watch"
 )
 
@@ -117,6 +118,13 @@ type FlushProgress struct {
 	Seq    uint64 `json:"seq"`    // the fence: waiting for this entry of the source
 	Left   uint64 `json:"left"`   // entries still to be delivered
 	Done   bool   `json:"done"`
+
+	// What is in the way, while it waits.
+	State     replicate.State `json:"state,omitempty"`
+	LeftBytes int64           `json:"left_bytes,omitempty"` // as far as sizes are known
+	Rate      float64         `json:"rate_bytes_per_second,omitempty"`
+	ErrorID   string          `json:"error_id,omitempty"`
+	Message   string          `json:"message,omitempty"`
 }
 
 // SyncRequest asks for a full sync.

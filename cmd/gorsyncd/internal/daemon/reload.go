@@ -106,6 +106,7 @@ func (d *Daemon) plan(q control.ReloadRequest) (plan, error) {
 	if p.all(d.allUnits()); p.err != nil {
 		return plan{}, p.err
 	}
+	p.notifiers(d.allBells())
 	err = p.forgotten(q.Forget)
 	return p.plan, err
 }
@@ -118,6 +119,7 @@ func (d *Daemon) apply(p plan) error {
 		return err
 	}
 	d.warnOfSecrets(p.next)
+	d.warnOfNotifiers(p.next)
 	d.journal.SetRetain(p.next.Journal.Retain)
 	d.web.Set(p.next.HTTP) // also when nothing of it has changed: the token is read again
 	d.stopAll(p)
@@ -132,6 +134,7 @@ func (d *Daemon) apply(p plan) error {
 	}
 	d.mu.Unlock()
 	if err == nil {
+		d.setBells(p.next.Notify)
 		d.metrics.Keep(namesIn(p.next))
 		err = d.forget(p.forget)
 	}

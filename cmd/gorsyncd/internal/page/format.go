@@ -38,7 +38,7 @@ func (t texts) duration(d time.Duration) string {
 		text := t.say(u.key, "n", s/u.size)
 		if i+1 < len(units) {
 			if rest := s % u.size / units[i+1].size; rest > 0 {
-				text += t.say("time.join") + t.say(units[i+1].key, "n", rest)
+				text += t.say(units[i+1].key, "n", rest)
 			}
 		}
 		return text

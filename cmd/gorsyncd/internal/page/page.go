@@ -10,12 +10,14 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
+	"os"
 	"path"
 	"strings"
 	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/control"
 	"gorsyncd/cmd/gorsyncd/internal/events"
+	"gorsyncd/cmd/gorsyncd/internal/names"
 	"gorsyncd/cmd/gorsyncd/internal/status"
 	"gorsyncd/journal"
 )
@@ -53,6 +55,7 @@ type Handler struct {
 	o     Options
 	mux   *http.ServeMux
 	build string // of the assets, part of their addresses
+	host  string // the machine, in the title: who has several pages open tells them apart
 }
 
 // New returns the handler of /, /errors, /explain and /assets/.
@@ -60,7 +63,11 @@ func New(o Options) *Handler {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	h := &Handler{o: o, mux: http.NewServeMux(), build: buildID()}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "gorsyncd"
+	}
+	h := &Handler{o: o, mux: http.NewServeMux(), build: buildID(), host: names.Printable(host)}
 	h.mux.HandleFunc("GET /{$}", h.page)
 	h.mux.HandleFunc("GET /errors", h.errors)
 	h.mux.HandleFunc("GET /explain", h.explain)
@@ -126,6 +133,7 @@ type paint struct {
 	Access Access
 	Now    int64
 	Fail   string // why there is no status
+	Host   string // the machine
 
 	Lags    map[string]Spark
 	Failing []Entry
@@ -153,7 +161,7 @@ func (h *Handler) paint(w http.ResponseWriter, r *http.Request) *paint {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Add("Vary", "Accept-Language, Cookie")
-	p := &paint{texts: textsOf[lang], Lang: lang, Tag: lang, Other: "zh", Build: h.build, Now: h.o.Now().UnixMilli(), All: r.URL.Query().Get("all")}
+	p := &paint{texts: textsOf[lang], Lang: lang, Tag: lang, Other: "zh", Build: h.build, Host: h.host, Now: h.o.Now().UnixMilli(), All: r.URL.Query().Get("all")}
 	if lang == "zh" {
 		p.Tag, p.Other = "zh-CN", "en"
 	}

@@ -58,8 +58,7 @@ func (m *maker) problems() []Problem {
 	}
 	for _, n := range m.notifiers() {
 		if n.Level == levelBad {
-			out = append(out, Problem{Key: "notifier " + n.Name, Name: n.Name, Level: levelWarn, Icon: "i-bad", Word: m.say("problem.notifier"),
-				Message: n.Message, Hint: m.say("hint.notifier")})
+			out = append(out, m.notifierProblem(n))
 		}
 	}
 	if d := m.s.Daemon; d != nil && d.LastReloadError != "" {
@@ -68,6 +67,15 @@ func (m *maker) problems() []Problem {
 	}
 	slices.SortStableFunc(out, func(a, b Problem) int { return cmp.Compare(rankOf(a), rankOf(b)) })
 	return out
+}
+
+func (m *maker) notifierProblem(n NotifierView) Problem {
+	hint := n.Hint
+	if hint == "" {
+		hint = m.say("hint.notifier")
+	}
+	return Problem{Key: "notifier " + n.Name, Name: n.Name, Level: levelWarn, Icon: "i-bad", Word: m.say("problem.notifier"), ID: n.ID, Href: hrefOf(n.ID),
+		Title: m.known("error." + n.ID), Message: n.Message, Hint: hint, Due: n.Due}
 }
 
 func rankOf(p Problem) int {
@@ -112,11 +120,21 @@ func (m *maker) card(key, name string, st replicate.State) Problem {
 }
 
 func (m *maker) failed(p *Problem, e *replicate.StatusError) {
-	p.ID, p.Message, p.Path, p.Hint = e.ID, names.Printable(e.Message), names.Printable(e.Path), names.Printable(e.Hint)
+	p.ID, p.Message, p.Path, p.Hint = e.ID, names.Printable(e.Message), names.Printable(e.Path), m.remedy(e)
 	if e.Attempts > 0 {
 		p.Attempt = m.say("problem.attempt", "n", count(e.Attempts))
 	}
 	p.Due, p.Retry, p.Pause = millis(e.NextRetry), true, true
+}
+
+// remedy is in the language of the reader where there is one for the id; in
+// English it is the daemon's own.
+func (m *maker) remedy(e *replicate.StatusError) string {
+	hint := names.Printable(e.Hint)
+	if key := "remedy." + e.ID; m.known(key) != "" {
+		return m.say(key, "hint", hint)
+	}
+	return hint
 }
 
 var leadingID = regexp.MustCompile(`^([EGW]-[A-Z0-9-]+)\s+`)

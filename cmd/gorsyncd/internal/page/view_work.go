@@ -91,7 +91,7 @@ func (m *maker) flights() []Flight {
 
 func (m *maker) flight(r *replicate.Status, b *replicate.BatchStatus) Flight {
 	f := Flight{Key: fmt.Sprintf("%s %d", r.Name, b.ID), Name: names.Printable(r.Name), Word: m.kind(b.Kind),
-		What: m.say("count.paths", "n", count(b.Paths)), Since: millis(&b.Started), Rate: none, File: names.Printable(b.Sample)}
+		What: m.say("count.paths", "n", count(b.Paths)), Since: millis(&b.Started), File: names.Printable(b.Sample)}
 	f.Max = b.Bytes
 	m.progress(&f, b)
 	return f

@@ -13,7 +13,7 @@ import (
 
 // View is what there is to draw.
 type View struct {
-	Status  status.Status
+	Status  status.Status // the zero value before anything is known
 	Lag     Lag
 	Failing []FailingPath
 	Notice  string // what the program has to say itself, such as that the daemon is away; "" for nothing
@@ -151,6 +151,9 @@ func (s section) fit(room int) []Line {
 
 // head is what runs and the verdict.
 func (r *renderer) head() []Line {
+	if r.Status.V == 0 {
+		return []Line{{{names.Printable(r.Notice), Bold}}}
+	}
 	verdict := r.Status.Verdict()
 	colour := map[status.VerdictKind]Style{status.VerdictProblem: Red, status.VerdictBehind: Yellow, status.VerdictInSync: Green}[verdict.Kind]
 	text := verdict.String()

@@ -165,7 +165,13 @@ func (r *renderer) fitTable(blocks []block, room int) (lines []Line, maxScroll i
 		used += len(rows[to].lines)
 		lines = append(lines, rows[to].lines...)
 	}
-	if room > 0 {
+	if to < len(rows) && len(lines) < len(titles.lines)+room-1 { // the next one without its note
+		lines = append(lines, rows[to].lines[0])
+		to++
+	}
+	switch {
+	case from == 0 && to == len(rows): // but for a note, all is there
+	case room > 0:
 		lines = append(lines, Line{{hidden(rows[:from], rows[to:]), Dim}})
 	}
 	return lines, maxScroll

@@ -88,10 +88,31 @@ func lag(r replicate.Status) string {
 }
 
 func rate(r replicate.Status) string {
-	if r.Rate < 1 {
-		return none
+	if n := RateNow(r); n >= 1 {
+		return Bytes(uint64(n)) + "/s"
 	}
-	return Bytes(uint64(r.Rate)) + "/s"
+	return none
+}
+
+// RateNow is what goes to a remote, in bytes per second. What was on the wire is
+// known when an rsync has ended; of those under way it is what they read.
+func RateNow(r replicate.Status) float64 {
+	sum := 0.0
+	for _, b := range r.InFlight {
+		sum += b.Rate
+	}
+	return max(r.Rate, sum)
+}
+
+// BytesLeft is what a remote has not had, without what is under way of it.
+func BytesLeft(r replicate.Status) int64 {
+	left := r.LagBytes
+	for _, b := range r.InFlight {
+		if b.Kind != replicate.LaneReconcile.String() { // that is of a full sync
+			left -= b.BytesDone
+		}
+	}
+	return max(0, left)
 }
 
 // Attention lists what the table has no place for: held or limited sources
@@ -139,6 +160,9 @@ func (s Status) Attention() []string {
 	}
 	if d := s.Daemon; d != nil && len(d.NeedsRestart) > 0 {
 		add("needs a restart to be applied: %s", strings.Join(d.NeedsRestart, ", "))
+	}
+	for _, line := range s.notifierLines() {
+		add("%s", line)
 	}
 	for _, line := range s.keptLines() {
 		add("%s", line)

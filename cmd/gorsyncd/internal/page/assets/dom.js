@@ -2,7 +2,7 @@
 //
 // In a copy of a template data-t names the value that is the text of an element,
 // data-if the one without which it is hidden, and data-a those of attributes, as
-// "attribute:value". An attribute whose value is "" or false is taken away.
+// "attribute:value"; data-icon the symbol of an icon. An attribute whose value is "" or false is taken away.
 
 import { ago, clock, duration, until } from "./format.js";
 
@@ -11,9 +11,10 @@ export const $ = id => document.getElementById(id);
 // fill puts a view into an element made from a template.
 export function fill(el, v) {
   for (const slot of slotsOf(el)) {
-    const { t, a, if: cond } = slot.dataset;
+    const { t, a, if: cond, icon } = slot.dataset;
     if (t !== undefined) setText(slot, String(v[t] ?? ""));
     if (cond !== undefined) show(slot, v[cond]);
+    if (icon !== undefined) setAttribute(slot, "href", "icon", { icon: `#${v[icon]}` });
     if (a !== undefined) for (const pair of a.split(" ")) setAttribute(slot, ...pair.split(":"), v);
   }
 }
@@ -21,7 +22,7 @@ export function fill(el, v) {
 function slotsOf(el) {
   if (!el.slots) {
     const own = x => { const list = x.closest("[data-list]"); return !list || !el.contains(list); };
-    el.slots = [...el.querySelectorAll("[data-t],[data-if],[data-a]")].filter(own);
+    el.slots = [...el.querySelectorAll("[data-t],[data-if],[data-a],[data-icon]")].filter(own);
     if (el.dataset.a) el.slots.push(el);
   }
   return el.slots;

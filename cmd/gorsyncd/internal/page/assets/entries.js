@@ -60,6 +60,7 @@ function shown(doc) {
   const n = count(entries.length);
   setText($("failing-count"), !entries.length ? "" : total === null ? say("failing.shown", { n }) : say("failing.total", { n, total: count(total) }));
   show($("failing-more"), next !== "");
+  show($("failing-line"), entries.length || filtered);
 }
 
 // row makes the view of an entry, as entriesOf of lists.go does.

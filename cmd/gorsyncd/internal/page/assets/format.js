@@ -15,14 +15,9 @@ export function size(n) {
   if (n < 10) return `${n} B`;
   const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
   const e = Math.floor(Math.log(n) / Math.log(1024));
-  const value = Math.floor(n / 1024 ** e * 10 + 0.5) / 10;
-  return `${value < 10 ? value.toFixed(1) : even(value)} ${units[e]}`;
-}
-
-// even rounds halves to the even neighbour, as Go's %.0f does.
-function even(v) {
-  const r = Math.round(v);
-  return Math.abs(v % 1) === 0.5 && r % 2 ? r - 1 : r;
+  const exact = n / 1024 ** e, scale = exact < 10 ? 10 : 1;
+  const value = Math.floor(exact * scale + 0.5) / scale;
+  return `${value < 10 ? value.toFixed(1) : value} ${units[e]}`;
 }
 
 // duration is ms milliseconds in their two leading units.
@@ -34,7 +29,7 @@ export function duration(ms) {
   const [key, length] = units[i];
   let text = say(key, { n: Math.floor(s / length) });
   const rest = i < 3 ? Math.floor(s % length / units[i + 1][1]) : 0;
-  if (rest > 0) text += say("time.join") + say(units[i + 1][0], { n: rest });
+  if (rest > 0) text += say(units[i + 1][0], { n: rest });
   return text;
 }
 

@@ -61,7 +61,7 @@ function sayVerdict() {
   setText($("verdict"), text);
   $("verdict-icon").setAttribute("href", lost ? "#i-lost" : `#${verdict.icon}`);
   $("top").dataset.level = lost ? "lost" : verdict.level;
-  document.title = `${text} – gorsyncd`;
+  document.title = `${text} – ${$("host").textContent}`;
 }
 
 function freshness() {

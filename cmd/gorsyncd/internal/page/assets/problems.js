@@ -29,7 +29,7 @@ export function problems(s, notifiers) {
   for (const k of s.sinks) if (k.state !== "paused" && k.error) add(out, titled(failed(card(`sink ${k.name}`, k), k.error)));
   for (const n of notifiers) {
     if (n.level !== "bad") continue;
-    out.push({ ...empty, key: `notifier ${n.name}`, name: n.name, level: "warn", word: say("problem.notifier"), message: n.message, hint: say("hint.notifier") });
+    out.push(titled({ ...empty, key: `notifier ${n.name}`, name: n.name, level: "warn", word: say("problem.notifier"), id: n.id, message: n.message, hint: n.hint || say("hint.notifier"), due: n.due }));
   }
   if (s.daemon?.last_reload_error) {
     out.push({ ...empty, key: "reload", level: "warn", word: say("problem.reload"), message: printable(s.daemon.last_reload_error), hint: say("hint.reload") });
@@ -55,9 +55,16 @@ function card(key, r) {
 
 function failed(p, e) {
   return {
-    ...p, id: e.id, message: printable(e.message), path: printable(e.path), hint: printable(e.hint),
+    ...p, id: e.id, message: printable(e.message), path: printable(e.path), hint: remedy(e),
     attempt: e.attempts > 0 ? say("problem.attempt", { n: count(e.attempts) }) : "", due: millis(e.next_retry), retry: true, pause: true,
   };
+}
+
+// remedy is in the language of the reader where there is one for the id; in
+// English it is the daemon's own.
+function remedy(e) {
+  const hint = printable(e.hint), key = `remedy.${e.id}`;
+  return known(key) ? say(key, { hint }) : hint;
 }
 
 const titled = p => ({ ...p, title: known(`error.${p.id}`), href: hrefOf(p.id) });

@@ -22,10 +22,12 @@ export function view(s, all, rowFor) {
 
 function notifier(n) {
   const level = { ok: "ok", failing: "bad" }[n.state] ?? "busy";
-  return {
-    name: printable(n.name), kind: n.kind, level, icon: { ok: "i-ok", failing: "i-bad" }[n.state] ?? "i-wait", word: say(`notifier.${n.state}`),
-    message: n.state === "failing" ? printable(n.last_error) : "", last: millis(n.last_success),
+  const v = {
+    name: printable(n.name), kind: n.kind, target: printable(n.target), level, icon: { ok: "i-ok", failing: "i-bad" }[n.state] ?? "i-wait",
+    word: say(`notifier.${n.state}`), id: "", message: "", hint: "", last: millis(n.last_success), due: 0,
   };
+  if (n.state !== "failing") return v;
+  return { ...v, id: n.error_id, message: printable(n.last_error), hint: printable(n.hint), due: millis(n.next_retry) };
 }
 
 function works(s) {
@@ -63,7 +65,7 @@ function flights(s) {
   return s.remotes.flatMap(r => r.in_flight.map(b => ({
     key: `${r.name} ${b.id}`, name: printable(r.name), word: known(`kind.${b.kind}`) || b.kind, what: say("count.paths", { n: count(b.paths) }),
     bytes: b.bytes > 0 ? say("flight.of", { done: size(b.bytes_done), size: size(b.bytes) }) : "", value: b.bytes_done, max: b.bytes,
-    since: millis(b.started), rate: rateOf(b.rate_bytes_per_second), file: printable(b.current ? b.current.path : b.sample),
+    since: millis(b.started), rate: b.rate_bytes_per_second >= 1 ? rateOf(b.rate_bytes_per_second) : "", file: printable(b.current ? b.current.path : b.sample),
     part: b.current ? say("flight.of", { done: size(b.current.done_bytes), size: size(b.current.size_bytes) }) : "",
   })));
 }
