@@ -38,6 +38,18 @@ func (c *changing) set(change func(*status.Status)) {
 	c.now = s
 }
 
+func (c *changing) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.err = err
+}
+
+func (c *changing) looked() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.looks
+}
+
 func (c *changing) Status(context.Context) (status.Status, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -128,8 +140,8 @@ func TestLiveStatus(t *testing.T) {
 		defer l.close()
 		pass := func() { time.Sleep(time.Second); synctest.Wait() }
 		pass()
-		if api.looks != 0 {
-			t.Errorf("%d looks although nobody listens", api.looks)
+		if n := api.looked(); n != 0 {
+			t.Errorf("%d looks although nobody listens", n)
 		}
 		one := l.join()
 		pass()
@@ -166,12 +178,12 @@ func TestLiveStatus(t *testing.T) {
 		if n := news(t, one); kinds(n) != "status" {
 			t.Errorf("%s", kinds(n))
 		}
-		api.err = errors.New("no")
+		api.fail(errors.New("no"))
 		pass()
 		if n := news(t, one); kinds(n) != "problem" || n[0].doc.Error == nil {
 			t.Errorf("%+v", n)
 		}
-		api.err = nil
+		api.fail(nil)
 		// Who reads nothing is dropped; the other goes on.
 		for i := range backlog + 3 {
 			api.set(func(s *status.Status) { three(s); s.Remotes[0] = rem("a/b", uint64(i+1)) })
@@ -185,10 +197,10 @@ func TestLiveStatus(t *testing.T) {
 		}
 		l.leave(one)
 		pass()
-		before := api.looks
+		before := api.looked()
 		pass()
 		pass()
-		if api.looks > before {
+		if api.looked() > before {
 			t.Error("it looks on although nobody listens any more")
 		}
 		again := l.join()
