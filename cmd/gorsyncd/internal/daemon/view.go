@@ -68,12 +68,13 @@ func (d *Daemon) Status(context.Context) (status.Status, error) {
 		s.Sources = append(s.Sources, status.Source{Name: u.cfg.Name, Status: u.tree.Status()})
 	}
 	for _, r := range d.allRemotes() {
-		st := r.disp.Status()
-		st.Progress(now)
-		s.Remotes = append(s.Remotes, st)
+		s.Remotes = append(s.Remotes, r.disp.Status())
 	}
 	for _, r := range d.allReaders() {
 		s.Sinks = append(s.Sinks, r.sink.Status())
+	}
+	for i := range s.Remotes {
+		s.Remotes[i].Progress(now)
 	}
 	kept, err := d.kept.Kept(d.journal, c, now)
 	if err != nil {
