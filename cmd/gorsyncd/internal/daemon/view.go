@@ -73,14 +73,14 @@ func (d *Daemon) Status(context.Context) (status.Status, error) {
 	for _, r := range d.allReaders() {
 		s.Sinks = append(s.Sinks, r.sink.Status())
 	}
-	for i := range s.Remotes {
-		s.Remotes[i].Progress(now)
-	}
 	kept, err := d.kept.Kept(d.journal, c, now)
 	if err != nil {
 		s.Note = fmt.Sprintf("what is kept for remotes that are not configured is not known: %v", err)
 	}
 	s.Kept = append(s.Kept, kept...)
+	for i := range s.Remotes {
+		s.Remotes[i].Progress(now)
+	}
 	return s, nil
 }
 
