@@ -68,7 +68,9 @@ func (d *Daemon) Status(context.Context) (status.Status, error) {
 		s.Sources = append(s.Sources, status.Source{Name: u.cfg.Name, Status: u.tree.Status()})
 	}
 	for _, r := range d.allRemotes() {
-		s.Remotes = append(s.Remotes, r.disp.Status())
+		st := r.disp.Status()
+		st.Progress(now)
+		s.Remotes = append(s.Remotes, st)
 	}
 	for _, r := range d.allReaders() {
 		s.Sinks = append(s.Sinks, r.sink.Status())
@@ -78,9 +80,6 @@ func (d *Daemon) Status(context.Context) (status.Status, error) {
 		s.Note = fmt.Sprintf("what is kept for remotes that are not configured is not known: %v", err)
 	}
 	s.Kept = append(s.Kept, kept...)
-	for i := range s.Remotes {
-		s.Remotes[i].Progress(now)
-	}
 	return s, nil
 }
 
