@@ -67,7 +67,7 @@ func TestWatchOnATerminal(t *testing.T) {
 			pty.Until("drawn", drawn)
 			pty.Resize(40, 6)
 			pty.Until("drawn in a small window", func(s *ptytest.Screen) bool {
-				return strings.Contains(s.Text(), "\nwww/nas   failing  88 310  2h13m     –\n… 1 more in sync\n")
+				return strings.Contains(s.Text(), "\nwww/nas   failing  88 310  2h13m") && strings.HasSuffix(s.Text(), "\n… 1 more in sync\n")
 			})
 			pty.Resize(3, 2)
 			pty.Until("drawn in a tiny one", func(s *ptytest.Screen) bool { return strings.HasPrefix(s.Text(), "go…\n1 …\n") })

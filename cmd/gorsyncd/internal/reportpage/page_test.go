@@ -22,7 +22,10 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/names"
 )
 
-var show = flag.String("show", "", "write the page of a sample to this `file`")
+var (
+	show     = flag.String("show", "", "write the page of a sample to this `file`")
+	showLang = flag.String("lang", "en", "in this language")
+)
 
 var until = time.Date(2026, 11, 30, 14, 20, 0, 0, time.UTC)
 
@@ -128,7 +131,7 @@ func TestPageStandsAlone(t *testing.T) {
 	for _, days := range []int{1, 7, 35} {
 		for lang := range languages {
 			page := render(t, sample(days), Options{Lang: lang})
-			if *show != "" && days == 7 && lang == "en" {
+			if *show != "" && days == 7 && lang == *showLang {
 				if err := os.WriteFile(*show, []byte(page), 0o600); err != nil {
 					t.Fatal(err)
 				}

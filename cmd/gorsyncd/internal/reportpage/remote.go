@@ -73,7 +73,7 @@ func (b *builder) remote(r control.RemoteReport) remote {
 	if out.Known = known; known {
 		out.figures(r, parts, b.until.Sub(from))
 		if from.After(b.since) {
-			out.KnownSince = b.moment(from)
+			out.KnownSince = fmt.Sprintf(b.words.KnownSince, b.moment(from))
 		}
 	}
 	if r.Failing > 0 {

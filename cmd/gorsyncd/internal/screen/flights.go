@@ -21,7 +21,7 @@ func (r *renderer) flights() section {
 		}
 	}
 	for _, w := range r.rows {
-		if f := w.Of.FullSync; f != nil && !f.Waiting && f.Total > 0 {
+		if f := w.Of.FullSync; f != nil && w.Of.State == replicate.StateFullSync && !f.Waiting && f.Total > 0 {
 			text := "full sync"
 			if f.Path != "" {
 				text += " of " + names.Printable(f.Path)

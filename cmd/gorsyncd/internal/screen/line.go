@@ -83,6 +83,23 @@ func (m measure) cutFront(text string, width int) string {
 	return "…" + string(runes)
 }
 
+// wrap breaks text at spaces into at most so many lines; the last one may be too wide.
+func (m measure) wrap(text string, width, lines int) []string {
+	var out []string
+	line := ""
+	for word := range strings.SplitSeq(text, " ") {
+		switch {
+		case line == "":
+			line = word
+		case len(out) == lines-1 || m.StringWidth(line)+1+m.StringWidth(word) <= width:
+			line += " " + word
+		default:
+			out, line = append(out, line), word
+		}
+	}
+	return append(out, line)
+}
+
 // pad fills text up to a width.
 func (m measure) pad(text string, width int, right bool) string {
 	space := strings.Repeat(" ", max(0, width-m.StringWidth(text)))

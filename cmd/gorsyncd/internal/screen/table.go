@@ -19,6 +19,7 @@ type column struct {
 }
 
 const (
+	noteLines  = 2  // of the note of a trouble that does not fit into its row
 	noteWidth  = 24 // less of a note says nothing: it gets a line of its own
 	nameWidth  = 40 // a longer name is cut
 	sparkCells = 20 // half of it where there is little room
@@ -113,10 +114,16 @@ func (r *renderer) table() []block {
 		}
 		switch {
 		case w.Note == "":
-		case beside:
+		case beside && (w.Exit == status.ExitOK || r.m.StringWidth(w.Note) <= r.Width-used):
 			b.lines[0] = append(b.lines[0], Span{w.Note, Plain})
 		case w.Exit != status.ExitOK:
-			b.lines = append(b.lines, Line{{"  " + w.Note, Dim}})
+			lines := 1
+			if w.Of.Error != nil || w.Exit == status.ExitProblem { // its end says what to do
+				lines = noteLines
+			}
+			for _, text := range r.m.wrap(w.Note, r.Width-2, lines) {
+				b.lines = append(b.lines, Line{{"  " + text, Plain}})
+			}
 		}
 		b.lines[0] = trimmed(b.lines[0])
 		blocks = append(blocks, b)
