@@ -68,6 +68,7 @@ bench: build
 	@.ci/setup lsyncd=lsyncd inotifywait=inotify-tools
 	go run ./bench/race -bin $(BIN) -out bench $(BENCH)
 	go run ./bench/fsync -bin $(BIN) -out bench/README.md
+	go run ./bench/page -bin $(BIN) -out bench/README.md
 
 # Takes each protection against silent loss out of a copy of the source and
 # demands that a test fails. Some minutes.

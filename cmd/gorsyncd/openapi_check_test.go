@@ -147,7 +147,7 @@ var asked = map[string][]struct{ query, body string }{
 	"POST /api/v1/approve": {{body: `{"names":["www/nas"]}`}}, "POST /api/v1/retry": {{body: `{}`}}, "POST /api/v1/reload": {{body: `{"dry_run":true}`}},
 	"POST /api/v1/flush": {{body: `{"remotes":["www/web1"]}`}}, "POST /api/v1/sync": {{body: `{}`}, {body: `{"dry_run":true}`}},
 	"POST /api/v1/verify": {{body: `{"checksum":true}`}, {body: `{}`}}, "POST /api/v1/replay": {{body: `{"names":["www/nas"],"from":"5"}`}, {body: `{"names":["www/web1"],"from":"5","dry_run":true}`}},
-	"POST /api/v1/report": {{body: `{"since":"2026-01-01T00:00:00Z"}`}},
+	"POST /api/v1/report":                              {{body: `{"since":"2026-01-01T00:00:00Z"}`}},
 	"POST /api/v1/remotes/{source}/{remote}/pause":     {{}, {body: `{"for_seconds":5,"reason":"x"}`}},
 	"POST /api/v1/remotes/{source}/{remote}/full-sync": {{}, {body: `{"checksum":true}`}},
 }
