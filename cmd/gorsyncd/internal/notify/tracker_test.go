@@ -295,7 +295,7 @@ func TestOutbox(t *testing.T) {
 		untold       bool
 	}{
 		{Began, Ended, Ended, true}, {Worse, Ended, Ended, false}, {Still, Ended, Ended, false},
-		{Began, Worse, Began, false}, {Began, Still, Began, false}, {Ended, Began, Began, false}, {Began, Gone, Gone, true}, {Still, Worse, Worse, false},
+		{Began, Worse, Began, false}, {Began, Still, Began, false}, {Ended, Began, Again, false}, {Again, Ended, Ended, false}, {Again, Still, Again, false}, {Began, Gone, Gone, true}, {Still, Worse, Worse, false},
 	} {
 		var o outbox
 		o.put(it(c.waits, false))
