@@ -45,7 +45,7 @@ func (b *belief) update(r *receiver) {
 // knows what is wrong and what is not.
 func TestReaderKnowsTheTruth(t *testing.T) {
 	t.Parallel()
-	for range 8 {
+	for range 3 {
 		seed := rand.Uint64()
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { runModel(t, rand.New(rand.NewPCG(seed, 4))) })
