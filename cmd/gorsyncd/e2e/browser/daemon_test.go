@@ -47,7 +47,7 @@ func TestDaemon(t *testing.T) {
 		do   func(*testing.T, *world, *tab)
 	}{
 		{"without JavaScript", firstPaint}, {"log in", logIn}, {"problems", problems}, {"held", held}, {"drain", drain}, {"pause", pause}, {"retry", retry},
-		{"approve", approve}, {"verify and full sync", verifyAndSync}, {"names", oddNames}, {"explain", explainPath}, {"keyboard", keyboard}, {"pictures", pictures}, {"restart", restart}, {"log out", logOut},
+		{"approve", approve}, {"verify and full sync", verifyAndSync}, {"names", oddNames}, {"background", background}, {"explain", explainPath}, {"keyboard", keyboard}, {"pictures", pictures}, {"restart", restart}, {"log out", logOut},
 	}
 	for _, s := range steps {
 		if !t.Run(s.name, func(t *testing.T) {
@@ -216,6 +216,19 @@ func oddNames(t *testing.T, w *world, p *tab) {
 	}
 	if n := eval[int](p, `document.querySelectorAll("main img, main b[onerror]").length`); n != 0 {
 		t.Error("a name has become an element")
+	}
+}
+
+// background: what happens while another tab is in front is there afterwards.
+func background(_ *testing.T, w *world, p *tab) {
+	eval[bool](p, hide)
+	for i := range 3 {
+		w.write(w.www, fmt.Sprintf("background/%d", i), "content")
+	}
+	w.wait("them to be journaled", soon, func() bool { return w.remote("www/ok").LagEntries == 0 && w.remote("www/ok").State == "in_sync" })
+	eval[bool](p, show)
+	for i := range 3 {
+		p.wait("an event", says("#events", fmt.Sprintf("background/%d", i)), soon)
 	}
 }
 

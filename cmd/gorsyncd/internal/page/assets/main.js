@@ -29,9 +29,10 @@ function rowFor(r, isSink) {
   return rows.get(r);
 }
 
-// paint shows the status, at most once a second, and not while nobody looks.
+// paint shows the status, at most once a second; while nobody looks, only the
+// verdict, which is the title of the tab.
 function paint() {
-  if (document.hidden || timer || !status) return;
+  if (timer || !status) return;
   timer = setTimeout(() => { timer = 0; painted = Date.now(); paintNow(); }, Math.max(0, painted + pause - Date.now()));
 }
 
@@ -39,6 +40,7 @@ function paintNow() {
   const v = view(status, page.dataset.all, rowFor);
   verdict = v.verdict;
   sayVerdict();
+  if (document.hidden) return;
   keyed($("problems"), "problem", v.problems, p => p.key);
   $("problems-section").dataset.any = v.problems.length ? "yes" : "";
   setText($("unshown"), v.unshown);
@@ -113,7 +115,7 @@ page.dataset.js = "";
 actions.listen();
 entries.listen();
 explain.listen();
-events.follow();
+events.listen();
 curves();
 document.addEventListener("visibilitychange", () => { if (!document.hidden) { paint(); tick(); freshness(); } });
 setInterval(() => { if (!document.hidden) { tick(); freshness(); } else feed.tick(); }, 1000);
