@@ -47,7 +47,7 @@ func TestDaemon(t *testing.T) {
 		do   func(*testing.T, *world, *tab)
 	}{
 		{"without JavaScript", firstPaint}, {"log in", logIn}, {"problems", problems}, {"held", held}, {"drain", drain}, {"pause", pause}, {"retry", retry},
-		{"approve", approve}, {"names", oddNames}, {"explain", explainPath}, {"keyboard", keyboard}, {"pictures", pictures}, {"restart", restart}, {"log out", logOut},
+		{"approve", approve}, {"verify and full sync", verifyAndSync}, {"names", oddNames}, {"background", background}, {"explain", explainPath}, {"keyboard", keyboard}, {"pictures", pictures}, {"restart", restart}, {"log out", logOut},
 	}
 	for _, s := range steps {
 		if !t.Run(s.name, func(t *testing.T) {
@@ -193,6 +193,18 @@ func approve(t *testing.T, w *world, p *tab) {
 	})
 }
 
+func verifyAndSync(t *testing.T, w *world, p *tab) {
+	p.click(row("www/ok") + " button[data-act=verify]")
+	p.wait("the question", says("#dialog[open]", "Verify www/ok?"), soon)
+	p.click("#dialog-yes")
+	p.wait("the result", says(cell("www/ok", 2), "verified"), soon)
+	before := w.remote("www/ok").LastFull
+	p.click(row("www/ok") + " button[data-act=full-sync]")
+	p.wait("the question", says("#dialog[open]", "Full sync of www/ok?"), soon)
+	p.click("#dialog-yes")
+	w.wait("the full sync", soon, func() bool { return w.remote("www/ok").LastFull != before })
+}
+
 // oddNames: TestMain's browser has not let anything of them be more than text, or
 // the tab will complain.
 func oddNames(t *testing.T, w *world, p *tab) {
@@ -204,6 +216,19 @@ func oddNames(t *testing.T, w *world, p *tab) {
 	}
 	if n := eval[int](p, `document.querySelectorAll("main img, main b[onerror]").length`); n != 0 {
 		t.Error("a name has become an element")
+	}
+}
+
+// background: what happens while another tab is in front is there afterwards.
+func background(_ *testing.T, w *world, p *tab) {
+	eval[bool](p, hide)
+	for i := range 3 {
+		w.write(w.www, fmt.Sprintf("background/%d", i), "content")
+	}
+	w.wait("them to be journaled", soon, func() bool { return w.remote("www/ok").LagEntries == 0 && w.remote("www/ok").State == "in_sync" })
+	eval[bool](p, show)
+	for i := range 3 {
+		p.wait("an event", says("#events", fmt.Sprintf("background/%d", i)), soon)
 	}
 }
 

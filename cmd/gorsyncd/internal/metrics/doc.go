@@ -36,10 +36,11 @@
 //
 // # Rejected
 //
-// The registry of client_golang for our own series: of 500 remotes there are some
-// 40,000, and to collect them through a channel, hash and sort each takes longer
-// than to read and print them. Metrics is a prometheus.Gatherer instead, and the
-// tests put what it gathers through the same checks (prometheus.Gatherers,
-// testutil.GatherAndLint). The collectors of the process and of the Go runtime are
-// used as they are.
+// The registry of client_golang for our own series, with its histograms and its
+// printer: of 500 remotes there are some 45,000 lines, and to collect them through a
+// channel, hash, sort and print each took 60 ms and more, where to walk the status
+// and append text takes 6. Metrics is a prometheus.Gatherer as well, in which the
+// tests find the same series with the same values, and which they put through the
+// checks of client_golang (prometheus.Gatherers, testutil.GatherAndLint). The
+// collectors of the process and of the Go runtime are used as they are.
 package metrics

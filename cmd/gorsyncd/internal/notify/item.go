@@ -7,6 +7,7 @@ type Event string
 
 const (
 	Began Event = "began" // it is new, or has not been told before
+	Again Event = "again" // it began again, and nobody could be told that it was over in between
 	Worse Event = "worse" // it was told, and wants other hands now
 	Still Event = "still" // it was told, and goes on
 	Ended Event = "ended" // it is over
@@ -65,8 +66,10 @@ func follow(old, next Item) Item {
 		next.Untold = old.Event == Began
 	case next.over():
 		next.Untold = next.Untold || old.Untold
-	case old.Event == Began:
-		next.Event = Began
+	case old.over() && !old.Untold && next.Event == Began:
+		next.Event = Again
+	case old.Event == Began, old.Event == Again:
+		next.Event = old.Event
 	}
 	return next
 }

@@ -84,7 +84,7 @@ func (w *words) block(it Item) string {
 	if it.Interruptions > 0 {
 		since += w.comma + w.breaks(it.Interruptions)
 	}
-	text := who + " " + w.is[it.Kind] + w.comma + map[Event]string{Still: w.still, Worse: w.worse}[it.Event] + since
+	text := who + " " + w.is[it.Kind] + w.comma + map[Event]string{Again: w.again, Still: w.still, Worse: w.worse}[it.Event] + since
 	if what := strings.TrimSpace(it.ID + " " + it.Text); what != "" {
 		text += "\n  " + line(what)
 	}

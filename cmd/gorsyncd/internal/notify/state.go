@@ -46,7 +46,6 @@ func (t *Tracker) restore(s state, now time.Time) {
 			continue
 		}
 		tr.Lasted += down
-		tr.blind = true // until it is seen
 		t.all[tr.Key] = tr
 	}
 }

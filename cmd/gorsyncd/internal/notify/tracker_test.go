@@ -62,6 +62,14 @@ func (f *film) look(elapsed time.Duration, sights ...Sight) {
 
 func (f *film) is(d time.Duration, k Kind) *film { return f.show(d, sightOf("www/nas", k)) }
 
+// often has it fail and be well again and again.
+func (f *film) often(times int, ill, well time.Duration) *film {
+	for range times {
+		f.is(ill, Failing).is(well, "")
+	}
+	return f
+}
+
 func (f *film) expect(t *testing.T, want ...string) {
 	t.Helper()
 	if !slices.Equal(f.told, want) {
@@ -96,9 +104,14 @@ func TestTracker(t *testing.T) {
 		"paused is not recovery":           {newFilm(usual()).is(6*time.Minute, Failing).is(time.Hour, "?"), []string{"began www/nas failing"}},
 		"paused is not repeated":           {newFilm(daily).is(6*time.Minute, Failing).is(5*time.Hour, "?"), []string{"began www/nas failing"}},
 		"repeated":                         {newFilm(daily).is(2*time.Hour+10*time.Minute, Failing), []string{"began www/nas failing", "still www/nas failing", "still www/nas failing"}},
-		"gone":                             {newFilm(usual()).is(6*time.Minute, Failing).show(2 * time.Minute), []string{"began www/nas failing", "gone www/nas failing"}},
-		"at once":                          {newFilm(immediate).is(10*time.Second, Failing), []string{"began www/nas failing"}},
-		"a blip at once is none":           {newFilm(immediate).is(2*time.Second, Failing).is(time.Hour, ""), nil},
+		"worse is not told again after a reminder": {newFilm(daily).is(6*time.Minute, Held).is(70*time.Minute, Failing).is(time.Minute, Held),
+			[]string{"began www/nas held", "still www/nas failing"}},
+		"three minutes in ten": {newFilm(usual()).is(3*time.Minute, Failing).is(7*time.Minute, "").is(3*time.Minute, Failing).is(7*time.Minute, "").is(3*time.Minute, Failing),
+			[]string{"began www/nas failing"}},
+		"one minute in ten":      {newFilm(usual()).often(20, time.Minute, 9*time.Minute), nil},
+		"gone":                   {newFilm(usual()).is(6*time.Minute, Failing).show(2 * time.Minute), []string{"began www/nas failing", "gone www/nas failing"}},
+		"at once":                {newFilm(immediate).is(10*time.Second, Failing), []string{"began www/nas failing"}},
+		"a blip at once is none": {newFilm(immediate).is(2*time.Second, Failing).is(time.Hour, ""), nil},
 	} {
 		t.Run(name, func(t *testing.T) { c.film.expect(t, c.want...) })
 	}
@@ -282,7 +295,7 @@ func TestOutbox(t *testing.T) {
 		untold       bool
 	}{
 		{Began, Ended, Ended, true}, {Worse, Ended, Ended, false}, {Still, Ended, Ended, false},
-		{Began, Worse, Began, false}, {Began, Still, Began, false}, {Ended, Began, Began, false}, {Began, Gone, Gone, true}, {Still, Worse, Worse, false},
+		{Began, Worse, Began, false}, {Began, Still, Began, false}, {Ended, Began, Again, false}, {Again, Ended, Ended, false}, {Again, Still, Again, false}, {Began, Gone, Gone, true}, {Still, Worse, Worse, false},
 	} {
 		var o outbox
 		o.put(it(c.waits, false))

@@ -23,6 +23,7 @@ type words struct {
 	hint     string
 	run      string
 	still    string
+	again    string
 	worse    string
 	ended    string // format: subject, was, from, to, how long
 	gone     string
@@ -62,6 +63,7 @@ var english = words{
 	hint:     "hint: ",
 	run:      "run: ",
 	still:    "still, ",
+	again:    "again, ",
 	worse:    "now, ",
 	ended:    "%s has recovered: it %s from %s to %s (%s)",
 	steady:   "%s has run in order since %s",
@@ -91,6 +93,7 @@ var chinese = words{
 	hint:     "提示：",
 	run:      "执行：",
 	still:    "仍然如此，",
+	again:    "再次，",
 	worse:    "现在，",
 	ended:    "%s 已恢复：曾%s，从 %s 到 %s（%s）",
 	steady:   "%s 自 %s 起运行正常",

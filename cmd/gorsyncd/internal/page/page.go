@@ -35,7 +35,7 @@ type Options struct {
 	Explain func(ctx context.Context, path string) (control.Explanation, error)
 	// Access says what the reader may do.
 	Access  func(*http.Request) Access
-	Version string
+	Version string           // of the program
 	Now     func() time.Time // nil: time.Now
 }
 
@@ -135,6 +135,8 @@ type paint struct {
 	Fail   string // why there is no status
 	Host   string // the machine
 
+	Version string
+
 	Lags    map[string]Spark
 	Failing []Entry
 	Events  []Event
@@ -161,7 +163,7 @@ func (h *Handler) paint(w http.ResponseWriter, r *http.Request) *paint {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Add("Vary", "Accept-Language, Cookie")
-	p := &paint{texts: textsOf[lang], Lang: lang, Tag: lang, Other: "zh", Build: h.build, Host: h.host, Now: h.o.Now().UnixMilli(), All: r.URL.Query().Get("all")}
+	p := &paint{texts: textsOf[lang], Lang: lang, Tag: lang, Other: "zh", Build: h.build, Host: h.host, Version: h.o.Version, Now: h.o.Now().UnixMilli(), All: r.URL.Query().Get("all")}
 	if lang == "zh" {
 		p.Tag, p.Other = "zh-CN", "en"
 	}

@@ -9,9 +9,16 @@ const most = 100, pause = 1000, patience = 2000;
 
 let source = null, last = "", fresh = true, waiting = [], timer = 0, failures = 0;
 
-// follow begins to read; nothing has to be called afterwards.
-export function follow() {
+// listen begins to read. It rests while nobody looks: a browser has few
+// connections to one server, and each page that is open needs one already.
+export function listen() {
+  document.addEventListener("visibilitychange", () => document.hidden ? source?.close() : follow());
+  follow();
+}
+
+function follow() {
   source?.close();
+  if (document.hidden) return;
   source = new EventSource(`api/v1/events?${last ? new URLSearchParams({ follow: "true", from: last }) : `follow=true&last=${most}`}`);
   for (const kind of ["message", "entry", "gap", "position"]) source.addEventListener(kind, take);
   source.onerror = () => {

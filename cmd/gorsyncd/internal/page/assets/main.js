@@ -1,7 +1,7 @@
 // Puts the parts together: what comes live is made a view, and that is shown.
 
 import * as actions from "./actions.js";
-import { $, keyed, setClock, setText, show, tick } from "./dom.js";
+import { $, keyed, setClock, setText, show, tick, watch } from "./dom.js";
 import * as entries from "./entries.js";
 import * as events from "./events.js";
 import * as explain from "./explain.js";
@@ -29,9 +29,10 @@ function rowFor(r, isSink) {
   return rows.get(r);
 }
 
-// paint shows the status, at most once a second, and not while nobody looks.
+// paint shows the status, at most once a second; while nobody looks, only the
+// verdict, which is the title of the tab.
 function paint() {
-  if (document.hidden || timer || !status) return;
+  if (timer || !status) return;
   timer = setTimeout(() => { timer = 0; painted = Date.now(); paintNow(); }, Math.max(0, painted + pause - Date.now()));
 }
 
@@ -39,12 +40,13 @@ function paintNow() {
   const v = view(status, page.dataset.all, rowFor);
   verdict = v.verdict;
   sayVerdict();
+  if (document.hidden) return;
   keyed($("problems"), "problem", v.problems, p => p.key);
   $("problems-section").dataset.any = v.problems.length ? "yes" : "";
   setText($("unshown"), v.unshown);
   show($("unshown"), v.unshown);
   keyed($("groups"), "group", v.groups.map(g => ({ ...g, rows: null })), g => g.name);
-  for (const g of v.groups) keyed($("groups").byKey.get(g.name).querySelector("tbody"), "row", g.rows, r => r.name, draw);
+  for (const g of v.groups) keyed($("groups").byKey.get(g.name).querySelector("tbody"), "row", g.rows, r => r.name, el => { watch(el); draw(el); });
   keyed($("works"), "work", v.works, w => w.key);
   keyed($("flights"), "flight", v.flights, f => f.key);
   keyed($("facts"), "fact", v.facts, f => f.key);
@@ -113,7 +115,7 @@ page.dataset.js = "";
 actions.listen();
 entries.listen();
 explain.listen();
-events.follow();
+events.listen();
 curves();
 document.addEventListener("visibilitychange", () => { if (!document.hidden) { paint(); tick(); freshness(); } });
 setInterval(() => { if (!document.hidden) { tick(); freshness(); } else feed.tick(); }, 1000);
