@@ -105,7 +105,7 @@ const closeLimit = 3 * time.Second
 
 func newJournal(dir string, log *slog.Logger, db *badger.DB) *Journal {
 	return &Journal{
-		dir: dir, log: log, db: db, now: time.Now, grace: sweepGrace,
+		dir: dir, log: log, db: db, now: time.Now, clock: openClock(dir, realTime(), log), grace: sweepGrace,
 		commitTxn: (*badger.Txn).Commit, sources: map[string]*Source{}, more: make(chan struct{}), dropping: map[string]bool{}, ghosts: map[string]bool{},
 		rotated: make(chan struct{}, 1), compactNow: make(chan chan error),
 	}

@@ -13,16 +13,21 @@ const readStep = 1000
 // intake reads forward from the cursor while the window has room.
 func (d *Dispatcher) intake(now time.Time) error {
 	d.resumeWhenDue(now)
-	for d.ledger.open < window {
+	for d.ledger.open < d.o.window {
 		head := d.o.Feed.Head()
 		if d.ledger.read >= head {
 			return nil
 		}
-		limit := min(readStep, window-d.ledger.open)
+		limit := min(readStep, d.o.window-d.ledger.open)
 		entries, err := d.o.Feed.Entries(d.ledger.read+1, limit)
 		if err != nil {
 			return fmt.Errorf("read journal of %s: %w", d.o.Source, err)
 		}
+		to := head
+		if len(entries) == limit {
+			to = entries[limit-1].Seq
+		}
+		d.pages.add(d.ledger.read+1, to, d.o.Feed.Head())
 		for _, e := range entries {
 			d.take(e, now)
 		}
@@ -67,7 +72,8 @@ func (d *Dispatcher) take(e journal.Entry, now time.Time) {
 		d.collapse(it, e)
 		return
 	}
-	d.queue.push(&Item{Path: e.Path, Seq: e.Seq, First: first, Op: e.Op, Flags: e.Flags, Count: e.Count, Time: since})
+	d.queue.push(&Item{Path: e.Path, Seq: e.Seq, First: first, Op: e.Op, Flags: e.Flags, Count: e.Count, Time: since,
+		asked: now.Add(-max(0, d.o.Clock.Now().Sub(since)))})
 }
 
 // mayCount tells whether an entry makes for removals that the guard has not
@@ -114,20 +120,6 @@ func (d *Dispatcher) guardRemovals(r removed, now time.Time) {
 	if r.seq > d.state.Approved && d.guard.add(r.at, r.seq, r.count) {
 		d.hold(maxDeleteReason(d.guard.sum, d.guard.max), now)
 	}
-}
-
-// since says how long this remote has been behind with the path of an entry
-// that was just read: an entry stands for older ones that it has replaced,
-// but those that this remote has passed do not count.
-func (d *Dispatcher) since(e journal.Entry) (first uint64, at time.Time) {
-	passed := d.ledger.read
-	if open := d.ledger.first(); open != 0 {
-		passed = open - 1
-	}
-	if e.First > passed {
-		return e.First, e.FirstTime
-	}
-	return min(passed+1, e.Seq), e.Time
 }
 
 // supersedeBelow drops the changes below a directory that is gone. They are

@@ -271,7 +271,10 @@ func (d *Dispatcher) failPath(rec journal.Retry, out Outcome, now time.Time) {
 	failpoint.Hit("replicate.retry")
 	d.log.Debug("path failed", "path", rec.Path, "seq", rec.Seq, "error_id", rec.ErrorID,
 		"message", rec.Error, "attempts", rec.Attempts, "next_retry", rec.Next)
-	d.keepRetry(rec).owes(queued)
+	e := d.keepRetry(rec)
+	if e.owes(queued); e.failed() && e.oldest().IsZero() {
+		e.owes(d.o.Clock.Now()) // what stood for no change before
+	}
 }
 
 // gather adds to a retry record what else is known to be due at its path.
