@@ -166,6 +166,9 @@ const keepEvery = time.Hour
 // keep writes the file when there is something new. What cannot be written is
 // tried again; it matters after the next start of the machine only.
 func (c *clock) keep(closing bool) {
+	if c.name == "" {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f := clockFile{Boot: c.src.boot, Base: c.base, Skew: c.skewNow(), Lost: c.lost}
@@ -197,4 +200,8 @@ func (c *clock) keep(closing bool) {
 func (j *Journal) Now() time.Time { return j.clock.now() }
 
 // OnWall puts a time of an entry on the wall clock as it goes now, for people.
+// FromWall is the reverse.
 func (j *Journal) OnWall(t time.Time) time.Time { return j.clock.onWall(t) }
+
+// FromWall is the time by the journal's clock at a moment by the wall clock.
+func (j *Journal) FromWall(t time.Time) time.Time { return j.clock.fromWall(t) }

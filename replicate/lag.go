@@ -41,7 +41,7 @@ func older(a, b time.Time) time.Time {
 // Lag is how far a remote is behind.
 type Lag struct {
 	Entries uint64    // it has not had
-	Owed    uint64    // paths in the retry set that stand for a change
+	Owed    uint64    // paths in the retry set
 	Since   time.Time // when the oldest was journaled, by the journal's clock; zero for none
 }
 
@@ -79,11 +79,9 @@ func StoredLag(feed Feed, store Store, name string) (l Lag, err error) {
 	if err != nil {
 		return l, fmt.Errorf("read retry set: %w", err)
 	}
+	l.Owed = uint64(len(recs))
 	for _, r := range recs {
-		if since := owedBy(r); !since.IsZero() {
-			l.Since = older(l.Since, since)
-			l.Owed++
-		}
+		l.Since = older(l.Since, owedBy(r))
 	}
 	if f := store.FullSync(); f != nil {
 		l.Since = older(l.Since, f.Behind)
@@ -103,7 +101,7 @@ func owedBy(r journal.Retry) time.Time {
 // lag is how far the remote is behind, as far as the journal has been read and
 // looked through.
 func (d *Dispatcher) lag() Lag {
-	l := Lag{Entries: uint64(d.ledger.open)}
+	l := Lag{Entries: uint64(d.ledger.open), Owed: uint64(d.retries.len())}
 	if head := d.o.Feed.Head(); head > d.ledger.read {
 		l.Entries += head - d.ledger.read
 	}
@@ -111,10 +109,7 @@ func (d *Dispatcher) lag() Lag {
 		l.Since = older(l.Since, it.Time)
 	}
 	for _, e := range d.retries.byPath {
-		if since := e.oldest(); !since.IsZero() {
-			l.Since = older(l.Since, since)
-			l.Owed++
-		}
+		l.Since = older(l.Since, e.oldest())
 	}
 	if d.full != nil {
 		l.Since = older(l.Since, d.full.rec.Behind)

@@ -235,10 +235,11 @@ func (d *Dispatcher) failItem(it *Item, out Outcome, retry bool, now time.Time) 
 	if !retry && d.leave(it) {
 		return
 	}
-	d.failPath(journal.Retry{Path: it.Path, Seq: it.Seq, Op: it.Op, Flags: it.Flags}, out, now)
+	var since time.Time
 	if !retry && it.Seq != 0 {
-		d.retries.get(it.Path).owes(it.Time)
+		since = it.Time
 	}
+	d.failPath(journal.Retry{Path: it.Path, Seq: it.Seq, Op: it.Op, Flags: it.Flags}, out, since, now)
 }
 
 // leave takes an item out of the queue for good and tells whether it was
@@ -252,9 +253,9 @@ func (d *Dispatcher) leave(it *Item) (superseded bool) {
 	return superseded
 }
 
-// failPath counts a failure of a path. A newer change of it that waits in the
+// failPath counts a failure of a path, which is owed since then. A newer change of it that waits in the
 // queue is absorbed.
-func (d *Dispatcher) failPath(rec journal.Retry, out Outcome, now time.Time) {
+func (d *Dispatcher) failPath(rec journal.Retry, out Outcome, since, now time.Time) {
 	var queued time.Time
 	if q := d.queue.get(rec.Path); q != nil && q.Seq != 0 {
 		queued = q.Time
@@ -272,7 +273,9 @@ func (d *Dispatcher) failPath(rec journal.Retry, out Outcome, now time.Time) {
 	d.log.Debug("path failed", "path", rec.Path, "seq", rec.Seq, "error_id", rec.ErrorID,
 		"message", rec.Error, "attempts", rec.Attempts, "next_retry", rec.Next)
 	e := d.keepRetry(rec)
-	if e.owes(queued); e.failed() && e.oldest().IsZero() {
+	e.owes(queued)
+	e.owes(since)
+	if e.failed() && e.oldest().IsZero() {
 		e.owes(d.o.Clock.Now()) // what stood for no change before
 	}
 }

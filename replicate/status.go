@@ -39,7 +39,7 @@ type Status struct {
 
 	CursorSeq  uint64  `json:"cursor_seq"`
 	HeadSeq    uint64  `json:"head_seq"`
-	LagEntries uint64  `json:"lag_entries"` // entries that are not there, and failing paths
+	LagEntries uint64  `json:"lag_entries"` // entries that are not there, and paths in the retry set
 	LagSeconds float64 `json:"lag_seconds"` // age of the oldest change that is not there; see Lag
 	LagBytes   int64   `json:"lag_bytes"`   // as far as sizes are known
 

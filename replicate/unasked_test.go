@@ -82,7 +82,7 @@ func TestReturnedRemovalStaysOne(t *testing.T) {
 	for name, tell := range map[string]func(*Dispatcher, time.Time){
 		"stamp": func(d *Dispatcher, now time.Time) { d.restampAt("d", now, now) },
 		"unasked": func(d *Dispatcher, now time.Time) {
-			d.failPath(d.unasked(Change{Item: ".d..t......", Path: "d"}), Outcome{}, now)
+			d.failPath(d.unasked(Change{Item: ".d..t......", Path: "d"}), Outcome{}, time.Time{}, now)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

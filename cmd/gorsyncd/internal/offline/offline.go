@@ -148,7 +148,7 @@ func (v *View) remote(sc config.Source, rc config.Remote, now time.Time) (replic
 	r.CursorSeq, r.HeadSeq = cursor.Low, src.Head()
 	r.LastSuccess, r.LastFull = moment(state.LastSuccess), moment(state.LastFull)
 	r.Findings = replicate.FindingsOf(state)
-	if err := v.lag(&r, src, rem); err != nil {
+	if err := v.lag(&r, src, rem, now); err != nil {
 		return r, err
 	}
 	retries, err := rem.Retries()
@@ -185,9 +185,9 @@ func (v *View) find(source, remote string) (*journal.Source, *journal.Remote, er
 }
 
 // lag is how far the remote is behind, for all that the journal knows.
-func (v *View) lag(r *replicate.Status, src *journal.Source, rem *journal.Remote) error {
+func (v *View) lag(r *replicate.Status, src *journal.Source, rem *journal.Remote, now time.Time) error {
 	l, err := replicate.StoredLag(src, rem, rem.Name())
-	r.LagEntries, r.LagSeconds = l.Entries+l.Owed, l.Seconds(v.j.Now())
+	r.LagEntries, r.LagSeconds = l.Entries+l.Owed, l.Seconds(v.j.FromWall(now))
 	return err
 }
 

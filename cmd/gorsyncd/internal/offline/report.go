@@ -53,7 +53,7 @@ func (v *View) fails(rep *control.RemoteReport, source, remote string, now time.
 	}
 	rep.SetFailing(retries)
 	var st replicate.Status
-	err = v.lag(&st, src, rem)
+	err = v.lag(&st, src, rem, now)
 	rep.BehindNow = st.LagSeconds
 	return err
 }

@@ -113,7 +113,7 @@ func (c *Counter) Kept(j *journal.Journal, conf *config.Config, now time.Time) (
 			Name: s.Name(), Source: s.Source.Name(), Remote: s.short(), Target: s.Remote.State().Target,
 			CursorSeq: n.low, HeadSeq: n.head, LagEntries: n.lag.Entries, Failing: s.Remote.RetryCount(), FullSync: s.Remote.FullSync() != nil,
 		}
-		k.LagSeconds = n.lag.Seconds(j.Now())
+		k.LagSeconds = n.lag.Seconds(j.FromWall(now))
 		if t := s.Remote.State().LastSuccess; !t.IsZero() {
 			t = t.UTC()
 			k.LastSuccess = &t
