@@ -40,17 +40,17 @@ type clockFile struct {
 	Lost bool          `json:"lost_ago"` // the wall clock was behind At when the machine started
 }
 
-// timeSource is where the time comes from.
-type timeSource struct {
-	wall    func() time.Time
-	sinceUp func() time.Duration // CLOCK_BOOTTIME
-	boot    string
+// TimeSource is where the time comes from.
+type TimeSource struct {
+	Wall func() time.Time
+	Up   func() time.Duration // CLOCK_BOOTTIME
+	Boot string               // another one after each start of the machine
 }
 
-func realTime() timeSource {
+func realTime() TimeSource {
 	// Without it (no /proc) each start counts as one of the machine.
 	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	return timeSource{time.Now, bootTime, strings.TrimSpace(string(boot))}
+	return TimeSource{time.Now, bootTime, strings.TrimSpace(string(boot))}
 }
 
 func bootTime() time.Duration {
@@ -63,7 +63,7 @@ func bootTime() time.Duration {
 
 // clock dates entries. Safe for concurrent use.
 type clock struct {
-	src  timeSource
+	src  TimeSource
 	name string // of the file; "" keeps none
 	log  *slog.Logger
 
@@ -76,7 +76,7 @@ type clock struct {
 func clockPath(dir string) string { return filepath.Clean(dir) + ".clock" }
 
 // openClock goes on with the clock of a journal's directory.
-func openClock(dir string, src timeSource, log *slog.Logger) *clock {
+func openClock(dir string, src TimeSource, log *slog.Logger) *clock {
 	c := &clock{src: src, name: clockPath(dir), log: log}
 	var f clockFile
 	b, err := os.ReadFile(c.name)
@@ -85,15 +85,15 @@ func openClock(dir string, src timeSource, log *slog.Logger) *clock {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		c.base = c.since1970() - src.sinceUp()
+		c.base = c.since1970() - src.Up()
 		return c
 	case err != nil:
 		log.Warn("the journal's clock begins anew: ages are wrong if the clock was set lately", "path", c.name, "error", err)
-		c.base = c.since1970() - src.sinceUp()
+		c.base = c.since1970() - src.Up()
 		return c
 	}
 	c.saved = f
-	if f.Boot == src.boot && f.Boot != "" {
+	if f.Boot == src.Boot && f.Boot != "" {
 		c.base, c.lost = f.Base, f.Lost
 		return c
 	}
@@ -102,11 +102,11 @@ func openClock(dir string, src timeSource, log *slog.Logger) *clock {
 	if kept := time.Duration(f.At.UnixNano()); now < kept {
 		now, c.lost = kept, true
 	}
-	c.base = now - src.sinceUp()
+	c.base = now - src.Up()
 	return c
 }
 
-func (c *clock) since1970() time.Duration { return time.Duration(c.src.wall().UnixNano()) }
+func (c *clock) since1970() time.Duration { return time.Duration(c.src.Wall().UnixNano()) }
 
 // now is the time by the clock.
 func (c *clock) now() time.Time {
@@ -117,7 +117,7 @@ func (c *clock) now() time.Time {
 
 // read needs mu.
 func (c *clock) read() time.Duration {
-	now := c.base + c.src.sinceUp()
+	now := c.base + c.src.Up()
 	if !c.lost {
 		return now
 	}
@@ -171,7 +171,7 @@ func (c *clock) keep(closing bool) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f := clockFile{Boot: c.src.boot, Base: c.base, Skew: c.skewNow(), Lost: c.lost}
+	f := clockFile{Boot: c.src.Boot, Base: c.base, Skew: c.skewNow(), Lost: c.lost}
 	f.At = time.Unix(0, int64(c.read())).UTC()
 	if c.lost {
 		f.Skew = c.saved.Skew

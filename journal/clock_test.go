@@ -14,7 +14,7 @@ import (
 // setClock has a journal go by a clock that a test turns.
 func setClock(j *Journal, now func() time.Time) {
 	up := func() time.Duration { return time.Duration(now().UnixNano()) }
-	j.now, j.clock = now, &clock{src: timeSource{wall: now, sinceUp: up, boot: "test"}, log: slog.New(slog.DiscardHandler)}
+	j.now, j.clock = now, &clock{src: TimeSource{Wall: now, Up: up, Boot: "test"}, log: slog.New(slog.DiscardHandler)}
 }
 
 // machineTime is a machine: how long it has been up, and what its clock shows.
@@ -29,8 +29,8 @@ func (m *machineTime) pass(d time.Duration) {
 	m.wall = m.wall.Add(d)
 }
 
-func (m *machineTime) source() timeSource {
-	return timeSource{wall: func() time.Time { return m.wall }, sinceUp: func() time.Duration { return m.up }, boot: m.boot}
+func (m *machineTime) source() TimeSource {
+	return TimeSource{Wall: func() time.Time { return m.wall }, Up: func() time.Duration { return m.up }, Boot: m.boot}
 }
 
 // TestAgesSurviveTheClock: whatever is done to the wall clock, and however often the

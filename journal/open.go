@@ -36,6 +36,8 @@ type Options struct {
 	// when the file system gets full: bytes, at most a sixteenth of the file
 	// system. Zero keeps none.
 	Ballast int64
+	// Time is for tests; nil for the machine's.
+	Time *TimeSource
 }
 
 // Open opens or creates a journal and verifies it: every block of Badger's
@@ -76,6 +78,9 @@ func Open(o Options) (*Journal, error) {
 		return nil, err
 	}
 	j := newJournal(dir, log, db)
+	if o.Time != nil {
+		j.now, j.clock = o.Time.Wall, openClock(dir, *o.Time, log)
+	}
 	j.reserve = space
 	j.SetRetain(o.Retain)
 	if err := j.start(); err != nil {

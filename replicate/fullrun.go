@@ -91,10 +91,10 @@ func (d *Dispatcher) contentOnly(head uint64) (paths map[string]content, all boo
 
 // keepContent has the content of a path sent whatever its size and times say.
 func (d *Dispatcher) keepContent(path string, c content, now time.Time) {
-	e := journal.Entry{Path: path, Seq: c.seq, Op: journal.OpChange, Flags: journal.FlagChecksum, Time: c.since}
+	e := journal.Entry{Path: path, Seq: c.seq, Op: journal.OpChange, Flags: journal.FlagChecksum}
 	if r := d.retries.get(path); r != nil {
 		e.Seq = max(e.Seq, r.Seq)
-		d.absorb(r, e)
+		d.absorb(r, e, c.since)
 		return
 	}
 	d.keepRetry(journal.Retry{Path: path, Seq: e.Seq, Op: e.Op, Flags: e.Flags, First: now, Next: now}).owes(c.since)

@@ -16,6 +16,7 @@ func (d *Dispatcher) intake(now time.Time) error {
 	for d.ledger.open < d.o.window {
 		head := d.o.Feed.Head()
 		if d.ledger.read >= head {
+			d.pages.caughtUp()
 			return nil
 		}
 		limit := min(readStep, d.o.window-d.ledger.open)
@@ -65,7 +66,7 @@ func (d *Dispatcher) take(e journal.Entry, now time.Time) {
 		}
 	}()
 	if r := d.retries.get(e.Path); r != nil {
-		d.absorb(r, e)
+		d.absorb(r, e, since)
 		return
 	}
 	if it := d.queue.get(e.Path); it != nil {
@@ -155,11 +156,11 @@ func (d *Dispatcher) collapse(it *Item, e journal.Entry) {
 	it.Flags |= e.Flags
 }
 
-// absorb adds an entry to the retry record of its path: the path goes on
-// waiting for its own time, however often it changes.
-func (d *Dispatcher) absorb(r *retryEntry, e journal.Entry) {
+// absorb adds an entry to the retry record of its path, which is behind with it
+// since then: the path goes on waiting for its own time, however often it changes.
+func (d *Dispatcher) absorb(r *retryEntry, e journal.Entry, since time.Time) {
 	d.ledger.ack(e.Seq)
-	r.owes(e.Time)
+	r.owes(since)
 	d.merge(r, e)
 }
 

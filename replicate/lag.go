@@ -150,6 +150,8 @@ func (d *Dispatcher) since(e journal.Entry) (first uint64, at time.Time) {
 	if seq != e.Seq && d.pages.had(seq, e.Seq) {
 		at = e.Time // it was sent, only not acknowledged durably when e came
 	}
+	at = older(at, d.pages.skipped[e.Path])
+	delete(d.pages.skipped, e.Path)
 	return first, at
 }
 
@@ -158,6 +160,18 @@ func (d *Dispatcher) since(e journal.Entry) (first uint64, at time.Time) {
 type pages struct {
 	start uint64 // nothing at or below it was read by this process
 	list  []page // those at whose reading something was in the journal that is still to be read
+
+	// skipped are paths that were acknowledged though nothing was sent, with since
+	// when they waited: they were gone, and the entry that says so, or one that has
+	// replaced it, had not been read.
+	skipped map[string]time.Time
+}
+
+func (p *pages) skip(path string, since time.Time) {
+	if p.skipped == nil {
+		p.skipped = map[string]time.Time{}
+	}
+	p.skipped[path] = older(p.skipped[path], since)
 }
 
 // page is what was read at once: seqs up to to, with a head behind it of at least head.
@@ -170,6 +184,9 @@ func (p *pages) add(from, to, head uint64) {
 	}
 	p.list = append(p.list[:0:0], append(p.list[drop:], page{from, to, head})...)
 }
+
+// caughtUp tells that there is nothing to read.
+func (p *pages) caughtUp() { p.list, p.skipped = nil, nil }
 
 // had tells whether a seq was there when it was its turn, although an entry has
 // replaced it since.

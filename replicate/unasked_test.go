@@ -28,7 +28,7 @@ func TestRemovalOutlivesAnUnaskedChange(t *testing.T) {
 	now := time.Now()
 	d.ledger.read = 9
 	d.keepRetry(journal.Retry{Path: "d", Seq: 4, Op: journal.OpChange, First: now, Next: now})
-	d.absorb(d.retries.get("d"), journal.Entry{Path: "d", Seq: 7, Op: journal.OpRemove})
+	d.absorb(d.retries.get("d"), journal.Entry{Path: "d", Seq: 7, Op: journal.OpRemove}, time.Time{})
 	f := &Item{Path: "d/f", Seq: 3, Op: journal.OpChange, state: itemInFlight}
 	d.partial(report{
 		batch:  &Batch{Lane: LaneList, Items: []*Item{f}, Paths: []string{"d/f"}, Parents: []string{"d"}},
