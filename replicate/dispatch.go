@@ -156,7 +156,7 @@ func (d *Dispatcher) plan(l *look, items iter.Seq[*Item], files int, now time.Ti
 			continue
 		}
 		if unread {
-			d.pages.skip(it.Path, it.Time)
+			d.seen.skip(it.Path, it.Time)
 		}
 		d.needless(it, retry)
 		d.ackItem(it, retry, now)

@@ -51,7 +51,7 @@ type Dispatcher struct {
 	// All below belongs to the goroutine of Run.
 	state    journal.RemoteState
 	ledger   ledger
-	pages    pages
+	seen     seen
 	ahead    ahead
 	queue    *queue
 	retries  *retrySet
@@ -157,7 +157,7 @@ func (d *Dispatcher) load() error {
 	d.retries.loadOwed()
 	d.state = d.o.Store.State()
 	cur := d.o.Store.Cursor()
-	d.ledger.read, d.pages.start = cur.Low, cur.Low
+	d.ledger.read, d.seen.start = cur.Low, cur.Low
 	d.completed.load(cur)
 	if fs := d.o.Store.FullSync(); fs != nil {
 		d.full = newFullSync(*fs)

@@ -48,7 +48,8 @@ func (d *Dispatcher) requireFull(reason string, now time.Time) error {
 	}
 	behind := d.lag().Since
 	d.queue = newQueue()
-	d.pages, d.ahead = pages{start: d.pages.start}, ahead{}
+	d.ahead = ahead{}
+	d.seen.caughtUp(max(head, d.ledger.read))
 	d.moves.from, d.moves.to, d.moves.inodes, d.moves.replaced = nil, nil, nil, 0
 	d.ledger = ledger{read: max(head, d.ledger.read)}
 	// What is under way must not be queued again when it fails.

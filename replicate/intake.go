@@ -16,7 +16,7 @@ func (d *Dispatcher) intake(now time.Time) error {
 	for d.ledger.open < d.o.window {
 		head := d.o.Feed.Head()
 		if d.ledger.read >= head {
-			d.pages.caughtUp()
+			d.seen.caughtUp(head)
 			return nil
 		}
 		limit := min(readStep, d.o.window-d.ledger.open)
@@ -24,11 +24,6 @@ func (d *Dispatcher) intake(now time.Time) error {
 		if err != nil {
 			return fmt.Errorf("read journal of %s: %w", d.o.Source, err)
 		}
-		to := head
-		if len(entries) == limit {
-			to = entries[limit-1].Seq
-		}
-		d.pages.add(d.ledger.read+1, to, d.o.Feed.Head())
 		for _, e := range entries {
 			d.take(e, now)
 		}
@@ -51,6 +46,7 @@ func (d *Dispatcher) take(e journal.Entry, now time.Time) {
 		return
 	}
 	first, since := d.since(e)
+	d.seen.seqs = append(d.seen.seqs, e.Seq)
 	d.ledger.add(e.Seq)
 	d.stream.took(now)
 	d.tidy.took(e)

@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"gorsyncd/journal"
@@ -147,19 +148,20 @@ func (d *Dispatcher) since(e journal.Entry) (first uint64, at time.Time) {
 		first = e.First
 	}
 	seq, at := e.Since(d.o.Name)
-	if seq != e.Seq && d.pages.had(seq, e.Seq) {
+	if seq != e.Seq && d.seen.had(seq) {
 		at = e.Time // it was sent, only not acknowledged durably when e came
 	}
-	at = older(at, d.pages.skipped[e.Path])
-	delete(d.pages.skipped, e.Path)
+	at = older(at, d.seen.skipped[e.Path])
+	delete(d.seen.skipped, e.Path)
 	return first, at
 }
 
-// pages tell which entries this process has seen: a seq that was missing when it was
+// seen tells which entries this process has read: a seq that was missing when it was
 // its turn had been superseded by an entry that has not been read yet.
-type pages struct {
-	start uint64 // nothing at or below it was read by this process
-	list  []page // those at whose reading something was in the journal that is still to be read
+type seen struct {
+	start uint64   // nothing at or below it was read by this process
+	from  uint64   // all that there was up to it has been read, and what has replaced it then
+	seqs  []uint64 // of what has been read since
 
 	// skipped are paths that were acknowledged though nothing was sent, with since
 	// when they waited: they were gone, and the entry that says so, or one that has
@@ -167,39 +169,23 @@ type pages struct {
 	skipped map[string]time.Time
 }
 
-func (p *pages) skip(path string, since time.Time) {
-	if p.skipped == nil {
-		p.skipped = map[string]time.Time{}
+func (s *seen) skip(path string, since time.Time) {
+	if s.skipped == nil {
+		s.skipped = map[string]time.Time{}
 	}
-	p.skipped[path] = older(p.skipped[path], since)
-}
-
-// page is what was read at once: seqs up to to, with a head behind it of at least head.
-type page struct{ from, to, head uint64 }
-
-func (p *pages) add(from, to, head uint64) {
-	drop := 0
-	for drop < len(p.list) && p.list[drop].head < from {
-		drop++
-	}
-	p.list = append(p.list[:0:0], append(p.list[drop:], page{from, to, head})...)
+	s.skipped[path] = older(s.skipped[path], since)
 }
 
 // caughtUp tells that there is nothing to read.
-func (p *pages) caughtUp() { p.list, p.skipped = nil, nil }
+func (s *seen) caughtUp(read uint64) { *s = seen{start: s.start, from: read} }
 
-// had tells whether a seq was there when it was its turn, although an entry has
-// replaced it since.
-func (p *pages) had(seq, by uint64) bool {
-	if seq <= p.start {
+// had tells whether an entry was there when it was its turn.
+func (s *seen) had(seq uint64) bool {
+	if seq <= s.start {
 		return false
 	}
-	for _, g := range p.list {
-		if seq >= g.from && seq <= g.to {
-			return by > g.head
-		}
-	}
-	return true
+	_, found := slices.BinarySearch(s.seqs, seq)
+	return seq <= s.from || found
 }
 
 // ahead looks through what is in the journal behind the window: an entry that stands
