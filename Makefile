@@ -11,7 +11,7 @@ TESTFLAGS := $(if $(RACE),-race)
 export GORACE ?= atexit_sleep_ms=0
 FUZZTIME ?= 60s
 
-.PHONY: all build demo test bench crash failpoints soak fuzz protections packages packages-test check clean setup
+.PHONY: all build demo test browser-test bench crash failpoints soak fuzz protections packages packages-test check clean setup
 
 all: build
 
@@ -37,6 +37,12 @@ test: setup
 	go test $(TESTFLAGS) -timeout 40m $$(go list ./... | grep -Ev '$(WATCHING)|$(PROGRAM)')
 	go test $(TESTFLAGS) -count=1 -p 1 -timeout 40m $$(go list ./... | grep -E '$(WATCHING)')
 	go test $(TESTFLAGS) -count=1 -p 1 -parallel 4 -timeout 40m $$(go list ./... | grep -E '$(PROGRAM)')
+	$(MAKE) browser-test
+
+# The status page in a real browser. A module of its own, so that what drives the
+# browser is no dependency of the program. Pictures are kept in build/screenshots.
+browser-test: setup
+	cd cmd/gorsyncd/e2e/browser && go vet ./... && go test -count=1 -timeout 10m ./...
 
 # gorsyncd as the crash harness needs it: it can be told where to kill itself.
 failpoints:
@@ -62,6 +68,7 @@ bench: build
 	@.ci/setup lsyncd=lsyncd inotifywait=inotify-tools
 	go run ./bench/race -bin $(BIN) -out bench $(BENCH)
 	go run ./bench/fsync -bin $(BIN) -out bench/README.md
+	go run ./bench/page -bin $(BIN) -out bench/README.md
 
 # Takes each protection against silent loss out of a copy of the source and
 # demands that a test fails. Some minutes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -71,7 +72,11 @@ func (j *Journal) committer() {
 				break gather
 			}
 		}
+		began := time.Now()
 		j.commitGroup(group)
+		if j.committed != nil {
+			j.committed(time.Since(began))
+		}
 		j.turns.Add(1)
 	}
 }

@@ -47,6 +47,8 @@ type Journal struct {
 	pulse   *pulse
 	reserve *reserve
 
+	committed func(time.Duration) // nil: nobody is told
+
 	rotated       chan struct{} // a log was begun; of capacity 1
 	compactNow    chan chan error
 	closing       chan struct{} // closed to end the compactor; nil without one

@@ -38,6 +38,10 @@ type Options struct {
 	Ballast int64
 	// Time is for tests; nil for the machine's.
 	Time *TimeSource
+	// Committed is told how long each group of writes took until it was durable,
+	// or had failed. The one goroutine that writes calls it: it must not wait. It
+	// may be nil.
+	Committed func(time.Duration)
 }
 
 // Open opens or creates a journal and verifies it: every block of Badger's
@@ -81,7 +85,7 @@ func Open(o Options) (*Journal, error) {
 	if o.Time != nil {
 		j.now, j.clock = o.Time.Wall, openClock(dir, *o.Time, log)
 	}
-	j.reserve = space
+	j.reserve, j.committed = space, o.Committed
 	j.SetRetain(o.Retain)
 	if err := j.start(); err != nil {
 		closeRefused(db)

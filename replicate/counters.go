@@ -33,7 +33,10 @@ func (c *counters) add(rep report, now time.Time) {
 		c.transfers++
 		wire += rep.verify.Sent + rep.verify.Received
 	}
-	if rep.res.Outcome.Class == ClassOK && rep.batch.move == nil {
+	switch {
+	case rep.batch.chunk != nil: // most of what it compares is there already
+		c.bytes += rep.res.Size
+	case rep.res.Outcome.Class == ClassOK && rep.batch.move == nil:
 		c.bytes += rep.batch.Bytes
 	}
 	c.wire += wire

@@ -185,6 +185,7 @@ func (d *Dispatcher) bigAllowed() bool {
 func (d *Dispatcher) start(ctx context.Context, b *Batch, now time.Time) {
 	d.batches++
 	b.ID, b.Started, b.place, b.bare = d.batches, now, d.state.Place, *d.bare.Load()
+	b.progress = d.newProgress(b, now)
 	b.gentle = indexFinding(d.state.Probe.Findings, idAborts) >= 0
 	for _, it := range b.Items {
 		if b.Retry {

@@ -9,6 +9,7 @@
 //		Feed: src, Tree: src, Store: rem, Ready: tree.Ready(), …})
 //	err = d.Run(ctx)          // blocks; one goroutine owns all state
 //	st := d.Status()          // any goroutine, any time
+//	st.Progress(time.Now())   // also how far the rsyncs under way are
 //	err = d.WaitFor(ctx, seq, nil)
 //	res, err := d.Verify(ctx, replicate.VerifyRequest{Checksum: true}, observer)
 //
@@ -86,6 +87,10 @@
 //     is sent, read back and removed. One that cannot be probed is replicated as
 //     ever. Arguments that would make files fail there for good are left out, and
 //     the mending of a finding brings a full sync.
+//   - How far an rsync is can be asked at any time (Status.Progress) and costs nothing
+//     otherwise: rsync has no further arguments for it and prints no more. It is read
+//     from /proc by whoever asks, not by the actor, and where that is impossible it is
+//     not known. See progress.
 //
 // # Rejected
 //

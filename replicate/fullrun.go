@@ -285,7 +285,7 @@ func (d *Dispatcher) chunkFailed(b *Batch, out Outcome, now time.Time) {
 	}
 	first := !c.failed()
 	c.fail(out, d.o.Retry, now)
-	d.stats.retries++
+	d.failedOnce()
 	if first && c.failed() {
 		d.log.Warn("directory failed and is tried again", "batch", b.ID, "path", c.dirs[0],
 			"error_id", out.ID, "message", out.Message, "hint", out.Hint)

@@ -79,6 +79,7 @@ type Batch struct {
 	move      *move    // of LaneMove
 	rate      int64    // the limit that it started with, where it can be stopped…
 	stop      func()   // …when that changes; nil where it cannot
+	progress  *progress
 
 	// Of comparisons, which are run as Verify only.
 	each   func(Change) // called with each change, in a goroutine of the run, instead of keeping it

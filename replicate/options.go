@@ -154,8 +154,10 @@ type Options struct {
 	Clock Clock
 	// Observer is told of what becomes of the remote; nil for nobody.
 	Observer Observer
-	Logger   *slog.Logger // nil is silent
-	Life     Life         // nil: nobody is told
+	// Meter counts what the remote does; nil for nobody.
+	Meter  Meter
+	Logger *slog.Logger // nil is silent
+	Life   Life         // nil: nobody is told
 
 	transport      transport // tests replace rsync
 	argsFrom       int       // bytes of a list from which on it may become arguments
@@ -236,6 +238,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.Observer == nil {
 		o.Observer = unobserved{}
+	}
+	if o.Meter == nil {
+		o.Meter = unmetered{}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

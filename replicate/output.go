@@ -73,6 +73,7 @@ func unescape(s string) string {
 type totals struct {
 	sent, received int64  // bytes on the wire
 	files          uint64 // regular files whose content was sent
+	size           int64  // of those
 	deleted        uint64
 	listed         uint64 // what is no directory: those are listed twice by a reconcile
 	stubborn       bool   // a directory stayed although it was to be deleted
@@ -107,6 +108,8 @@ func (t *totals) read(line string) {
 		t.sent = n
 	case "Total bytes received":
 		t.received = n
+	case "Total transferred file size":
+		t.size = n
 	case "Number of regular files transferred":
 		t.files = uint64(n)
 	case "Number of deleted files":

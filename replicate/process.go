@@ -41,6 +41,7 @@ type process struct {
 	extra  *os.File      // file descriptor 3, if any
 	stall  time.Duration // ended when it reads and writes nothing for so long; 0 for never
 	lock   *os.File      // kept open by the child and its children; may be nil
+	watch  *child        // where it can be looked at; may be nil
 }
 
 // exited says how a child ended.
@@ -139,7 +140,9 @@ func (p process) start(ctx context.Context, stderr io.Writer) exited {
 	watched, release := endStalled(ctx, cmd.Process.Pid, p.stall)
 	stop := killOnDone(watched, cmd.Process.Pid)
 	unstick := endStuck(cmd.Process.Pid, p.begun)
+	p.watch.begin(cmd.Process.Pid, p.root)
 	awaitEnd(cmd.Process.Pid)
+	p.watch.end()
 	err = cmd.Wait()
 	failpoint.Hit("replicate.rsync.exited")
 	e := exited{stuck: unstick(), canceled: stop()}

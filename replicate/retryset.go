@@ -37,8 +37,12 @@ const (
 
 // failed tells whether the path has failed, rather than changed or not been
 // sent yet.
-func (e *retryEntry) failed() bool {
-	return e.Attempts > 0 && (e.ErrorID != idChanged || e.Attempts > changedPatience)
+func (e *retryEntry) failed() bool { return Failed(e.Retry) }
+
+// Failed tells whether a record of the retry set is one of a failure, as Status
+// counts them in Failing.
+func Failed(r journal.Retry) bool {
+	return r.Attempts > 0 && (r.ErrorID != idChanged || r.Attempts > changedPatience)
 }
 
 // wait is how long a record waits for its next attempt.

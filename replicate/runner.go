@@ -39,6 +39,7 @@ type Result struct {
 	Sent     int64 // bytes on the wire
 	Received int64
 	Files    uint64 // regular files sent
+	Size     int64  // of those, in full
 	Deleted  uint64
 	Listed   uint64 // paths looked at that are no directories
 	Duration time.Duration
@@ -195,7 +196,7 @@ func (t *rsyncTransport) attempt(ctx context.Context, b *Batch, mode Mode, in in
 	res.Warm = res.Warm || sp != nil
 	res.Stderr += e.stderr
 	res.Sent, res.Received = res.Sent+sum.sent, res.Received+sum.received
-	res.Files, res.Deleted = res.Files+sum.files, res.Deleted+sum.deleted
+	res.Files, res.Size, res.Deleted = res.Files+sum.files, res.Size+sum.size, res.Deleted+sum.deleted
 	if !(in.batch.existing && in.batch.Lane == LaneReconcile) { // another run lists them, too
 		res.Listed += sum.listed
 	}
@@ -223,6 +224,7 @@ func (t *rsyncTransport) runInside(ctx context.Context, b *Batch, p process, in 
 		in.byArgs = false // a spare takes its list from stdin
 		prepare()
 		if sp := t.spares.take(&p, p.place); sp != nil {
+			b.progress.turnTo(&sp.watch)
 			if e, used := sp.use(ctx, &p); used {
 				return e, sp
 			}
@@ -230,6 +232,7 @@ func (t *rsyncTransport) runInside(ctx context.Context, b *Batch, p process, in 
 		in.byArgs = long
 	}
 	prepare()
+	p.watch = b.progress.take()
 	e := p.run(ctx)
 	if in.byArgs && errors.Is(e.err, unix.E2BIG) { // the limit of the stack is a low one
 		in.byArgs = false

@@ -25,9 +25,11 @@ func (d *Dispatcher) settle(rep report, now time.Time) {
 	}
 	before := d.stats.bytes
 	d.stats.add(rep, now)
-	if n := d.stats.bytes - before; n > 0 {
-		d.o.Observer.Carried(now, n)
+	carried := d.stats.bytes - before
+	if carried > 0 {
+		d.o.Observer.Carried(now, carried)
 	}
+	d.metered(&rep, carried)
 	defer d.stampAgain(rep, now) // when what it carries is acknowledged
 	d.logBatch(rep)
 	for i := range rep.res.cut {
@@ -122,7 +124,11 @@ func (d *Dispatcher) fail(now, started time.Time, out Outcome, exit int) {
 	before := d.breaker.attempts
 	d.o.Observer.Health(now, out.ID)
 	d.breaker.fail(now, started, out, exit, d.o.Retry)
-	if n := d.breaker.attempts; n != before && n&(n-1) == 0 {
+	n := d.breaker.attempts
+	if n != before {
+		d.o.Meter.Retried(out.Class)
+	}
+	if n != before && n&(n-1) == 0 {
 		// Once, then at growing intervals.
 		d.log.Warn("remote failed", "error_id", out.ID, "rsync_exit", exit, "message", out.Message, "hint", out.Hint,
 			"attempts", n, "next_retry", d.breaker.until)
@@ -264,7 +270,7 @@ func (d *Dispatcher) failPath(rec journal.Retry, out Outcome, since, now time.Ti
 	rec.Attempts++
 	rec.ErrorID, rec.Error = out.ID, out.Message
 	rec.Next = now.Add(d.o.Retry.wait(rec))
-	d.stats.retries++
+	d.failedOnce()
 	if out.ID == "E-DEST-UNSUPPORTED" {
 		// There may be another file system below it than at the last probe.
 		d.probeSoon(d.probe.last.Add(probeDoubt))

@@ -42,6 +42,7 @@ type spare struct {
 	once   sync.Once
 	done   chan struct{} // closed when it has ended, after exit is set
 	exit   exited
+	watch  child
 }
 
 // spareKind is what distinguishes batches that one spare cannot serve both.

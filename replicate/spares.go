@@ -126,7 +126,7 @@ func (s *spares) serve(sp *spare, stdin *os.File) {
 // error says that there was none.
 func (s *spares) start(sp *spare, stdin *os.File) error {
 	defer close(sp.done)
-	p := process{umask: s.t.o.Rsync.Umask, stall: stallTimeouts * s.t.o.Rsync.Timeout, env: rsyncEnv(), feed: stdin, begun: sp.begun, stdout: &sp.out}
+	p := process{umask: s.t.o.Rsync.Umask, stall: stallTimeouts * s.t.o.Rsync.Timeout, env: rsyncEnv(), feed: stdin, begun: sp.begun, stdout: &sp.out, watch: &sp.watch}
 	defer stdin.Close()
 	eye, err := openMountEye() // before anything is looked at
 	if err != nil {

@@ -71,9 +71,18 @@ type BatchStatus struct {
 	ID      uint64    `json:"id"`
 	Kind    string    `json:"kind"`
 	Paths   int       `json:"paths"`
-	Bytes   int64     `json:"bytes"`
+	Bytes   int64     `json:"bytes"` // of its files; about, for those of a full sync
 	Started time.Time `json:"started"`
 	Sample  string    `json:"sample"` // one of the paths
+
+	// Of now, by Status.Progress, as far as it can be told.
+
+	BytesDone int64         `json:"bytes_done"`            // read of its files to send them, at most bytes; those that are equal are not
+	Rate      float64       `json:"rate_bytes_per_second"` // of that, lately
+	Current   *FileProgress `json:"current"`               // the file it has open; null when it has none, or that is not known
+
+	progress *progress
+	full     bool // of a full sync
 }
 
 // PauseStatus is a pause.
@@ -103,6 +112,10 @@ type FullSyncStatus struct {
 	FilesLeft   *uint64  `json:"files_left"`
 	BytesLeft   *int64   `json:"bytes_left"`   // of files, equal or not
 	SecondsLeft *float64 `json:"seconds_left"` // at the rate so far; null when that says nothing yet
+
+	// What SecondsLeft is made of, for advance.
+	spent          time.Duration
+	done, leftOver float64
 }
 
 // VerifyStatus is what is known from comparisons with the source.
@@ -261,10 +274,29 @@ func (s *FullSyncStatus) left(f *fullSync, now time.Time) {
 	left := f.todo.Sub(done)
 	s.FilesLeft, s.BytesLeft = &left.Files, &left.Bytes
 	cost := func(w journal.Weight) float64 { return float64(w.Bytes) + fileCost*float64(w.Files+w.Dirs) }
+	s.spent, s.leftOver = now.Sub(f.since), cost(left)
 	if done.Dirs > 0 {
-		seconds := now.Sub(f.since).Seconds() * cost(left) / cost(done)
-		s.SecondsLeft = &seconds
+		s.done = cost(done)
+		s.SecondsLeft = secondsLeft(s.spent, s.done, s.leftOver)
 	}
+}
+
+func secondsLeft(spent time.Duration, done, left float64) *float64 {
+	seconds := spent.Seconds() * left / done
+	return &seconds
+}
+
+// advance counts bytes of chunks that are under way as done. One of few big files
+// would say nothing of the time that is left before it ends.
+func (s *FullSyncStatus) advance(bytes int64) {
+	if bytes <= 0 || s.BytesLeft == nil {
+		return
+	}
+	bytes = min(bytes, *s.BytesLeft)
+	left := *s.BytesLeft - bytes
+	s.BytesLeft = &left
+	s.done, s.leftOver = s.done+float64(bytes), max(0, s.leftOver-float64(bytes))
+	s.SecondsLeft = secondsLeft(s.spent, s.done, s.leftOver)
 }
 
 func (d *Dispatcher) snapshot() {
@@ -389,7 +421,10 @@ func (d *Dispatcher) trouble() (failing int, show *StatusError) {
 }
 
 func (b *Batch) status() BatchStatus {
-	s := BatchStatus{ID: b.ID, Kind: b.Kind(), Paths: len(b.Paths), Bytes: b.Bytes, Started: b.Started}
+	s := BatchStatus{ID: b.ID, Kind: b.Kind(), Paths: len(b.Paths), Bytes: b.Bytes, Started: b.Started, progress: b.progress}
+	if b.chunk != nil {
+		s.Bytes, s.full = b.chunk.weight.Bytes, true
+	}
 	if len(b.Paths) > 0 {
 		s.Sample = b.Paths[0]
 	}

@@ -58,6 +58,8 @@ type coalescer struct {
 	touched int
 	told    int  // names remembered of directories that were scanned lately, see told
 	all     bool // scan the whole tree
+
+	merged uint64 // events for which something was pending already; reset leaves it
 }
 
 type itemKey struct {
@@ -112,15 +114,21 @@ func join(dir, name string) string {
 // add notes an event.
 func (c *coalescer) add(path string, h hint, now time.Duration, wall int64) {
 	if c.all {
+		c.merged++
 		return
 	}
 	if path != "" {
 		if d := c.items[itemKey{dirOf(path), true}]; d != nil && d.pending {
+			c.merged++
 			c.absorb(d, path, h, now, wall)
 			return
 		}
 	}
+	before := c.pending
 	it := c.touch(itemKey{path: path}, h, now, wall)
+	if c.pending == before {
+		c.merged++
+	}
 	c.schedule(it)
 	if path != "" && c.perDir[dirOf(path)] > maxPerDir {
 		c.collapse(func(dir string) bool { return dir == dirOf(path) }, now)

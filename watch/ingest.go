@@ -43,6 +43,7 @@ func (t *Tree) takeEvents() error {
 	if n := len(in.list); n > 0 {
 		t.mu.Lock()
 		t.status.Events += uint64(n)
+		t.status.Coalesced = t.co.merged
 		t.mu.Unlock()
 	}
 	t.doubt.raised = t.doubt.raised || in.nameless

@@ -43,9 +43,10 @@ type Status struct {
 	Overflows       uint64    `json:"overflows"`    // times that events were lost and the tree was scanned
 	WatchErrors     uint64    `json:"watch_errors"` // paths that could not be looked at or watched
 	Events          uint64    `json:"events"`
-	Looks           uint64    `json:"looks"`     // paths observed because of events
-	Scans           uint64    `json:"scans"`     // complete scans of the whole tree
-	ScanDirs        uint64    `json:"scan_dirs"` // directories scanned by the present or last of these
+	Coalesced       uint64    `json:"events_coalesced"` // of these, what a look that was due anyway covered
+	Looks           uint64    `json:"looks"`            // paths observed because of events
+	Scans           uint64    `json:"scans"`            // complete scans of the whole tree
+	ScanDirs        uint64    `json:"scan_dirs"`        // directories scanned by the present or last of these
 	Hints           []string  `json:"hints,omitempty"`
 	LastScan        time.Time `json:"last_scan,omitzero"`
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"embed"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -12,13 +11,12 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	guidebook "gorsyncd/cmd/gorsyncd/docs"
 	"gorsyncd/cmd/gorsyncd/internal/control"
 )
 
 // The guides, and the schemas of what the commands print with --json.
-//
-//go:embed docs/*.md docs/schema/*.json
-var docs embed.FS
+var docs = guidebook.FS
 
 func (a *app) docsCommand() *cli.Command {
 	return &cli.Command{
@@ -68,7 +66,7 @@ type docText struct {
 // listDocs are all parts, guides first.
 func listDocs() ([]doc, error) {
 	list := []doc{}
-	for _, kind := range []string{"docs/*.md", "docs/schema/*.json"} {
+	for _, kind := range []string{"*.md", "openapi.json", "schema/*.json"} {
 		files, err := fs.Glob(docs, kind)
 		if err != nil {
 			return nil, err
@@ -78,7 +76,7 @@ func listDocs() ([]doc, error) {
 			if err != nil {
 				return nil, err
 			}
-			name := strings.TrimSuffix(strings.TrimPrefix(f, "docs/"), path.Ext(f))
+			name := strings.TrimSuffix(f, path.Ext(f))
 			list = append(list, doc{name, cmp.Or(titleOf(f, text), name), f})
 		}
 	}
@@ -87,11 +85,15 @@ func listDocs() ([]doc, error) {
 
 func titleOf(file string, text []byte) string {
 	if path.Ext(file) == ".json" {
-		var s struct{ Title string }
+		var s struct {
+			Title string
+			Info  struct{ Description string } // of OpenAPI
+		}
 		if json.Unmarshal(text, &s) != nil {
 			return ""
 		}
-		return s.Title
+		about, _, _ := strings.Cut(s.Info.Description, ",")
+		return cmp.Or(s.Title, about)
 	}
 	first, _, _ := strings.Cut(string(text), "\n")
 	return strings.TrimPrefix(first, "# ")
@@ -130,4 +132,13 @@ func (a *app) printDoc(list []doc, name string) error {
 		return a.printJSON(docText{list[i], string(text)})
 	}
 	return a.print("%s", text)
+}
+
+// openAPIText is the description of the API, which is embedded.
+func openAPIText() []byte {
+	text, err := docs.ReadFile("openapi.json")
+	if err != nil {
+		return nil
+	}
+	return text
 }

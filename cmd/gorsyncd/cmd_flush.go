@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/control"
 	"gorsyncd/cmd/gorsyncd/internal/names"
 	"gorsyncd/cmd/gorsyncd/internal/status"
+	"gorsyncd/replicate"
 )
 
 func (a *app) flushCommand() *cli.Command {
@@ -52,10 +54,10 @@ func (a *app) flush(ctx context.Context, c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	p := &flushView{app: a, live: isTerminal(a.err) && !a.json}
+	p := &flushView{app: a, progress: newProgressLine(a)}
 	start := a.now()
 	err = client(c).Flush(ctx, control.FlushRequest{Paths: paths, Remotes: c.StringSlice("remote"), Sinks: c.Bool("sinks"), Timeout: timeout}, p.show)
-	p.end()
+	p.progress.keep()
 	if err != nil {
 		return err
 	}
@@ -77,14 +79,12 @@ func absolutePaths(args []string) ([]names.Path, error) {
 	return out, nil
 }
 
-// flushView shows progress: a line that is drawn again on a terminal, JSON
-// lines with --json, nothing otherwise.
+// flushView shows progress: JSON lines with --json, else the line of the progress.
 type flushView struct {
-	app  *app
-	live bool
-	drew bool
-	last []control.FlushProgress
-	from map[string]uint64 // what was left of each remote at first
+	app      *app
+	progress *progressLine
+	last     []control.FlushProgress
+	from     map[string]uint64 // what was left of each remote at first
 }
 
 func (v *flushView) show(p control.FlushProgress) error {
@@ -99,10 +99,7 @@ func (v *flushView) show(p control.FlushProgress) error {
 	if v.app.json {
 		return v.app.printJSON(p)
 	}
-	if v.live {
-		v.drew = true
-		fmt.Fprintf(v.app.err, "\r\x1b[K%s", fit(v.line(), terminalWidth(v.app.err)))
-	}
+	v.progress.show(v.line, v.shortLine)
 	return nil
 }
 
@@ -120,8 +117,40 @@ func (v *flushView) line() string {
 		case p.Done:
 			parts = append(parts, fmt.Sprintf("%s %s → 0 ✓", name, status.Count(from)))
 		default:
-			parts = append(parts, fmt.Sprintf("%s %s left", name, status.Count(p.Left)))
+			parts = append(parts, name+" "+leftOf(p))
 		}
+	}
+	return strings.Join(parts, "  ")
+}
+
+// leftOf: 88 310 left (12 MiB, ~4s), retrying: E-CONNECT connection refused.
+func leftOf(p control.FlushProgress) string {
+	text := status.Count(p.Left) + " left"
+	if p.LeftBytes > 0 {
+		text += " (" + status.Bytes(p.LeftBytes)
+		if p.Rate >= 1 {
+			text += ", ~" + status.Duration(time.Duration(float64(p.LeftBytes)/p.Rate*float64(time.Second)))
+		}
+		text += ")"
+	}
+	switch p.State {
+	case "", replicate.StateInSync, replicate.StateSyncing: // that is what it waits for
+		return text
+	}
+	text += ", " + strings.ReplaceAll(names.Printable(string(p.State)), "_", " ")
+	if p.ErrorID != "" {
+		text += ": " + names.Printable(p.ErrorID+" "+p.Message)
+	}
+	return text
+}
+
+// shortLine counts who is done, and begins with who has most left.
+func (v *flushView) shortLine() string {
+	waiting := slices.DeleteFunc(slices.Clone(v.last), func(p control.FlushProgress) bool { return p.Done })
+	slices.SortStableFunc(waiting, func(a, b control.FlushProgress) int { return cmp.Compare(b.Left, a.Left) })
+	parts := []string{fmt.Sprintf("%d of %d ✓", len(v.last)-len(waiting), len(v.last))}
+	for _, p := range waiting {
+		parts = append(parts, names.Printable(p.Remote)+" "+leftOf(p))
 	}
 	return strings.Join(parts, "  ")
 }
@@ -136,12 +165,6 @@ func (v *flushView) fence() (seq uint64, one bool) {
 		seq = p.Seq
 	}
 	return seq, seq > 0
-}
-
-func (v *flushView) end() {
-	if v.drew {
-		fmt.Fprintln(v.app.err)
-	}
 }
 
 func (v *flushView) names() string {

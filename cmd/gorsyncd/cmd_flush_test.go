@@ -8,7 +8,8 @@ import (
 )
 
 func TestFlushLine(t *testing.T) {
-	v := &flushView{app: newApp(&bytes.Buffer{}, &bytes.Buffer{})}
+	a := newApp(&bytes.Buffer{}, &bytes.Buffer{})
+	v := &flushView{app: a, progress: newProgressLine(a)}
 	show := func(p control.FlushProgress, want string) {
 		t.Helper()
 		if err := v.show(p); err != nil {
@@ -24,5 +25,12 @@ func TestFlushLine(t *testing.T) {
 	show(control.FlushProgress{Remote: "bbs/n\x1b", Seq: 7, Left: 1}, `waiting  www/web1 ✓  www/dr 1 204 → 0 ✓  bbs/n\x1b 1 left`)
 	if got := v.names(); got != `www/web1, www/dr, bbs/n\x1b` {
 		t.Errorf("names %q", got)
+	}
+	show(control.FlushProgress{Remote: "bbs/n\x1b", Seq: 7, Left: 2, LeftBytes: 3 << 20, Rate: 1 << 20, State: "retrying", ErrorID: "E-CONNECT", Message: "refused\x07"},
+		`waiting  www/web1 ✓  www/dr 1 204 → 0 ✓  bbs/n\x1b 2 left (3.0 MiB, ~3s), retrying: E-CONNECT refused\a`)
+	show(control.FlushProgress{Remote: "a/b", Seq: 7, Left: 9, State: "syncing"},
+		`waiting  www/web1 ✓  www/dr 1 204 → 0 ✓  bbs/n\x1b 2 left (3.0 MiB, ~3s), retrying: E-CONNECT refused\a  a/b 9 left`)
+	if got, want := v.shortLine(), `2 of 4 ✓  a/b 9 left  bbs/n\x1b 2 left (3.0 MiB, ~3s), retrying: E-CONNECT refused\a`; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -83,7 +83,7 @@ func (a *app) runDaemon(c *cli.Context) error {
 	stop := watchSignals(log)
 	defer stop.release()
 	err = daemon.Run(stop.ctx, daemon.Options{
-		Config: p.config, Reload: p.reload, Logger: log, SetLog: logs.Set, Version: versionText(), Drain: stop.drain, Signals: stop.hangups, Umask: umask, Service: manager,
+		Config: p.config, Reload: p.reload, Logger: log, SetLog: logs.Set, Version: versionText(), Drain: stop.drain, Signals: stop.hangups, Umask: umask, Service: manager, OpenAPI: openAPIText(),
 	})
 	if err == nil && stop.ctx.Err() != nil {
 		return silent(control.ExitInterrupted)

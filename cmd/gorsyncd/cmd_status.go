@@ -43,8 +43,12 @@ EXAMPLE
 
 func (a *app) status(ctx context.Context, c *cli.Context) error {
 	terminal := isTerminal(a.out) && os.Getenv("TERM") != "dumb"
-	v := &statusView{app: a, c: c, redraw: terminal && c.Bool("watch"),
-		colour: terminal && os.Getenv("NO_COLOR") == "" && !c.Bool(flagNoColor)}
+	v := &statusView{app: a, c: c, colour: terminal && os.Getenv("NO_COLOR") == "" && !c.Bool(flagNoColor)}
+	if out, ok := a.out.(*os.File); ok && terminal && c.Bool("watch") && !a.json && !c.Bool("quiet") {
+		w := &watchScreen{app: a, c: c, colour: v.colour}
+		w.view.Wide = os.Getenv("RUNEWIDTH_EASTASIAN") == "1"
+		return w.run(ctx, out)
+	}
 	if c.Bool("watch") {
 		return v.watch(ctx)
 	}
@@ -119,9 +123,9 @@ func (a *app) offlineStatus(c *cli.Context) (status.Status, error) {
 
 // statusView shows one Status after the other.
 type statusView struct {
-	app            *app
-	c              *cli.Context
-	redraw, colour bool
+	app    *app
+	c      *cli.Context
+	colour bool
 }
 
 // watch shows the daemon's status until ctx ends. A daemon that is away is
@@ -161,9 +165,5 @@ func (v *statusView) show(s status.Status) error {
 	if v.app.json {
 		return v.app.printJSON(s)
 	}
-	clear := ""
-	if v.redraw {
-		clear = "\x1b[H\x1b[2J"
-	}
-	return v.app.print("%s%s", clear, s.Text(v.colour))
+	return v.app.print("%s", s.Text(v.colour))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -19,16 +20,21 @@ func (a *app) syncCommand() *cli.Command {
 		ArgsUsage: "[NAME...]",
 		Description: `Live changes go on meanwhile, and a full sync that is cut off resumes where it
 was. It repairs what was changed on a remote. The command returns once the
-daemon has durably noted it; follow it with status, wait for it with flush.
+daemon has durably noted it; status shows how far it is. With --wait it returns
+when the full sync is done (0), when the time is up or a remote is paused (3), or
+when one needs a person (4); in each case the full sync goes on by itself.
 
 EXAMPLE
    gorsyncd sync www/nas
+   gorsyncd sync www/nas --wait --timeout 2h
    gorsyncd sync '*/nas' --path img/2026 --checksum
    gorsyncd sync www/nas --dry-run`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "path", Aliases: []string{"p"}, Usage: "only `SUB`, absolute or relative to the source"},
 			&cli.BoolFlag{Name: "checksum", Usage: "compare contents, not only sizes and times"},
 			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "show the differences, change nothing"},
+			&cli.BoolFlag{Name: "wait", Aliases: []string{"w"}, Usage: "return when it is done"},
+			&cli.DurationFlag{Name: "timeout", Aliases: []string{"t"}, Usage: "with --wait: wait at most `TIME` (default: no limit)"},
 		},
 		Action: withContext(a.sync),
 	}
@@ -41,9 +47,21 @@ func (a *app) sync(ctx context.Context, c *cli.Context) error {
 	}
 	req := control.SyncRequest{Names: c.Args().Slice(), Sub: names.NewPath(sub),
 		Checksum: c.Bool("checksum"), DryRun: c.Bool("dry-run")}
+	wait := &syncWait{app: a, status: client(c).Status, timeout: c.Duration("timeout"), line: newProgressLine(a)}
+	switch {
+	case c.Bool("wait") && req.DryRun:
+		return &control.Error{Code: control.CodeUsage, Message: "--wait and --dry-run exclude each other: a dry run is waited for anyway"}
+	case c.IsSet("timeout") && !c.Bool("wait"):
+		return &control.Error{Code: control.CodeUsage, Message: "--timeout needs --wait"}
+	case c.IsSet("timeout") && wait.timeout <= 0:
+		return &control.Error{Code: control.CodeUsage, Message: "--timeout must be positive"}
+	}
 	found := 0
 	err := client(c).Sync(ctx, req, func(p control.SyncProgress) error {
 		found++
+		if !slices.Contains(wait.waiting, p.Remote) {
+			wait.waiting = append(wait.waiting, p.Remote)
+		}
 		switch {
 		case a.json:
 			return a.printJSON(p)
@@ -56,6 +74,9 @@ func (a *app) sync(ctx context.Context, c *cli.Context) error {
 	})
 	if err == nil && found == 0 && req.DryRun {
 		a.message("no differences")
+	}
+	if err == nil && c.Bool("wait") {
+		return wait.run(ctx)
 	}
 	return err
 }

@@ -14,6 +14,7 @@ import (
 const namesConfig = `sources:
   - {path: /data0/www, name: www, remotes: ["web1::www", {name: nas, target: /mnt/nas}]}
   - {path: /data0/bbs, remotes: ["web1::bbs"]}
+notify: [{name: ops, command: [x]}, {name: mail, command: [x]}]
 `
 
 // completing is the environment of a shell with gorsyncd in its PATH, which has a
@@ -68,6 +69,8 @@ var completions = []struct{ line, want string }{
 	{"gorsyncd docs migrate-l", "migrate-lsyncd"},
 	{"gorsyncd docs errors ", ""},
 	{"gorsyncd completion ", "bash zsh fish"},
+	{"gorsyncd notify test ", "ops mail"},
+	{"gorsyncd notify test ops ma", "mail"},
 	{"gorsyncd help jour", "journal"},
 	{"gorsyncd help journal insp", "inspect"},
 	{"gorsyncd config import-sersync conf", "confxml.xml"},

@@ -107,6 +107,8 @@ func (a *app) named(r *reorderer, place string) []candidate {
 	case "NAME":
 		all := a.remoteNames(r)
 		return wordsOf(slices.Concat(all, sourcesOf(all)))
+	case "NOTIFIER":
+		return wordsOf(a.notifierNames(r))
 	case "FILE", "PATH":
 		return []candidate{someFiles}
 	case "DIR", "SOURCE", "TARGET", "SUB":
@@ -152,6 +154,23 @@ func (a *app) remoteNames(r *reorderer) []string {
 		return nil
 	}
 	return knownRemotes(c)
+}
+
+// notifierNames are those of the file: what tries them reads it, too.
+func (a *app) notifierNames(r *reorderer) []string {
+	c, err := a.globalContext(r.globals)
+	if err != nil {
+		return nil
+	}
+	conf, err := config.Load(configPath(c), options(c))
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, n := range conf.Notify {
+		out = append(out, n.Name)
+	}
+	return out
 }
 
 // knownRemotes asks the daemon, which may have been started without a file, else

@@ -19,13 +19,13 @@ import (
 // guides are the README and every page of docs, present and future, by name.
 func guides(t *testing.T) map[string]string {
 	t.Helper()
-	files, err := fs.Glob(docs, "docs/*.md")
+	files, err := fs.Glob(docs, "*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	all := map[string]string{"README.md": readDoc(t, "../../README.md")}
 	for _, f := range files {
-		all[f] = readDoc(t, f)
+		all["docs/"+f] = readDoc(t, "docs/"+f)
 	}
 	if len(all) < 8 {
 		t.Fatalf("only %d pages", len(all))

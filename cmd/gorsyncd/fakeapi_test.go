@@ -60,6 +60,38 @@ func (fakeAPI) Status(context.Context) (status.Status, error) {
 	return s, nil
 }
 
+func (fakeAPI) Names(context.Context) ([]string, error) { return remotes, nil }
+
+func (fakeAPI) Lag(context.Context) (control.LagSeries, error) {
+	a := 1.5
+	return control.LagSeries{Every: 10, Now: time.Now().UTC(), Remotes: map[string][]*float64{"www/web1": {nil, &a}, "www/nas": {&a}}}, nil
+}
+
+func (fakeAPI) Entries(_ context.Context, q control.EntriesQuery) (control.EntriesPage, error) {
+	n := uint64(2)
+	page := control.EntriesPage{Next: "more", Total: &n}
+	if q.State == journal.StateQueued {
+		page.Total = nil
+		page.Entries = append(page.Entries, control.NewQueued("www/nas", "www", journal.Entry{Seq: 9, Op: journal.OpRemove, Path: "x\xff", Time: time.Now()}))
+		return page, nil
+	}
+	page.Entries = append(page.Entries, control.NewFailing("www/nas", "www",
+		journal.Retry{Path: "a\x1b\xff", Seq: 7, Op: journal.OpChange, Attempts: 6, First: time.Now(), Next: time.Now(), ErrorID: "E-DEST-PERM", Error: "Permission denied (13)"}))
+	return page, nil
+}
+
+func (fakeAPI) Held(_ context.Context, name string, limit int) (control.Held, error) {
+	if name != "www/nas" {
+		return control.Held{}, nil
+	}
+	n := uint64(2000)
+	return control.Held{Reason: "G-MAXDELETE would delete 2000 paths within a minute (limit 1000)", Count: &n, First: names.NewPaths([]string{"a", "b\xff"})[:min(2, limit)]}, nil
+}
+
+func (fakeAPI) StartVerify(_ context.Context, r control.VerifyRequest) ([]string, error) {
+	return control.Select(r.Names, remotes)
+}
+
 func (fakeAPI) Explain(_ context.Context, path string) (control.Explanation, error) {
 	e := control.Explanation{Path: names.NewPath(path), Source: "www", Watched: true, Remotes: []control.RemotePath{}}
 	switch path {
@@ -265,17 +297,21 @@ func (fakeAPI) Report(_ context.Context, r control.ReportRequest) (control.Repor
 	out := control.Report{Source: "daemon", Since: r.Since, Until: time.Now(), Remotes: []control.RemoteReport{}}
 	at := func(min int) time.Time { return time.Date(2026, 11, 21, 7, min, 0, 0, time.UTC) }
 	for _, name := range chosen {
-		rep := control.RemoteReport{Remote: name, Sum: history.Sum{Outages: []history.Outage{}, Full: []history.Run{}, Verify: []history.Run{}}}
+		rep := control.RemoteReport{Remote: name, Sum: history.Sum{Spans: []history.Span{}, Outages: []history.Outage{}, Full: []history.Run{}, Verify: []history.Run{}}}
 		rep.SetFailing(nil)
 		if name == "www/nas" {
 			begin := at(0)
-			rep.Sum = history.Sum{Begin: &begin, Delivered: 1234, Bytes: 5 << 20, Behind: 7200, Down: 600,
+			rep.Sum = history.Sum{Begin: &begin, Known: &begin, Spans: []history.Span{}, Delivered: 1234, Bytes: 5 << 20, Behind: 7200, Down: 600,
 				Latency: &history.Latency{P50: 0.0126, P95: 0.5, P99: 3.98, Max: 7200},
 				Outages: []history.Outage{{Begin: at(10), End: at(20), ErrorID: "E-CONNECT"}, {Begin: at(30), End: at(31), ErrorID: history.Stopped}},
 				Full:    []history.Run{{Kind: history.KindFull, Begin: at(1), End: at(2), Reason: "new remote", Complete: true, Dirs: 1}},
 				Verify: []history.Run{{Kind: history.KindVerify, Begin: at(3), End: at(4), Complete: true, Paths: 500},
 					{Kind: history.KindVerify, Begin: at(5), End: at(6), Path: "img", Complete: true, Paths: 500, Differences: 2, Repaired: 1},
 					{Kind: history.KindVerify, Begin: at(7), End: at(8), Message: "paused\x1b"}}}
+			if r.Spans {
+				rep.Spans = []history.Span{{Begin: begin, End: begin.Add(time.Hour), Delivered: 1234, Bytes: 5 << 20, Behind: 7200,
+					Latency: &history.Latency{P50: 0.0126, P95: 0.5, P99: 3.98, Max: 7200}}}
+			}
 			rep.SetFailing([]journal.Retry{{Path: "x\xff", Attempts: 6, ErrorID: "E-DEST-PERM"}})
 		}
 		out.Remotes = append(out.Remotes, rep)

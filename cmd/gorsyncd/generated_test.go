@@ -29,6 +29,11 @@ func TestGenerated(t *testing.T) {
 		files["docs/schema/"+o.file+".json"] = text
 	}
 	maps.Copy(files, manuals(t))
+	api, err := openAPI(fakeRoutes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	files["docs/openapi.json"] = api
 	if os.Getenv("GORSYNCD_GENERATE") != "" {
 		write(t, files)
 		return

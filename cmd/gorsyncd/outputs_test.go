@@ -33,7 +33,7 @@ var outputs = []struct {
 	{"explain", "gorsyncd explain --json", []any{control.Explanation{}},
 		[]string{"api explain /www/delivered", "api explain /www/failing", "api explain /www/cache/x", "api explain /www/queued"}},
 	{"flush", "Each line of gorsyncd flush --json", []any{control.FlushProgress{}, flushed{}}, []string{"api flush -r www/web1", "api flush"}},
-	{"sync", "Each line of gorsyncd sync --json", []any{control.SyncProgress{}}, []string{"api sync", "api sync --dry-run"}},
+	{"sync", "Each line of gorsyncd sync --json", []any{control.SyncProgress{}, syncStep{}}, []string{"api sync", "api sync --dry-run", "api sync www/web1 --wait"}},
 	{"verify", "Each line of gorsyncd verify --json", []any{control.VerifyLine{}, verifySummary{}}, []string{"api verify", "api verify --checksum --repair"}},
 	{"affected", "gorsyncd retry, pause, resume and approve with --json", []any{affected{}},
 		[]string{"api retry", "api pause www/nas", "api resume www", "api approve www/nas"}},
@@ -42,7 +42,7 @@ var outputs = []struct {
 	{"journal-stats", "gorsyncd journal stats --json", []any{control.JournalStats{}}, []string{"api journal stats", "journal stats"}},
 	{"journal-check", "gorsyncd journal check --json", []any{control.JournalReport{}}, []string{"api journal check", "journal check"}},
 	{"events", "Each line of gorsyncd events --json and journal tail --json", []any{events.Line{}}, []string{"api events", "api events --from 1", "events", "api journal tail", "journal tail"}},
-	{"report", "gorsyncd report --json", []any{control.Report{}}, []string{"api report", "report"}},
+	{"report", "gorsyncd report --json", []any{control.Report{}}, []string{"api report", "api report --spans", "report"}},
 	{"replay", "Each line of gorsyncd replay --json", []any{control.ReplayLine{}},
 		[]string{"api replay www/nas --from 5", "api replay www/web1 --from 5 --dry-run", "api replay www/nas --from 5 --path remade"}},
 	{"journal-compact", "gorsyncd journal compact --json", []any{control.JournalCompacted{}}, []string{"api journal compact"}},
@@ -52,6 +52,7 @@ var outputs = []struct {
 	{"import", "gorsyncd config import-sersync and import-lsyncd with --json", []any{imported{}},
 		[]string{"config import-sersync confxml.xml", "config import-lsyncd lsyncd.lua"}},
 	{"init", "gorsyncd init --json", []any{initialised{}}, []string{"init -c new.yaml /a h::m"}},
+	{"notify-test", "gorsyncd notify test --json", []any{notifyReport{}}, []string{"notify test -c notify.yaml"}},
 	{"docs", "gorsyncd docs --json", []any{[]doc{}}, []string{"docs"}},
 	{"docs-text", "gorsyncd docs NAME --json", []any{docText{}}, []string{"docs errors", "docs schema/status"}},
 	{"completion", "gorsyncd completion --json", []any{completionScript{}}, []string{"completion zsh"}},
@@ -89,7 +90,7 @@ func indented(v any) ([]byte, error) {
 // strict is the schema of a file below docs/schema.
 func strict(t *testing.T, file string) *shape.Checker {
 	t.Helper()
-	text, err := docs.ReadFile("docs/schema/" + file + ".json")
+	text, err := docs.ReadFile("schema/" + file + ".json")
 	if err != nil {
 		t.Fatalf("%v: go generate ./cmd/gorsyncd", err)
 	}
@@ -106,6 +107,7 @@ func TestJSONIsAsItsSchemaSays(t *testing.T) {
 	t.Chdir(dir)
 	for name, text := range map[string]string{
 		"g.yaml": "sources: [{path: " + dir + "/www, name: www, remotes: [/nonexistent/nas]}]\n", "bad.yaml": "sources: what\n",
+		"notify.yaml": "sources: [{path: " + dir + "/www, name: www, remotes: [/nonexistent/nas]}]\nnotify: [{command: ['true']}, {name: none, command: [/nonexistent/program]}]\n",
 		"confxml.xml": `<head><sersync><localpath watch="/data/www"><remote ip="h" name="m"/></localpath></sersync></head>`,
 		"lsyncd.lua":  `sync{default.rsync, source="/data/www", target="h::m"}`,
 	} {
@@ -155,7 +157,9 @@ func serveInProcess(t *testing.T) string {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	sock := filepath.Join(dir, "s")
-	s, err := control.Listen(config.Socket{Path: sock, Mode: 0o600}, fakeAPI{}, nil)
+	service := control.NewService(control.Options{API: fakeAPI{}, OpenAPI: openAPIText()})
+	t.Cleanup(func() { service.Close() })
+	s, err := service.Listen(config.Socket{Path: sock, Mode: 0o600})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func TestDocs(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Fatal("needs root: the guides set up an rsync daemon with use chroot")
 	}
-	for _, name := range []string{"quickstart", "quickstart.zh-CN", "concepts", "operations", "maintenance", "sinks"} {
+	for _, name := range []string{"quickstart", "quickstart.zh-CN", "concepts", "operations", "maintenance", "sinks", "api"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			runDoc(t, name)

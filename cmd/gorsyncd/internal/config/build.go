@@ -27,6 +27,7 @@ func build(r *raw, o Options, rep *reporter) *Config {
 	c.Log.Level = override(c, "log.level", o.LogLevel, top(c, "log.level", r.log.level, "info"))
 	c.Log.Format = override(c, "log.format", o.LogFormat, top(c, "log.format", r.log.format, "auto"))
 	c.Log.File = override(c, "log.file", o.LogFile, top(c, "log.file", r.log.file, ""))
+	c.HTTP = c.http(r.http, rep)
 	for _, rs := range r.sources {
 		c.Sources = append(c.Sources, buildSource(rs, r.defaults, rep))
 	}
@@ -35,6 +36,10 @@ func build(r *raw, o Options, rep *reporter) *Config {
 	}
 	checkNames(c, rep)
 	checkPaths(c, o, rep)
+	for _, rn := range r.notify {
+		c.Notify = append(c.Notify, buildNotify(rn, rep))
+	}
+	checkNotifiers(c, rep)
 	return c
 }
 

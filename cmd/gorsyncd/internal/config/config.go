@@ -16,7 +16,9 @@ type Config struct {
 	Socket   Socket
 	Journal  Journal
 	Log      Log
+	HTTP     HTTP
 	Sources  []Source // at least one, in the order of the file
+	Notify   []Notify // in the order of the file
 
 	origins map[string]Pos // of the top-level keys, for Show
 }

@@ -116,6 +116,9 @@ func TestDefaults(t *testing.T) {
 	if c.Journal != (Journal{24 * time.Hour, 2 << 30, 10 * time.Minute, 64 << 20}) || c.Log != (Log{"info", "auto", ""}) || c.Socket.Mode != 0o600 {
 		t.Errorf("top-level defaults: %+v %+v %+v", c.Journal, c.Log, c.Socket)
 	}
+	if !c.HTTP.Same(HTTP{AnonymousRead: true, MaxClients: 100}) {
+		t.Errorf("http defaults: %+v", c.HTTP)
+	}
 	if c.JournalDir() != "/var/lib/gorsyncd/journal" {
 		t.Errorf("journal in %s", c.JournalDir())
 	}

@@ -76,6 +76,13 @@ func (s Settings) Credentials() []string {
 // process without credentials. An error is an *Errors.
 func (c *Config) CheckCredentials(dir string) error {
 	rep := newReporter(nil)
+	for key, v := range c.HTTP.httpSecrets() {
+		if name, ok := CredentialName(v); ok {
+			if err := findCredential(dir, name); err != nil {
+				rep.put(Error{Pos: c.origins[key], Message: fmt.Sprintf("%s: %v", key, err)})
+			}
+		}
+	}
 	for _, s := range c.Sources {
 		for _, r := range s.Remotes {
 			for key, v := range r.secrets() {
@@ -85,6 +92,15 @@ func (c *Config) CheckCredentials(dir string) error {
 				}
 				if err := findCredential(dir, name); err != nil {
 					rep.put(Error{Pos: r.origins[key], Message: fmt.Sprintf("%s: %v", key, err)})
+				}
+			}
+		}
+	}
+	for _, n := range c.Notify {
+		for key, v := range n.secrets() {
+			if name, ok := CredentialName(*v); ok {
+				if err := findCredential(dir, name); err != nil {
+					rep.put(Error{Pos: n.origins[key], Message: fmt.Sprintf("%s: %v", key, err)})
 				}
 			}
 		}

@@ -14,8 +14,10 @@ type raw struct {
 	socket   rawSocket
 	journal  struct{ retain, maxSize, verify, ballast setting }
 	log      struct{ level, format, file setting }
+	http     level
 	defaults level
 	sources  []rawSource
+	notify   []rawNotify
 	root     Pos
 }
 
@@ -42,10 +44,10 @@ type rawRemote struct {
 	broken   bool
 }
 
-var topKeys = []string{"state_dir", "socket", "sources", "defaults", "journal", "log"}
+var topKeys = []string{"state_dir", "socket", "sources", "defaults", "journal", "log", "http", "notify"}
 
 func (p *parser) decode(root *yaml.Node) *raw {
-	r := &raw{file: p.file, defaults: level{}, root: p.pos(root)}
+	r := &raw{file: p.file, defaults: level{}, http: level{}, root: p.pos(root)}
 	p.mapping(root, "the configuration", topKeys, func(key string, k, v *yaml.Node) {
 		switch key {
 		case "state_dir":
@@ -58,6 +60,10 @@ func (p *parser) decode(root *yaml.Node) *raw {
 			p.journal(v, r)
 		case "log":
 			p.log(v, r)
+		case "http":
+			p.http(v, r.http)
+		case "notify":
+			p.list(v, key, func(n *yaml.Node) { r.notify = append(r.notify, p.notifier(n)) })
 		case "sources":
 			ok := p.list(v, key, func(n *yaml.Node) { r.sources = append(r.sources, p.source(n)) })
 			if ok && len(r.sources) == 0 {

@@ -51,6 +51,24 @@ var runKeys = []runKey{
 	{"log.level", func(c *Config) string { return c.Log.Level }, nil},
 	{"log.format", func(c *Config) string { return c.Log.Format }, nil},
 	{"log.file", func(c *Config) string { return c.Log.File }, nil},
+	httpKey("listen"), httpKey("token_file"), httpKey("tls.cert_file"), httpKey("tls.key_file"),
+	httpKey("hosts"), httpKey("anonymous_read"), httpKey("insecure"), httpKey("max_clients"),
+}
+
+// httpKey is one of http's, all of which a running daemon can change.
+func httpKey(path string) runKey {
+	return runKey{"http." + path, func(c *Config) string {
+		for _, f := range httpFields {
+			if f.path != path {
+				continue
+			}
+			if list, ok := f.get(&c.HTTP).([]Item); ok {
+				return strings.Join(Texts(list), ", ")
+			}
+			return value(f.get(&c.HTTP)).Value
+		}
+		return ""
+	}, nil}
 }
 
 // KeyChange is a key outside of the sources whose value is another one.

@@ -29,6 +29,7 @@ func TestFollow(t *testing.T) {
 socket: {path: /k, group: adm, mode: "0640"}
 journal: {retain: 1h, max_size: 1G, verify: 5m, ballast: 1M}
 log: {level: debug, format: json, file: /l}
+http: {listen: "0.0.0.0:1", token_file: /t, tls: {cert_file: /c, key_file: /y}, hosts: [a, b], anonymous_read: false, insecure: true, max_clients: 5}
 ` + sources
 	next := parse(t, all)
 	changed, fixed := next.Follow(running)
@@ -39,7 +40,8 @@ log: {level: debug, format: json, file: /l}
 		}
 		return strings.Join(out, " ")
 	}
-	if got := names(changed); got != "journal.retain journal.max_size journal.verify log.level log.format log.file" {
+	if got := names(changed); got != "journal.retain journal.max_size journal.verify log.level log.format log.file "+
+		"http.listen http.token_file http.tls.cert_file http.tls.key_file http.hosts http.anonymous_read http.insecure http.max_clients" {
 		t.Errorf("changed: %s", got)
 	}
 	if got := names(fixed); got != "state_dir socket.path socket.group socket.mode journal.ballast" {

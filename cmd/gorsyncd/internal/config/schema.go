@@ -136,6 +136,14 @@ func (s *sketch) path() string {
 
 // defaultOf is the default of a setting, wherever it stands.
 func defaultOf(place string) (any, bool) {
+	if key, ok := strings.CutPrefix(place, "http."); ok {
+		for _, f := range httpFields {
+			var v any
+			if f.path == key && yaml.Load([]byte(f.def), &v) == nil {
+				return v, true
+			}
+		}
+	}
 	for _, level := range []string{"defaults.", "sources[].remotes[].", "sources[]."} {
 		key, ok := strings.CutPrefix(place, level)
 		if !ok {

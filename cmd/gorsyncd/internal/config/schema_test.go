@@ -66,6 +66,8 @@ func TestSchemaRefuses(t *testing.T) {
 		good + "defaults: {exclude: '*.o'}", good + "defaults: {filter: {a: b}}", good + "defaults: {window: {a: b}}",
 		good + "defaults: {retry: {jitter: [1]}}", good + "defaults: {full_sync: {on_start: sometimes}}", good + "defaults: {verify: {schedule: []}}",
 		good + "socket: run/s", good + "socket: {path: /s, owner: me}", good + "socket: []", good + "state_dir: [1]",
+		good + "http: {listen: [a]}", good + "http: {port: 80}", good + "http: {listen: '127.0.0.1:1', max_clients: 0}", good + "http: {listen: '127.0.0.1:1', hosts: x}",
+		good + "http: {listen: '127.0.0.1:1', insecure: perhaps}", good + "http: {listen: '127.0.0.1:1', tls: {cert: /x}}", good + "http: '127.0.0.1:1'",
 		good + "log: {level: loud}", good + "log: info", good + "journal: {retain: 60}", good + "journal: {max_size: 2GB}",
 	} {
 		if _, err := Parse("test.yaml", []byte(text), fixed); err == nil {

@@ -37,16 +37,47 @@ func (c *Config) Show() (string, error) {
 	c.put(log, "format", str(c.Log.Format), "log.format")
 	c.put(log, "file", str(c.Log.File), "log.file")
 	add(root, "log", log, "")
+	add(root, "http", c.httpNode(), "")
 	sources := &yaml.Node{Kind: yaml.SequenceNode}
 	for _, s := range c.Sources {
 		sources.Content = append(sources.Content, s.node())
 	}
 	add(root, "sources", sources, "")
+	if len(c.Notify) > 0 {
+		list := &yaml.Node{Kind: yaml.SequenceNode}
+		for _, n := range c.Notify {
+			list.Content = append(list.Content, n.node())
+		}
+		add(root, "notify", list, "")
+	}
 	var out bytes.Buffer
 	if err := dump(&out, root); err != nil {
 		return "", fmt.Errorf("render configuration: %w", err)
 	}
 	return out.String(), nil
+}
+
+// httpNode leaves out what does nothing without an address.
+func (c *Config) httpNode() *yaml.Node {
+	m := mappingNode()
+	groups := map[string]*yaml.Node{}
+	for _, f := range httpTable.fields {
+		v := f.get(&c.HTTP)
+		head, tail, nested := strings.Cut(f.path, ".")
+		if f.path != "listen" && (c.HTTP.Listen == "" || nested && unset(v)) {
+			continue
+		}
+		into, key := m, f.path
+		if nested {
+			if groups[head] == nil {
+				groups[head] = mappingNode()
+				add(m, head, groups[head], "")
+			}
+			into, key = groups[head], tail
+		}
+		c.put(into, key, value(v), "http."+f.path)
+	}
+	return m
 }
 
 func dump(out *bytes.Buffer, n *yaml.Node) error {

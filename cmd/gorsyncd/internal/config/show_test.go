@@ -11,6 +11,9 @@ import (
 // different.
 func withoutPlaces(c *Config) *Config {
 	c.File, c.origins = "", nil
+	for i := range c.HTTP.Hosts {
+		c.HTTP.Hosts[i].Pos = Pos{}
+	}
 	for i := range c.Sources {
 		s := &c.Sources[i]
 		s.Pos, s.origins, s.Filter = Pos{}, nil, nil
@@ -29,6 +32,17 @@ func withoutPlaces(c *Config) *Config {
 					for i := range list {
 						list[i].Pos = Pos{}
 					}
+				}
+			}
+		}
+	}
+	for i := range c.Notify {
+		n := &c.Notify[i]
+		n.Pos, n.origins = Pos{}, nil
+		for _, f := range notifyFields {
+			if list, ok := f.get(&n.NotifySettings).([]Item); ok {
+				for i := range list {
+					list[i].Pos = Pos{}
 				}
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/names"
 	"gorsyncd/cmd/gorsyncd/internal/status"
 	"gorsyncd/journal"
+	"gorsyncd/replicate"
 	"gorsyncd/watch"
 )
 
@@ -20,6 +21,7 @@ import (
 // Names in requests are names or globs of remotes, see Select.
 type API interface {
 	Viewer
+	Overseer
 	Operator
 	JournalReader
 	Historian
@@ -33,6 +35,19 @@ type Viewer interface {
 	Explain(ctx context.Context, path string) (Explanation, error)
 	// ConfigShow is the running configuration, as config.Config.Show gives it.
 	ConfigShow(ctx context.Context) (string, error)
+}
+
+// Overseer answers what a page about many remotes asks, at a cost that does not grow
+// with how much is wrong.
+type Overseer interface {
+	// Names are the full names of all remotes and sinks, in the order of the
+	// configuration.
+	Names(ctx context.Context) ([]string, error)
+	Lag(ctx context.Context) (LagSeries, error)
+	Entries(ctx context.Context, q EntriesQuery) (EntriesPage, error)
+	// Held tells what a guard keeps from the remote of that full name, limit
+	// paths of it at most.
+	Held(ctx context.Context, name string, limit int) (Held, error)
 }
 
 // Operator does what an operator asks for.
@@ -49,6 +64,10 @@ type Operator interface {
 	// there is to tell, never at the same time and not after returning; the last
 	// line of each remote is its result, also of one that could not be compared.
 	Verify(ctx context.Context, r VerifyRequest, line func(VerifyLine)) error
+	// StartVerify begins to compare each chosen remote and returns their names. How
+	// far it is, and what it comes to, is in the status. It is an *Error with
+	// CodeBusy where a verify is under way.
+	StartVerify(ctx context.Context, r VerifyRequest) ([]string, error)
 	// The others return the full names of the remotes they acted on.
 	Retry(ctx context.Context, r RetryRequest) ([]string, error)
 	Pause(ctx context.Context, r PauseRequest) ([]string, error)
@@ -99,6 +118,13 @@ type FlushProgress struct {
 	Seq    uint64 `json:"seq"`    // the fence: waiting for this entry of the source
 	Left   uint64 `json:"left"`   // entries still to be delivered
 	Done   bool   `json:"done"`
+
+	// What is in the way, while it waits.
+	State     replicate.State `json:"state,omitempty"`
+	LeftBytes int64           `json:"left_bytes,omitempty"` // as far as sizes are known
+	Rate      float64         `json:"rate_bytes_per_second,omitempty"`
+	ErrorID   string          `json:"error_id,omitempty"`
+	Message   string          `json:"message,omitempty"`
 }
 
 // SyncRequest asks for a full sync.

@@ -318,7 +318,7 @@ func TestBadRequests(t *testing.T) {
 		status             int
 	}{
 		{"GET", "/nothing", "", http.StatusNotFound},
-		{"GET", "/pause", "", http.StatusNotFound},
+		{"GET", "/pause", "", http.StatusMethodNotAllowed},
 		{"POST", "/pause", "", http.StatusBadRequest},
 		{"POST", "/pause", "{", http.StatusBadRequest},
 		{"POST", "/pause", `{"names":["a"],"surprise":1}`, http.StatusBadRequest},
@@ -327,7 +327,7 @@ func TestBadRequests(t *testing.T) {
 		{"POST", "/approve", `{"names":[]}`, http.StatusBadRequest},
 		{"POST", "/flush", "x", http.StatusBadRequest},
 		{"POST", "/sync", "x", http.StatusBadRequest},
-		{"POST", "/retry", `{"names":["` + strings.Repeat("x", maxBody) + `"]}`, http.StatusBadRequest},
+		{"POST", "/retry", `{"names":["` + strings.Repeat("x", maxBody) + `"]}`, http.StatusRequestEntityTooLarge},
 		{"GET", "/journal/entries?from=x", "", http.StatusBadRequest},
 		{"GET", "/journal/entries?state=x", "", http.StatusBadRequest},
 		{"GET", "/explain?path_b64=!", "", http.StatusBadRequest},

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/http"
 
@@ -27,6 +28,10 @@ const (
 	CodePermission  Code = "permission_denied"
 	CodeConfig      Code = "config_invalid"
 	CodeInterrupted Code = "interrupted"
+	CodeMethod      Code = "method_not_allowed"
+	CodeToken       Code = "token_needed" // or the one that was given is wrong
+	CodeThrottled   Code = "throttled"    // too many wrong tokens
+	CodeTooLarge    Code = "too_large"
 )
 
 // Exit statuses, after sysexits where it has one. Never 2: a Go panic ends
@@ -59,6 +64,10 @@ var codes = map[Code]struct{ exit, http int }{
 	CodePermission:  {ExitPermission, http.StatusForbidden},
 	CodeConfig:      {ExitConfig, http.StatusUnprocessableEntity},
 	CodeInterrupted: {ExitInterrupted, http.StatusServiceUnavailable},
+	CodeMethod:      {ExitUsage, http.StatusMethodNotAllowed},
+	CodeToken:       {ExitPermission, http.StatusUnauthorized},
+	CodeThrottled:   {ExitBusy, http.StatusTooManyRequests},
+	CodeTooLarge:    {ExitUsage, http.StatusRequestEntityTooLarge},
 }
 
 // Error is what a user is told: what happened, and what to do about it.
@@ -101,7 +110,10 @@ func Classify(err error) *Error {
 	var lost *journal.LostError
 	var corrupt *journal.CorruptError
 	var request *events.RequestError
+	var large *http.MaxBytesError
 	switch {
+	case errors.As(err, &large):
+		return &Error{Code: CodeTooLarge, Message: fmt.Sprintf("the request is larger than %d bytes", large.Limit), Err: err}
 	case errors.As(err, &known):
 		if known.Message != err.Error() {
 			return &Error{Code: known.Code, Message: err.Error(), Hint: known.Hint, Err: err}

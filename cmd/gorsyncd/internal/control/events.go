@@ -15,17 +15,24 @@ import (
 // each source meanwhile.
 const eventsGrace = time.Hour
 
-func (s *Server) events(w http.ResponseWriter, r *http.Request) {
+// follower serves what may last for one of the places of such streams.
+func (s *door) follower(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if done, ok := s.follow(w); ok {
+			defer done()
+			next(w, r)
+		}
+	}
+}
+
+func (s *door) events(w http.ResponseWriter, r *http.Request) {
 	q, err := eventParams(r)
 	if err != nil {
 		s.fail(w, err)
 		return
 	}
-	select {
-	case s.followers <- struct{}{}:
-		defer func() { <-s.followers }()
-	default:
-		s.fail(w, &Error{Code: CodeBusy, Message: fmt.Sprintf("%d clients read events already", maxFollowers), Hint: "end one of them"})
+	if wantsEvents(r) {
+		s.eventStream(w, r, q)
 		return
 	}
 	st := newStream(w)
@@ -65,6 +72,10 @@ func eventParams(r *http.Request) (events.Request, error) {
 		if q.Follow, err = strconv.ParseBool(text); err != nil {
 			return bad("follow", err)
 		}
+	}
+	if id := r.Header.Get("Last-Event-ID"); id != "" && wantsEvents(r) {
+		// The address is that of the first time, when it asked for the newest few.
+		q.From, q.Since, q.Last = id, time.Time{}, nil
 	}
 	return q, nil
 }

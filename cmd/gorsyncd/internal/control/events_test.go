@@ -64,7 +64,7 @@ func TestFollowersAreLimited(t *testing.T) {
 		<-ctx.Done()
 		return ctx.Err()
 	}}
-	s, c := serve(t, f)
+	_, c := serve(t, f)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, maxFollowers)
 	for range maxFollowers {
@@ -84,9 +84,23 @@ func TestFollowersAreLimited(t *testing.T) {
 			t.Errorf("a follower ended with %v", err)
 		}
 	}
-	for len(s.followers) > 0 {
-		time.Sleep(time.Millisecond)
+	// Their places are free again.
+	again, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := make(chan error, 1)
+	for free := false; !free; {
+		go func() { ended <- c.Events(again, events.Request{Follow: true}, func(events.Line) error { return nil }) }()
+		select {
+		case <-begun:
+			free = true
+		case err := <-ended:
+			if !errors.As(err, &e) || e.Code != CodeBusy {
+				t.Fatalf("a follower after them: %v", err)
+			}
+		}
 	}
+	stop()
+	<-ended
 }
 
 // TestAStalledFollowerEndsWithTheServer: one that reads nothing holds up neither

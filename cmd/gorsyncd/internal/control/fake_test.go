@@ -31,6 +31,8 @@ type fake struct {
 	replay        ReplayRequest
 	report        ReportRequest
 
+	entries EntriesQuery
+	started VerifyRequest
 	path    string
 	query   journal.Query
 	sync    SyncRequest
@@ -55,6 +57,29 @@ func (f *fake) Status(ctx context.Context) (status.Status, error) {
 	s := status.New(time.Unix(1_800_000_000, 0), status.FromDaemon)
 	s.Remotes = append(s.Remotes, replicate.Status{Name: "a/b", State: replicate.StateInSync})
 	return s, f.err
+}
+
+func (f *fake) Names(context.Context) ([]string, error) { return []string{"a/b", "a/hook"}, nil }
+
+func (f *fake) Lag(context.Context) (LagSeries, error) {
+	one := 1.5
+	return LagSeries{Every: 10, Now: time.Unix(1_800_000_000, 0).UTC(), Remotes: map[string][]*float64{"a/b": {nil, &one}}}, f.err
+}
+
+func (f *fake) Entries(_ context.Context, q EntriesQuery) (EntriesPage, error) {
+	f.entries = q
+	n := uint64(7)
+	return EntriesPage{Entries: []EntryOf{NewFailing("a/b", "a", journal.Retry{Path: "p\xff", Attempts: 2, Error: "no\x1b"})}, Next: "more", Total: &n}, f.err
+}
+
+func (f *fake) Held(_ context.Context, name string, limit int) (Held, error) {
+	n := uint64(limit)
+	return Held{Reason: name, Count: &n, First: names.NewPaths([]string{"x", "y\xff"})}, f.err
+}
+
+func (f *fake) StartVerify(_ context.Context, r VerifyRequest) ([]string, error) {
+	f.started = r
+	return r.Names, f.err
 }
 
 func (f *fake) Explain(_ context.Context, path string) (Explanation, error) {

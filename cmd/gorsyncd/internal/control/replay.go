@@ -49,7 +49,7 @@ type ReplayResult struct {
 	DryRun   bool   `json:"dry_run"`
 }
 
-func (s *Server) replay(w http.ResponseWriter, r *http.Request) {
+func (s *door) replay(w http.ResponseWriter, r *http.Request) {
 	var req ReplayRequest
 	err := readBody(r, &req)
 	if err == nil {

@@ -16,6 +16,7 @@ import (
 type ReportRequest struct {
 	Names []string  `json:"names"` // none: all remotes
 	Since time.Time `json:"since"`
+	Spans bool      `json:"spans"` // also hour by hour
 }
 
 // Report is how remotes were served.

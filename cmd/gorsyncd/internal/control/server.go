@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,44 +26,50 @@ const (
 
 	maxBody      = 4 << 20
 	maxRequests  = 64 // at once; see also maxConns
-	maxFollowers = 32 // of them, streams of events, which last
+	maxFollowers = 32 // of them, streams that last
 )
 
 // Server answers requests on the control socket.
 type Server struct {
-	api       API
-	log       *slog.Logger
-	sock      *socket
-	http      *http.Server
-	slots     chan struct{} // one element per request under way
-	followers chan struct{} // likewise, of streams of events
-	cancel    context.CancelFunc
+	service *Service
+	own     bool // the service ends with the server
+	sock    *socket
+	http    *http.Server
+	cancel  context.CancelFunc
 
 	closing sync.Once
 	closed  error
 }
 
-// Listen creates the socket. It accepts connections at once and answers them
-// when Serve runs. An address in use by a live process is an *Error with
-// CodeBusy.
+// Listen creates the socket for an API that is served nowhere else. It accepts
+// connections at once and answers them when Serve runs. An address in use by a live
+// process is an *Error with CodeBusy.
 func Listen(s config.Socket, api API, log *slog.Logger) (*Server, error) {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
+	service := NewService(Options{API: api, Logger: log})
+	srv, err := service.Listen(s)
+	if err != nil {
+		return nil, errors.Join(err, service.Close())
 	}
-	sock, err := listenSocket(s)
+	srv.own = true
+	return srv, nil
+}
+
+// Listen creates the socket of a service, see the function of that name.
+func (s *Service) Listen(at config.Socket) (*Server, error) {
+	sock, err := listenSocket(at)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	srv := &Server{api: api, log: log, sock: sock, slots: make(chan struct{}, maxRequests), followers: make(chan struct{}, maxFollowers), cancel: cancel}
+	srv := &Server{service: s, sock: sock, cancel: cancel}
 	srv.http = &http.Server{
-		Handler:           srv.limit(srv.routes()),
+		Handler:           s.Handler(Limits{Requests: maxRequests, Streams: maxFollowers, Body: maxBody}, nil),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       graceWrite,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	return srv, nil
 }
@@ -91,46 +96,10 @@ func (s *Server) Close() error {
 		if cerr := s.sock.Close(); cerr != nil && !errors.Is(cerr, net.ErrClosed) {
 			err = errors.Join(err, cerr)
 		}
+		if s.own {
+			err = errors.Join(err, s.service.Close())
+		}
 		s.closed = err
 	})
 	return s.closed
-}
-
-// limit bounds what clients can use up: requests at once, size of a body, and
-// the time an unread answer is kept.
-func (s *Server) limit(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case s.slots <- struct{}{}:
-			defer func() { <-s.slots }()
-		default:
-			s.fail(w, &Error{Code: CodeBusy, Message: "too many requests at once", Hint: "try again"})
-			return
-		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		extendWrite(w, actLimit+graceWrite)
-		next.ServeHTTP(w, r)
-	})
-}
-
-// extendWrite lets the answer take d longer. It cannot fail on a connection of
-// this server; were the deadline unsupported, closing would still end it.
-func extendWrite(w http.ResponseWriter, d time.Duration) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d))
-}
-
-func (s *Server) reply(w http.ResponseWriter, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	if err := json.NewEncoder(w).Encode(v); err != nil {
-		s.log.Debug("control: answer not delivered", "error", err)
-	}
-}
-
-func (s *Server) fail(w http.ResponseWriter, err error) {
-	e := Classify(err)
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(e.httpStatus())
-	if err := json.NewEncoder(w).Encode(ErrorDocument{e}); err != nil {
-		s.log.Debug("control: error not delivered", "error", err)
-	}
 }

@@ -118,16 +118,7 @@ func (s *stream) run(ctx context.Context, limit time.Duration, do func(context.C
 	_ = s.send(frame{Done: true})
 }
 
-func (s *Server) streams(mux *http.ServeMux) {
-	mux.HandleFunc(route("POST /flush"), s.flush)
-	mux.HandleFunc(route("POST /sync"), s.sync)
-	mux.HandleFunc(route("POST /verify"), s.verify)
-	mux.HandleFunc(route("GET /journal/entries"), s.inspect)
-	mux.HandleFunc(route("GET /events"), s.events)
-	mux.HandleFunc(route("POST /replay"), s.replay)
-}
-
-func (s *Server) flush(w http.ResponseWriter, r *http.Request) {
+func (s *door) flush(w http.ResponseWriter, r *http.Request) {
 	var req FlushRequest
 	if err := readBody(r, &req); err != nil {
 		s.fail(w, err)
@@ -148,7 +139,7 @@ func (s *Server) flush(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (s *Server) sync(w http.ResponseWriter, r *http.Request) {
+func (s *door) sync(w http.ResponseWriter, r *http.Request) {
 	var req SyncRequest
 	if err := readBody(r, &req); err != nil {
 		s.fail(w, err)
@@ -167,7 +158,7 @@ func (s *Server) sync(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (s *Server) inspect(w http.ResponseWriter, r *http.Request) {
+func (s *door) inspect(w http.ResponseWriter, r *http.Request) {
 	q, err := queryParams(r)
 	if err != nil {
 		s.fail(w, err)

@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -44,8 +43,9 @@ func serveInMemory(t *testing.T, api API) (c *Client, stop func()) {
 	t.Helper()
 	p := newPipes()
 	ctx, cancel := context.WithCancel(t.Context())
-	s := &Server{api: api, log: slog.New(slog.DiscardHandler), sock: &socket{Listener: p}, slots: make(chan struct{}, maxRequests), cancel: cancel}
-	s.http = &http.Server{Handler: s.limit(s.routes()), BaseContext: func(net.Listener) context.Context { return ctx }}
+	service := NewService(Options{API: api})
+	s := &Server{service: service, own: true, sock: &socket{Listener: p}, cancel: cancel}
+	s.http = &http.Server{Handler: service.Handler(Limits{Requests: maxRequests, Streams: maxFollowers, Body: maxBody}, nil), BaseContext: func(net.Listener) context.Context { return ctx }}
 	served := make(chan error, 1)
 	go func() { served <- s.Serve() }()
 	return &Client{Dial: p.dial}, func() {

@@ -58,7 +58,7 @@ func (c *Client) Verify(ctx context.Context, r VerifyRequest, line func(VerifyLi
 	return follow(ctx, c, http.MethodPost, "/verify", nil, r, line)
 }
 
-func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
+func (s *door) verify(w http.ResponseWriter, r *http.Request) {
 	var req VerifyRequest
 	if err := readBody(r, &req); err != nil {
 		s.fail(w, err)

@@ -40,6 +40,37 @@ func (d *Daemon) Verify(ctx context.Context, q control.VerifyRequest, line func(
 	return nil
 }
 
+// StartVerify implements control.Operator.
+func (d *Daemon) StartVerify(ctx context.Context, q control.VerifyRequest) ([]string, error) {
+	parts, err := d.chosenParts(ctx, q.Names, q.Sub)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range parts {
+		if v := r.disp.Status().Verify; v != nil && v.Running != nil {
+			return nil, &control.Error{Code: control.CodeBusy, Message: fmt.Sprintf("%s: %v", r.name, replicate.ErrVerifying), Hint: "wait for it: gorsyncd status shows how far it is"}
+		}
+		if excluded(r.pair, r.rel) {
+			return nil, &control.Error{Code: control.CodeUsage, Message: fmt.Sprintf("%s: the path is excluded", r.name)}
+		}
+	}
+	started := make([]string, 0, len(parts))
+	for _, r := range parts {
+		req := replicate.VerifyRequest{Sub: r.rel, Checksum: q.Checksum, Repair: q.Repair}
+		d.asked.Go(func() { verifyOne(d.soft, r.pair, req, func(l control.VerifyLine) { d.sayVerified(l) }) })
+		started = append(started, r.name)
+	}
+	return started, nil
+}
+
+// sayVerified logs why a verify that nobody waits for has not compared everything; what
+// it came to otherwise is logged where it runs.
+func (d *Daemon) sayVerified(l control.VerifyLine) {
+	if l.Event == control.EventResult && l.Result != nil && !l.Result.Compared {
+		d.log.Warn("a verify did not come to its end", "remote", l.Remote, "error_id", l.Result.ErrorID, "message", l.Result.Message)
+	}
+}
+
 // verifyOne compares one remote and tells what there is to tell, the result
 // last.
 func verifyOne(ctx context.Context, r pair, req replicate.VerifyRequest, tell func(control.VerifyLine)) {

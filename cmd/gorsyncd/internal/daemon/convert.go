@@ -23,6 +23,7 @@ func treeOptions(sc config.Source, src patientSource, fence string, log *slog.Lo
 
 // dispatcherOptions turns a configured remote into what replicate needs.
 func (d *Daemon) dispatcherOptions(u *unit, rc config.Remote, store patientRemote, life replicate.Life) replicate.Options {
+	counts := d.metrics.Remote(u.cfg.Name, rc.Name)
 	window, _ := replicate.ParseWindow(config.Texts(rc.Window)) // config has parsed it, too
 	return replicate.Options{
 		Source: u.cfg.Name, Name: rc.Name, Root: u.cfg.Path, Target: rc.Target,
@@ -42,7 +43,8 @@ func (d *Daemon) dispatcherOptions(u *unit, rc config.Remote, store patientRemot
 		Scratch:  d.probeDir(u.cfg.Name, rc.Name),
 		Slots:    d.slots,
 		Clock:    d.journal,
-		Observer: observer{d.histories.of(u.cfg.FullName(rc))},
+		Observer: replicate.Observers(observer{d.histories.of(u.cfg.FullName(rc))}, counts),
+		Meter:    counts,
 		Logger:   d.log,
 		Life:     life,
 	}

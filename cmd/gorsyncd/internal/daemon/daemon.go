@@ -12,8 +12,11 @@ import (
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
 	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/lagring"
+	"gorsyncd/cmd/gorsyncd/internal/metrics"
 	"gorsyncd/cmd/gorsyncd/internal/service"
 	"gorsyncd/cmd/gorsyncd/internal/strangers"
+	"gorsyncd/cmd/gorsyncd/internal/web"
 	"gorsyncd/journal"
 	"gorsyncd/replicate"
 )
@@ -30,6 +33,7 @@ type Options struct {
 	Version string
 	Drain   <-chan struct{}   // closed to stop politely
 	Signals <-chan os.Signal  // each one received reloads; nil for none
+	OpenAPI []byte            // the description of the API
 	Umask   int               // of rsync; 0 for that of this process
 	Service *service.Notifier // nil when no service manager wants to be told
 }
@@ -49,6 +53,7 @@ type Daemon struct {
 	starts   *startGuard
 	manager  manager
 
+	metrics   *metrics.Metrics
 	histories *histories // set once by open
 
 	hard, soft context.Context // set once by serve: lives of dispatchers and of trees
@@ -60,12 +65,18 @@ type Daemon struct {
 	mu         sync.RWMutex
 	cfg        *config.Config // guarded by mu
 	units      []*unit        // guarded by mu; in the order of the configuration
+	bells      []*bell        // guarded by mu; as well
 	lastReload reloadResult   // guarded by mu
 	// needsRestart names the keys of the configuration that were changed since the
 	// start and not applied; guarded by mu.
 	needsRestart []string
 
 	kept strangers.Counter
+	lag  lagring.Ring
+
+	web *web.Server // set once by serve
+
+	asked sync.WaitGroup // verifies that somebody started and nobody waits for
 }
 
 // lock is a mutex that can be waited for with a context.
@@ -101,6 +112,7 @@ func Run(ctx context.Context, o Options) error {
 		slots: replicate.NewSlots(maxWarm), failed: make(chan error, 1), patience: patience{log: o.Logger}, reloading: newLock(), ready: make(chan struct{}),
 	}
 	d.manager = manager{Notifier: o.Service, dog: service.NewWatchdog(o.Service, d.log)}
+	d.metrics = d.newMetrics()
 	telling, quiet := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -126,12 +138,13 @@ func Run(ctx context.Context, o Options) error {
 // open opens the journal, which may have to wait for space: stopped says that it
 // was asked to end before it had any.
 func (d *Daemon) open(ctx context.Context) (stopped bool, err error) {
-	for _, dir := range []string{d.cfg.StateDir, d.fenceDir("")} {
+	for _, dir := range []string{d.cfg.StateDir, d.fenceDir(""), d.notifyDir()} {
 		if err := d.makeState(dir); err != nil {
 			return false, err
 		}
 	}
 	d.warnOfSecrets(d.cfg)
+	d.warnOfNotifiers(d.cfg)
 	d.histories = openHistories(d.cfg.StateDir, d.cfg.RemoteNames(), time.Now(), d.log)
 	d.starts = newStartGuard(d.cfg.JournalDir(), d.log)
 	ctx, cancel := context.WithCancel(ctx)
@@ -169,13 +182,19 @@ func (d *Daemon) serve(ctx context.Context) error {
 	defer stopIntake()
 
 	d.hard, d.soft = hard, soft // before the first request
-	server, err := control.Listen(d.cfg.Socket, d, d.log)
+	api := control.NewService(control.Options{API: d, Logger: d.log, OpenAPI: d.opts.OpenAPI})
+	defer api.Close()
+	server, err := api.Listen(d.cfg.Socket)
 	if err != nil {
 		return err
 	}
+	d.web = d.newWeb(api)
 	d.sshDir = openSSHDir(d.cfg, d.log)
 	var wg sync.WaitGroup
-	wg.Go(func() { // also while sources are still being started
+	pages, closePages := context.WithCancel(context.WithoutCancel(ctx)) // as long as the socket
+	defer closePages()
+	wg.Go(func() { _ = d.web.Run(pages) }) // which returns nil
+	wg.Go(func() {                         // also while sources are still being started
 		select {
 		case <-d.opts.Drain:
 			stopIntake()
@@ -191,11 +210,14 @@ func (d *Daemon) serve(ctx context.Context) error {
 	d.told(d.manager.Ready("starting"))
 	if err = d.startUnits(); err == nil {
 		d.replaced()
+		d.setBells(d.cfg.Notify)
 		close(d.ready)
 		d.enterPhase("")
 		wg.Go(func() { d.upkeep(soft) })
 		wg.Go(func() { d.verify(soft) })
 		wg.Go(func() { d.remember(soft) })
+		wg.Go(func() { d.noteLag(soft) })
+		wg.Go(func() { d.lookOut(soft) })
 		wg.Go(func() { d.reloadOnSignal(soft) })
 		err = d.work(ctx)
 	} else if soft.Err() != nil {
@@ -211,13 +233,16 @@ func (d *Daemon) serve(ctx context.Context) error {
 	}
 	d.drainUnits(ctx, drainLimit)
 	cut()
+	d.stopBells()
 	d.stopUnits()
 	d.histories.save()
 	d.histories.touch(time.Now())
+	closePages()
 	if cerr := server.Close(); cerr != nil && err == nil {
 		err = fmt.Errorf("close control socket: %w", cerr)
 	}
 	wg.Wait()
+	d.asked.Wait()
 	return err
 }
 

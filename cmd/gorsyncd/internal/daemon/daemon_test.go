@@ -77,6 +77,7 @@ func load(t *testing.T, remote, defaults string) config.Remote {
 // startOpen opens the journal as a starting daemon does.
 func startOpen(ctx context.Context, c *config.Config) (*journal.Journal, bool, error) {
 	d := &Daemon{cfg: c, log: quiet, patience: patience{log: quiet}, starts: newStartGuard(c.JournalDir(), quiet)}
+	d.metrics = d.newMetrics()
 	defer d.starts.close()
 	return d.openJournal(ctx)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/status"
 	"gorsyncd/replicate"
 	"gorsyncd/watch"
 )
@@ -45,7 +46,17 @@ type flushed struct {
 	name    string
 	unit    *unit
 	waitFor func(ctx context.Context, seq uint64, paths []string) error
-	left    func() uint64 // entries
+	look    func() control.FlushProgress // what is left, and in the way
+}
+
+// flushState is the state of one that is waited for.
+func flushState(s replicate.Status) control.FlushProgress {
+	s.Progress(time.Now())
+	p := control.FlushProgress{Left: s.LagEntries, State: s.State, LeftBytes: status.BytesLeft(s), Rate: status.RateNow(s)}
+	if s.Error != nil {
+		p.ErrorID, p.Message = s.Error.ID, s.Error.Message
+	}
+	return p
 }
 
 // flushScope picks the remotes and sinks to wait for and the paths of each source.
@@ -60,12 +71,15 @@ func (d *Daemon) flushScope(ctx context.Context, q control.FlushRequest) ([]flus
 			return nil, nil, err
 		}
 		for _, r := range chosen {
-			remotes = append(remotes, flushed{r.name, r.unit, r.disp.WaitFor, func() uint64 { return r.disp.Status().LagEntries }})
+			remotes = append(remotes, flushed{r.name, r.unit, r.disp.WaitFor, func() control.FlushProgress { return flushState(r.disp.Status()) }})
 		}
 	}
 	if q.Sinks {
 		for _, r := range d.allReaders() {
-			remotes = append(remotes, flushed{r.name, r.unit, r.sink.WaitFor, func() uint64 { return r.sink.Status().LagEntries }})
+			remotes = append(remotes, flushed{r.name, r.unit, r.sink.WaitFor, func() control.FlushProgress {
+				s := r.sink.Status()
+				return flushState(replicate.Status{State: s.State, LagEntries: s.LagEntries, Error: s.Error})
+			}})
 		}
 	}
 	byUnit, err := d.relative(q.Paths)
@@ -164,13 +178,21 @@ func (f *flush) collect(remotes []flushed, progress func(control.FlushProgress))
 		case <-tick.C:
 			for _, r := range remotes {
 				if _, waiting := open[r.name]; waiting {
-					progress(control.FlushProgress{Remote: r.name, Seq: f.seqs[r.unit], Left: r.left()})
+					p := r.look()
+					p.Remote, p.Seq = r.name, f.seqs[r.unit]
+					progress(p)
 				}
 			}
 		case e := <-f.ended:
 			r := open[e.remote]
 			delete(open, e.remote)
-			progress(control.FlushProgress{Remote: e.remote, Seq: f.seqs[r.unit], Done: e.err == nil, Left: left(e.err)})
+			p := control.FlushProgress{Done: true}
+			if e.err != nil {
+				p = r.look()
+				p.Left = left(e.err)
+			}
+			p.Remote, p.Seq = e.remote, f.seqs[r.unit]
+			progress(p)
 			if e.err != nil {
 				blocked = append(blocked, e.err.Error())
 				problem = problem || needsPerson(e.err)

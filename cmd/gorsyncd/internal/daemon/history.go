@@ -157,6 +157,9 @@ func (d *Daemon) Report(ctx context.Context, q control.ReportRequest) (control.R
 		st, l := r.disp.Status(), d.histories.of(r.name)
 		sample(l, st, now)
 		rep := control.RemoteReport{Remote: r.name, Sum: l.Sum(q.Since, now), BehindNow: st.LagSeconds}
+		if q.Spans {
+			rep.Spans = l.Spans(q.Since, now)
+		}
 		store, err := r.unit.src.Remote(r.cfg.Name)
 		if err != nil {
 			return out, err

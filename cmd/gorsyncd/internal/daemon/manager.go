@@ -88,7 +88,7 @@ func (d *Daemon) line(ctx context.Context) string {
 // lineOf tells first what does not answer, then what needs a person, then what
 // is under way.
 func lineOf(s status.Status, waiting []string) string {
-	verdict := s.Verdict()
+	verdict := s.Verdict().String()
 	if len(waiting) > 0 {
 		return "waiting for " + strings.Join(waiting, ", ") + ": " + verdict
 	}

@@ -17,6 +17,7 @@ import (
 // nothing is lost but the history; lost says so.
 func (d *Daemon) openJournal(ctx context.Context) (j *journal.Journal, lost bool, err error) {
 	o := journalOptions(d.cfg, d.log)
+	o.Committed = d.metrics.Committed
 	if d.starts.exhausted() {
 		reason := fmt.Errorf("starts ended in a crash again and again, see %s.last", d.starts.report)
 		j, err = d.replaceJournal(ctx, o, reason)

@@ -92,6 +92,9 @@ func (d *Daemon) plan(q control.ReloadRequest) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
+	if err := checkWeb(next); err != nil {
+		return plan{}, err
+	}
 	p := planner{lost: d.lost, known: func(source, remote string) (strangers.Stranger, bool, error) {
 		return strangers.Find(d.journal, source, remote)
 	}}
@@ -103,6 +106,7 @@ func (d *Daemon) plan(q control.ReloadRequest) (plan, error) {
 	if p.all(d.allUnits()); p.err != nil {
 		return plan{}, p.err
 	}
+	p.notifiers(d.allBells())
 	err = p.forgotten(q.Forget)
 	return p.plan, err
 }
@@ -115,7 +119,9 @@ func (d *Daemon) apply(p plan) error {
 		return err
 	}
 	d.warnOfSecrets(p.next)
+	d.warnOfNotifiers(p.next)
 	d.journal.SetRetain(p.next.Journal.Retain)
+	d.web.Set(p.next.HTTP) // also when nothing of it has changed: the token is read again
 	d.stopAll(p)
 	units, err := d.startAll(p)
 	d.mu.Lock()
@@ -128,6 +134,8 @@ func (d *Daemon) apply(p plan) error {
 	}
 	d.mu.Unlock()
 	if err == nil {
+		d.setBells(p.next.Notify)
+		d.metrics.Keep(namesIn(p.next))
 		err = d.forget(p.forget)
 	}
 	if err != nil {

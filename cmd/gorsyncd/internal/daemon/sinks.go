@@ -16,6 +16,7 @@ type reader struct {
 	cfg    config.Sink
 	name   string   // source/sink
 	gates  []string // names of the remotes that it waits for
+	store  *journal.Remote
 	sink   *sink.Sink
 	cancel context.CancelFunc // cuts it off
 	done   chan struct{}      // closed when it has ended
@@ -57,7 +58,7 @@ func (d *Daemon) startSink(u *unit, sc config.Source, kc config.Sink) (*reader, 
 	if err != nil {
 		return nil, fmt.Errorf("open sink %s in the journal: %w", name, err)
 	}
-	r := &reader{cfg: kc, name: name, gates: gateNames(sc, kc), done: make(chan struct{})}
+	r := &reader{cfg: kc, name: name, store: store, gates: gateNames(sc, kc), done: make(chan struct{})}
 	o := sinkOptions(sc, kc)
 	o.Clock = d.journal
 	o.JournalID, o.Feed, o.Store, o.Ready, o.Logger = d.journal.ID(), u.src, patientRemote{store, &d.patience}, u.tree.Ready(), d.log

@@ -67,11 +67,15 @@ func (d *Daemon) Status(context.Context) (status.Status, error) {
 	for _, u := range d.allUnits() {
 		s.Sources = append(s.Sources, status.Source{Name: u.cfg.Name, Status: u.tree.Status()})
 	}
-	for _, r := range d.allRemotes() {
-		s.Remotes = append(s.Remotes, r.disp.Status())
+	s.Remotes = statuses(d.allRemotes())
+	for i := range s.Remotes {
+		s.Remotes[i].Progress(now)
 	}
 	for _, r := range d.allReaders() {
 		s.Sinks = append(s.Sinks, r.sink.Status())
+	}
+	for _, b := range d.allBells() {
+		s.Notifiers = append(s.Notifiers, b.teller.Status())
 	}
 	kept, err := d.kept.Kept(d.journal, c, now)
 	if err != nil {
@@ -83,6 +87,9 @@ func (d *Daemon) Status(context.Context) (status.Status, error) {
 
 func (d *Daemon) about(now time.Time, c *config.Config) *status.Daemon {
 	a := &status.Daemon{Version: d.opts.Version, PID: os.Getpid(), Goroutines: runtime.NumGoroutine(), UptimeSeconds: now.Sub(d.started).Seconds(), ConfigFile: c.File}
+	if d.web != nil {
+		a.HTTP = d.web.Status()
+	}
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	if !d.lastReload.at.IsZero() {

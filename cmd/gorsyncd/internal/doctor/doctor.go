@@ -62,7 +62,8 @@ func Look(ctx context.Context, c *config.Config, o Options) []Finding {
 	for _, s := range c.Sources {
 		list = append(list, source(s, o)...)
 	}
-	return append(list, Remotes(ctx, c, o)...)
+	list = append(list, Remotes(ctx, c, o)...)
+	return append(list, notifiers(c, o)...)
 }
 
 func process(o Options) Finding {

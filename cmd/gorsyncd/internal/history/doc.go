@@ -8,6 +8,7 @@
 //	log.Delivered(now, changed)          // any goroutine, some nanoseconds
 //	err := log.Save(file)
 //	sum := log.Sum(since, now)
+//	hours := log.Spans(since, now)
 //
 // # Properties
 //

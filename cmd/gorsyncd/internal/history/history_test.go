@@ -234,3 +234,38 @@ func BenchmarkDelivered(b *testing.B) {
 		l.Delivered(start, start.Add(-3*time.Millisecond))
 	}
 }
+
+// TestSpansAddUp: hour by hour it is the same as in one sum.
+func TestSpansAddUp(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(5, 6))
+	var l Log
+	now := start
+	for range 500 {
+		now = now.Add(time.Duration(rnd.IntN(5)) * time.Hour)
+		l.Delivered(now, now.Add(-time.Duration(rnd.IntN(1e6))*time.Microsecond))
+		l.Carried(now, rnd.Int64N(1000))
+	}
+	if s := (&Log{}).Sum(start, now); s.Known != nil || s.Spans == nil {
+		t.Errorf("an empty one: %+v", s)
+	}
+	for _, back := range []time.Duration{time.Hour, 30 * time.Hour, 20 * 24 * time.Hour, KeepDays * 24 * time.Hour} {
+		sum, spans := l.Sum(now.Add(-back), now), l.Spans(now.Add(-back), now)
+		var delivered, bytes uint64
+		longest := 0.0
+		for i, s := range spans {
+			delivered, bytes, longest = delivered+s.Delivered, bytes+s.Bytes, max(longest, s.Latency.Max)
+			if !s.End.After(s.Begin) || i > 0 && s.Begin.Before(spans[i-1].End) {
+				t.Errorf("%s to %s", s.Begin, s.End)
+			}
+			if q := s.Latency; q.P50 > q.P95 || q.P95 > q.P99 || q.P99 > q.Max {
+				t.Errorf("%+v", q)
+			}
+		}
+		if delivered != sum.Delivered || bytes != sum.Bytes || longest != sum.Latency.Max || !spans[0].Begin.Equal(*sum.Begin) {
+			t.Errorf("%s: %d, %d, %g of %+v", back, delivered, bytes, longest, sum)
+		}
+		if sum.Known == nil || sum.Known.After(*sum.Begin) {
+			t.Errorf("known since %v", sum.Known)
+		}
+	}
+}

@@ -15,6 +15,13 @@ type Sum struct {
 	Latency   *Latency   `json:"latency"`   // from journaled to acknowledged; nil when nothing was delivered
 	Behind    float64    `json:"longest_behind_seconds"`
 
+	// Known is when anything was noted first, as far as it is kept; nil for never.
+	// Later times without a span are times in which nothing was to be delivered, or
+	// in which gorsyncd did not run, which is an outage.
+	Known *time.Time `json:"known_since"`
+	// Spans are the hours and days of the time; only if they were asked for.
+	Spans []Span `json:"spans"`
+
 	Outages []Outage `json:"outages"`
 	Down    float64  `json:"outage_seconds"` // within the time asked for
 	Full    []Run    `json:"full_syncs"`
@@ -33,11 +40,11 @@ type Latency struct {
 func (l *Log) Sum(since, until time.Time) Sum {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	out := Sum{Outages: []Outage{}, Full: []Run{}, Verify: []Run{}}
+	out := Sum{Known: l.known(), Spans: []Span{}, Outages: []Outage{}, Full: []Run{}, Verify: []Run{}}
 	var all span
 	var latency sums
 	for _, s := range l.spans {
-		if s.hour+s.hours <= hourOf(since) || s.hour > hourOf(until) {
+		if !s.within(since, until) {
 			continue
 		}
 		if out.Begin == nil {

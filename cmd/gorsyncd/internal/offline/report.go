@@ -31,6 +31,9 @@ func (v *View) Report(c *config.Config, q control.ReportRequest, now time.Time) 
 				return out, err
 			}
 			rep := control.RemoteReport{Remote: name, Sum: l.Sum(q.Since, now)}
+			if q.Spans {
+				rep.Spans = l.Spans(q.Since, now)
+			}
 			if err := v.fails(&rep, sc.Name, rc.Name, now); err != nil {
 				return out, fmt.Errorf("report of %s: %w", name, err)
 			}

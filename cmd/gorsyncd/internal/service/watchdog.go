@@ -85,6 +85,13 @@ func (w *Watchdog) Waiting() []string {
 	return slices.Clone(w.waiting)
 }
 
+// Hanging tells which loops the last look has taken for ones that hang.
+func (w *Watchdog) Hanging() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.hanging)
+}
+
 // Run looks and kicks until ctx ends.
 func (w *Watchdog) Run(ctx context.Context) {
 	tick := time.NewTicker(w.every)

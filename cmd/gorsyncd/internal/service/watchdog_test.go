@@ -87,6 +87,9 @@ func TestStuckLoop(t *testing.T) {
 		if n := d.kicked(10); n != 0 {
 			t.Errorf("%d kicks while the loop is stuck", n)
 		}
+		if got := d.Hanging(); !slices.Equal(got, []string{"remote www/nas"}) {
+			t.Errorf("hanging %q", got)
+		}
 		if log := d.log.String(); strings.Count(log, "no sign of life") != 1 || !strings.Contains(log, `hangs="remote www/nas"`) {
 			t.Errorf("log %s", log)
 		}

@@ -35,7 +35,7 @@ func (s Status) Check(warn, crit time.Duration) (Level, string) {
 	case len(problems) > 0:
 		text = strings.Join(problems, "; ")
 	case len(s.Remotes)+len(s.Sinks) > 0:
-		text = s.Verdict()
+		text = s.Verdict().String()
 	}
 	// The bar begins the performance data.
 	text = strings.NewReplacer("|", "/", "\n", " ").Replace(text)

@@ -5,6 +5,8 @@ import (
 	"unicode/utf8"
 
 	"gorsyncd/cmd/gorsyncd/internal/names"
+	"gorsyncd/cmd/gorsyncd/internal/notify"
+	"gorsyncd/cmd/gorsyncd/internal/sink"
 	"gorsyncd/replicate"
 )
 
@@ -27,6 +29,9 @@ func (s Status) MarshalJSON() ([]byte, error) {
 	if doc.plain.Kept == nil {
 		doc.plain.Kept = []Kept{}
 	}
+	if doc.plain.Notifiers == nil {
+		doc.plain.Notifiers = []notify.Status{}
+	}
 	if d := s.Daemon; d != nil && d.NeedsRestart == nil {
 		with := *d
 		with.NeedsRestart = []string{}
@@ -42,6 +47,9 @@ func (s Status) MarshalJSON() ([]byte, error) {
 func (Status) JSONShape() any { return document{} }
 
 type plain Status // without its methods
+
+// Shape is what a Status looks like in JSON, for the schemas of what holds one.
+type Shape = document
 
 type document struct {
 	plain
@@ -67,6 +75,21 @@ type batchDoc struct {
 	replicate.BatchStatus
 	Sample    string `json:"sample"`
 	SampleB64 string `json:"sample_b64,omitempty"`
+
+	Current *currentDoc `json:"current"`
+}
+
+type currentDoc struct {
+	names.Path       // relative to the source
+	Size       int64 `json:"size_bytes"`
+	Done       int64 `json:"done_bytes"`
+}
+
+func newCurrentDoc(f *replicate.FileProgress) *currentDoc {
+	if f == nil {
+		return nil
+	}
+	return &currentDoc{names.NewPath(f.Path), f.Size, f.Done}
 }
 
 type errorDoc struct {
@@ -79,7 +102,7 @@ func newRemoteDoc(r replicate.Status) remoteDoc {
 	d := remoteDoc{Status: r, InFlight: make([]batchDoc, 0, len(r.InFlight))}
 	for _, b := range r.InFlight {
 		p := names.NewPath(b.Sample)
-		d.InFlight = append(d.InFlight, batchDoc{BatchStatus: b, Sample: p.Text, SampleB64: p.B64})
+		d.InFlight = append(d.InFlight, batchDoc{BatchStatus: b, Sample: p.Text, SampleB64: p.B64, Current: newCurrentDoc(b.Current)})
 	}
 	if d.Findings == nil {
 		d.Findings = []replicate.FindingStatus{}
@@ -93,3 +116,15 @@ func newRemoteDoc(r replicate.Status) remoteDoc {
 	}
 	return d
 }
+
+// OneRemote is a remote as the element of a Status is written.
+type OneRemote struct{ replicate.Status }
+
+// MarshalJSON writes it as it stands in a Status.
+func (r OneRemote) MarshalJSON() ([]byte, error) { return json.Marshal(newRemoteDoc(r.Status)) }
+
+// JSONShape is for the schema of the document.
+func (OneRemote) JSONShape() any { return remoteDoc{} }
+
+// OneSink is a sink as the element of a Status is written.
+type OneSink struct{ sink.Status }

@@ -192,10 +192,10 @@ func verifyNote(now time.Time, r replicate.Status) string {
 // flightNote: 3 rsyncs, 62 MiB left, ~8s.
 func flightNote(r replicate.Status) string {
 	n := fmt.Sprintf("%d %s", len(r.InFlight), plural(len(r.InFlight), "rsync", "rsyncs"))
-	if r.LagBytes > 0 {
-		n += ", " + Bytes(r.LagBytes) + " left"
-		if r.Rate > 1 {
-			n += ", ~" + Duration(seconds(float64(r.LagBytes)/r.Rate))
+	if left := BytesLeft(r); left > 0 {
+		n += ", " + Bytes(left) + " left"
+		if rate := RateNow(r); rate > 1 {
+			n += ", ~" + Duration(seconds(float64(left)/rate))
 		}
 	}
 	return n

@@ -10,6 +10,7 @@ package status
 import (
 	"time"
 
+	"gorsyncd/cmd/gorsyncd/internal/notify"
 	"gorsyncd/cmd/gorsyncd/internal/sink"
 	"gorsyncd/journal"
 	"gorsyncd/replicate"
@@ -37,6 +38,8 @@ type Status struct {
 	Remotes []replicate.Status `json:"remotes"`
 	Sinks   []sink.Status      `json:"sinks"`
 	Kept    []Kept             `json:"kept"`
+
+	Notifiers []notify.Status `json:"notifiers"`
 }
 
 // Daemon is the running process.
@@ -48,6 +51,7 @@ type Daemon struct {
 	ConfigFile      string     `json:"config_file"` // "" when made from arguments
 	LastReload      *time.Time `json:"last_reload"`
 	LastReloadError string     `json:"last_reload_error,omitempty"`
+	HTTP            *HTTP      `json:"http"`          // nil when nothing is to be served
 	NeedsRestart    []string   `json:"needs_restart"` // keys of the configuration that were changed since the start and only a start can apply
 }
 
@@ -89,7 +93,7 @@ type Source struct {
 
 // New returns an empty Status of the moment now whose lists are present.
 func New(now time.Time, from string) Status {
-	return Status{V: Version, Time: now.UTC(), From: from, Sources: []Source{}, Remotes: []replicate.Status{}, Sinks: []sink.Status{}, Kept: []Kept{}}
+	return Status{V: Version, Time: now.UTC(), From: from, Sources: []Source{}, Remotes: []replicate.Status{}, Sinks: []sink.Status{}, Kept: []Kept{}, Notifiers: []notify.Status{}}
 }
 
 // Exit codes of a status, ordered by how much they want a person.
@@ -130,4 +134,22 @@ func exitOf(st replicate.State) int {
 		return ExitProblem
 	}
 	return ExitBehind
+}
+
+// States of HTTP.
+const (
+	HTTPListening = "listening"
+	HTTPFailing   = "failing" // it is tried again; replication does not depend on it
+)
+
+// HTTP is the listener of the status page and of the API over TCP.
+type HTTP struct {
+	Listen      string     `json:"listen"`  // as configured
+	Address     string     `json:"address"` // as it came to be; "" while it fails
+	TLS         bool       `json:"tls"`
+	State       string     `json:"state"` // listening, failing
+	Connections int        `json:"connections"`
+	ErrorID     string     `json:"error_id,omitempty"`
+	Error       string     `json:"error,omitempty"`
+	NextRetry   *time.Time `json:"next_retry"`
 }

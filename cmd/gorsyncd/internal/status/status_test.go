@@ -201,7 +201,7 @@ func TestExitCodeAndVerdict(t *testing.T) {
 		if got := c.s.ExitCode(); got != c.code {
 			t.Errorf("%+v: exit code %d, want %d", c.s.Remotes, got, c.code)
 		}
-		if got := c.s.Verdict(); got != c.verdict {
+		if got := c.s.Verdict().String(); got != c.verdict {
 			t.Errorf("verdict %q, want %q", got, c.verdict)
 		}
 	}
@@ -270,5 +270,22 @@ func TestManyKept(t *testing.T) {
 	lines := s.Attention()
 	if len(lines) != 11 || !strings.Contains(lines[10], "90 more") || !strings.Contains(lines[0], "keeps 1 entry for it: gorsyncd reload --forget a/b") {
 		t.Errorf("%d lines: %q", len(lines), lines)
+	}
+}
+
+// TestRateAndRestCountWhatIsUnderWay: of a big file nothing is on the wire's account
+// before it is there.
+func TestRateAndRestCountWhatIsUnderWay(t *testing.T) {
+	r := replicate.Status{State: replicate.StateSyncing, LagBytes: 100 << 20, Rate: 10, InFlight: []replicate.BatchStatus{
+		{Kind: "big", Bytes: 90 << 20, BytesDone: 40 << 20, Rate: 10 << 20}, {Kind: "reconcile", BytesDone: 500 << 20, Rate: 5 << 20}}}
+	if got := note(now, Status{}, r); got != "2 rsyncs, 60 MiB left, ~4s" {
+		t.Errorf("%q", got)
+	}
+	if got := rate(r); got != "15 MiB/s" {
+		t.Errorf("%q", got)
+	}
+	r.InFlight[0].BytesDone = 1 << 40
+	if BytesLeft(r) != 0 {
+		t.Error("less than nothing is left")
 	}
 }

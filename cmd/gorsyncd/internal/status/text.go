@@ -13,7 +13,7 @@ import (
 // below it what needs attention at the sources and in the configuration.
 func (s Status) Text(colour bool) string {
 	var b strings.Builder
-	b.WriteString(s.headline() + "\n" + s.Verdict() + "\n\n")
+	b.WriteString(s.Headline() + "\n" + s.Verdict().String() + "\n\n")
 	b.WriteString(s.table(colour))
 	for i, line := range s.Attention() {
 		if i == 0 {
@@ -24,7 +24,8 @@ func (s Status) Text(colour bool) string {
 	return b.String()
 }
 
-func (s Status) headline() string {
+// Headline is what runs: version, uptime, journal, directories watched.
+func (s Status) Headline() string {
 	who := "gorsyncd is not running"
 	if d := s.Daemon; d != nil {
 		who = fmt.Sprintf("gorsyncd %s  up %s", names.Printable(d.Version), Duration(seconds(d.UptimeSeconds)))
@@ -64,9 +65,8 @@ func (s Status) table(colour bool) string {
 	if colour {
 		t.Paint = s.paint
 	}
-	for _, r := range s.rows() {
-		t.Row(r.Name, strings.ReplaceAll(string(r.State), "_", " "), Count(r.LagEntries),
-			lag(r), rate(r), Ago(s.Time, r.LastSuccess), note(s.Time, s, r))
+	for _, r := range s.Rows() {
+		t.Row(r.Name, r.State, r.Behind, r.Lag, r.Rate, r.LastOK, r.Note)
 	}
 	return t.String()
 }
@@ -88,10 +88,31 @@ func lag(r replicate.Status) string {
 }
 
 func rate(r replicate.Status) string {
-	if r.Rate < 1 {
-		return none
+	if n := RateNow(r); n >= 1 {
+		return Bytes(uint64(n)) + "/s"
 	}
-	return Bytes(uint64(r.Rate)) + "/s"
+	return none
+}
+
+// RateNow is what goes to a remote, in bytes per second. What was on the wire is
+// known when an rsync has ended; of those under way it is what they read.
+func RateNow(r replicate.Status) float64 {
+	sum := 0.0
+	for _, b := range r.InFlight {
+		sum += b.Rate
+	}
+	return max(r.Rate, sum)
+}
+
+// BytesLeft is what a remote has not had, without what is under way of it.
+func BytesLeft(r replicate.Status) int64 {
+	left := r.LagBytes
+	for _, b := range r.InFlight {
+		if b.Kind != replicate.LaneReconcile.String() { // that is of a full sync
+			left -= b.BytesDone
+		}
+	}
+	return max(0, left)
 }
 
 // Attention lists what the table has no place for: held or limited sources
@@ -134,8 +155,14 @@ func (s Status) Attention() []string {
 		}
 		add("the last reload was refused, the configuration before it is in use: %s", first)
 	}
+	if d := s.Daemon; d != nil && d.HTTP != nil && d.HTTP.State == HTTPFailing {
+		add("the status page is not served, which is tried again: %s %s", d.HTTP.ErrorID, d.HTTP.Error)
+	}
 	if d := s.Daemon; d != nil && len(d.NeedsRestart) > 0 {
 		add("needs a restart to be applied: %s", strings.Join(d.NeedsRestart, ", "))
+	}
+	for _, line := range s.notifierLines() {
+		add("%s", line)
 	}
 	for _, line := range s.keptLines() {
 		add("%s", line)
@@ -207,53 +234,4 @@ func sample(paths []string) string {
 		shown = append(shown, names.Shorten(p, 60))
 	}
 	return " (" + strings.Join(shown, ", ") + ")"
-}
-
-// Verdict is s in one sentence.
-func (s Status) Verdict() string {
-	when := ""
-	if s.From == FromJournal {
-		when = "when it ended: "
-	}
-	var problems, behind []string
-	if s.Journal.Waiting != "" {
-		problems = append(problems, "the journal waits for space")
-	}
-	for _, src := range s.Sources {
-		if src.State == held {
-			problems = append(problems, "source "+src.Name+" is held")
-		}
-	}
-	for _, r := range s.rows() {
-		word := strings.ReplaceAll(string(r.State), "_", " ")
-		switch exitOf(r.State) {
-		case ExitProblem:
-			problems = append(problems, r.Name+" is "+word)
-		case ExitBehind:
-			behind = append(behind, r.Name+" is "+word)
-		}
-	}
-	total := len(s.Remotes) + len(s.Sinks)
-	switch {
-	case len(problems) > 0:
-		return when + fmt.Sprintf("%d %s you: %s", len(problems), plural(len(problems), "needs", "need"), list(problems))
-	case len(behind) > 0:
-		return when + fmt.Sprintf("%d of %d not in sync: %s", len(behind), total, list(behind))
-	case total == 0:
-		return when + "no remote to show"
-	case total == 1 && len(s.Sinks) == 0:
-		return when + "1 remote in sync"
-	case len(s.Sinks) == 0:
-		return when + fmt.Sprintf("all %d remotes in sync", total)
-	}
-	return when + fmt.Sprintf("%d %s and %d %s in sync", len(s.Remotes), plural(len(s.Remotes), "remote", "remotes"),
-		len(s.Sinks), plural(len(s.Sinks), "sink", "sinks"))
-}
-
-func list(items []string) string {
-	const most = 5
-	if len(items) > most {
-		items = append(items[:most:most], fmt.Sprintf("%d more", len(items)-most))
-	}
-	return names.Printable(strings.Join(items, ", "))
 }
