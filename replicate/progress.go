@@ -215,7 +215,7 @@ func (p *progress) current(file string, pos int64) *FileProgress {
 
 // Progress fills in how far the rsyncs in flight are, and a full sync with them, as
 // of now: Status leaves that out, since it costs some reading in /proc for each of
-// them. Any goroutine may call it, once, with its own copy of a Status.
+// them. Any goroutine may call it with its own copy of a Status.
 func (s *Status) Progress(now time.Time) {
 	var done int64
 	flights := make([]BatchStatus, len(s.InFlight)) // the copy of others is theirs

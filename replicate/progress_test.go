@@ -192,10 +192,11 @@ func TestProgressWithChecksums(t *testing.T) {
 // TestProgressOfAFullSync: what is under way counts, also before anything is done.
 func TestProgressOfAFullSync(t *testing.T) {
 	left := int64(1000)
-	one := Status{FullSync: &FullSyncStatus{BytesLeft: &left, spent: 10 * time.Second, leftOver: 1000},
+	one := Status{FullSync: &FullSyncStatus{BytesLeft: &left, spent: 10 * time.Second, leftOver: 1000, bytesLeft: 1000},
 		InFlight: []BatchStatus{{full: true, BytesDone: 100}, {BytesDone: 5000}, {full: true, BytesDone: 100}}}
 	two := one
 	two.Progress(time.Now())
+	two.Progress(time.Now()) // the same again
 	if f := two.FullSync; *f.BytesLeft != 800 || f.SecondsLeft == nil || *f.SecondsLeft != 40 {
 		t.Errorf("%d bytes, %v seconds", *f.BytesLeft, f.SecondsLeft)
 	}

@@ -115,7 +115,8 @@ type FullSyncStatus struct {
 
 	// What SecondsLeft is made of, for advance.
 	spent          time.Duration
-	done, leftOver float64
+	done, leftOver float64 // as costs
+	bytesLeft      int64
 }
 
 // VerifyStatus is what is known from comparisons with the source.
@@ -274,7 +275,7 @@ func (s *FullSyncStatus) left(f *fullSync, now time.Time) {
 	left := f.todo.Sub(done)
 	s.FilesLeft, s.BytesLeft = &left.Files, &left.Bytes
 	cost := func(w journal.Weight) float64 { return float64(w.Bytes) + fileCost*float64(w.Files+w.Dirs) }
-	s.spent, s.leftOver = now.Sub(f.since), cost(left)
+	s.spent, s.leftOver, s.bytesLeft = now.Sub(f.since), cost(left), left.Bytes
 	if done.Dirs > 0 {
 		s.done = cost(done)
 		s.SecondsLeft = secondsLeft(s.spent, s.done, s.leftOver)
@@ -292,11 +293,10 @@ func (s *FullSyncStatus) advance(bytes int64) {
 	if bytes <= 0 || s.BytesLeft == nil {
 		return
 	}
-	bytes = min(bytes, *s.BytesLeft)
-	left := *s.BytesLeft - bytes
+	bytes = min(bytes, s.bytesLeft)
+	left := s.bytesLeft - bytes
 	s.BytesLeft = &left
-	s.done, s.leftOver = s.done+float64(bytes), max(0, s.leftOver-float64(bytes))
-	s.SecondsLeft = secondsLeft(s.spent, s.done, s.leftOver)
+	s.SecondsLeft = secondsLeft(s.spent, s.done+float64(bytes), max(0, s.leftOver-float64(bytes)))
 }
 
 func (d *Dispatcher) snapshot() {
