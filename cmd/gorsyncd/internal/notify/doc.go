@@ -46,7 +46,8 @@
 //   - At least once: what was decided and not delivered is in the state file, with what
 //     was announced; a restart repeats neither, and delivers what is left.
 //   - The newest truth: what waits is one item for each key. Trouble that is over before
-//     it could be told is told as that.
+//     it could be told is told as that; trouble that is back before its end could be
+//     told, as trouble that is there again.
 //   - A channel that fails is tried again with a growing delay, for ever. Nobody waits
 //     for it: Look and Status return at once.
 //

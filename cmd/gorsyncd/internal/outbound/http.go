@@ -55,13 +55,6 @@ func (c *Client) start() {
 	}
 }
 
-// Close ends connections that wait to be used again.
-func (c *Client) Close() {
-	if c.client != nil {
-		c.client.CloseIdleConnections()
-	}
-}
-
 // Roots reads certificates to trust from a PEM file.
 func Roots(file string) (*x509.CertPool, error) {
 	pem, err := os.ReadFile(file)

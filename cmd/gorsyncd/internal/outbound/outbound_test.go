@@ -47,7 +47,6 @@ func TestErrorsHaveNoURL(t *testing.T) {
 	if err != nil || r.Code != http.StatusFound || strings.Contains(r.Location, "SECRET") {
 		t.Errorf("%+v %v", r, err)
 	}
-	c.Close()
 }
 
 func TestRun(t *testing.T) {
