@@ -42,7 +42,7 @@ func newApp(out, errOut io.Writer) *app {
 			a.runCommand(), a.reloadCommand(),
 			a.statusCommand(), a.monitorCommand(), a.doctorCommand(), a.explainCommand(), a.flushCommand(), a.eventsCommand(), a.reportCommand(),
 			a.syncCommand(), a.verifyCommand(), a.replayCommand(), a.retryCommand(), a.pauseCommand(), a.resumeCommand(), a.approveCommand(),
-			a.journalCommand(), a.configCommand(), a.initCommand(), a.docsCommand(), a.completionCommand(), a.versionCommand(),
+			a.journalCommand(), a.configCommand(), a.notifyCommand(), a.initCommand(), a.docsCommand(), a.completionCommand(), a.versionCommand(),
 		},
 		ExitErrHandler: func(*cli.Context, error) {}, // run decides on the exit status
 	}

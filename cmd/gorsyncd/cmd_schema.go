@@ -104,8 +104,14 @@ func documented(place string) (string, bool) {
 	return t.anywhere(strings.ReplaceAll(place, "[]", ""))
 }
 
+// guideOf names the guides of lists that are called otherwise.
+var guideOf = map[string]string{"notify": "notifications"}
+
 // keysOfGuide is empty for a guide that does not exist.
 func keysOfGuide(name string) keyTable {
+	if other := guideOf[name]; other != "" {
+		name = other
+	}
 	guide, err := docs.ReadFile("docs/" + name + ".md")
 	if err != nil {
 		return nil

@@ -53,6 +53,7 @@ var calls = map[string]call{
 	"config import-sersync": {args: "DIR/confxml.xml", down: done},
 	"config import-lsyncd":  {args: "DIR/lsyncd.lua", down: done},
 	"init":                  {args: "/a h::m --config DIR/new.yaml", down: done},
+	"notify test":           {down: 64}, // there are none
 	"docs":                  {args: "errors", down: done, forbidden: done},
 	"completion":            {args: "bash", down: done, forbidden: done},
 	"version":               {down: done, forbidden: done},

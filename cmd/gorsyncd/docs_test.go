@@ -33,7 +33,7 @@ func TestEveryErrorIDIsDocumented(t *testing.T) {
 		documented[m[1]] = true
 	}
 	var files []string
-	for _, dir := range []string{"../../replicate", "internal/daemon", "internal/sink"} {
+	for _, dir := range []string{"../../replicate", "internal/daemon", "internal/sink", "internal/notify/channel"} {
 		some, err := filepath.Glob(dir + "/*.go")
 		if err != nil {
 			t.Fatal(err)
@@ -94,6 +94,32 @@ func TestEveryKeyOfASinkIsDocumentedWithItsDefault(t *testing.T) {
 	}
 }
 
+func TestEveryKeyOfANotifierIsDocumentedWithItsDefault(t *testing.T) {
+	doc := readDoc(t, "docs/notifications.md")
+	known := map[string]bool{"name": true}
+	for _, k := range config.NotifyKeys() {
+		known[k.Path] = true
+		if row := fmt.Sprintf("| `%s` | `%s` | ", k.Path, k.Default); strings.Count(doc, row) != 1 {
+			t.Errorf("docs/notifications.md lacks the row %s", row)
+		}
+		leaf := k.Path[strings.LastIndexByte(k.Path, '.')+1:]
+		if !strings.Contains(config.Reference, leaf+":") {
+			t.Errorf("reference.yaml lacks %s", k.Path)
+		}
+	}
+	for _, r := range regexp.MustCompile("(?m)^\\| `([a-z_.]+)` \\|").FindAllStringSubmatch(doc, -1) {
+		if !known[r[1]] {
+			t.Errorf("docs/notifications.md describes %s, which is no key", r[1])
+		}
+	}
+	for _, b := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(doc, -1) {
+		text := "sources: [{path: /data0/www/www, remotes: ['nas::www']}]\n" + b[1]
+		if _, err := config.Parse("example", []byte(text), config.Options{}); err != nil {
+			t.Errorf("%v\n%s", err, b[1])
+		}
+	}
+}
+
 func TestEverySettingIsDocumentedWithItsDefault(t *testing.T) {
 	doc := readDoc(t, "docs/config.md")
 	for _, k := range config.Keys() {
@@ -110,7 +136,7 @@ func TestEverySettingIsDocumentedWithItsDefault(t *testing.T) {
 	for _, k := range config.Keys() {
 		known[k.Path] = true
 	}
-	for _, k := range strings.Fields("sources defaults state_dir socket socket.path socket.group socket.mode journal.retain journal.max_size journal.verify journal.ballast log.level log.format log.file path name remotes sinks target") {
+	for _, k := range strings.Fields("sources defaults state_dir socket socket.path socket.group socket.mode journal.retain journal.max_size journal.verify journal.ballast log.level log.format log.file path name remotes sinks target notify") {
 		known[k] = true
 	}
 	for _, r := range rows {

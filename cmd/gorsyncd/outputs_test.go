@@ -52,6 +52,7 @@ var outputs = []struct {
 	{"import", "gorsyncd config import-sersync and import-lsyncd with --json", []any{imported{}},
 		[]string{"config import-sersync confxml.xml", "config import-lsyncd lsyncd.lua"}},
 	{"init", "gorsyncd init --json", []any{initialised{}}, []string{"init -c new.yaml /a h::m"}},
+	{"notify-test", "gorsyncd notify test --json", []any{notifyReport{}}, []string{"notify test -c notify.yaml"}},
 	{"docs", "gorsyncd docs --json", []any{[]doc{}}, []string{"docs"}},
 	{"docs-text", "gorsyncd docs NAME --json", []any{docText{}}, []string{"docs errors", "docs schema/status"}},
 	{"completion", "gorsyncd completion --json", []any{completionScript{}}, []string{"completion zsh"}},
@@ -106,6 +107,7 @@ func TestJSONIsAsItsSchemaSays(t *testing.T) {
 	t.Chdir(dir)
 	for name, text := range map[string]string{
 		"g.yaml": "sources: [{path: " + dir + "/www, name: www, remotes: [/nonexistent/nas]}]\n", "bad.yaml": "sources: what\n",
+		"notify.yaml": "sources: [{path: " + dir + "/www, name: www, remotes: [/nonexistent/nas]}]\nnotify: [{command: ['true']}, {name: none, command: [/nonexistent/program]}]\n",
 		"confxml.xml": `<head><sersync><localpath watch="/data/www"><remote ip="h" name="m"/></localpath></sersync></head>`,
 		"lsyncd.lua":  `sync{default.rsync, source="/data/www", target="h::m"}`,
 	} {

@@ -35,6 +35,10 @@ func build(r *raw, o Options, rep *reporter) *Config {
 	}
 	checkNames(c, rep)
 	checkPaths(c, o, rep)
+	for _, rn := range r.notify {
+		c.Notify = append(c.Notify, buildNotify(rn, rep))
+	}
+	checkNotifiers(c, rep)
 	return c
 }
 

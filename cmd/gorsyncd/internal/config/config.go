@@ -17,6 +17,7 @@ type Config struct {
 	Journal  Journal
 	Log      Log
 	Sources  []Source // at least one, in the order of the file
+	Notify   []Notify // in the order of the file
 
 	origins map[string]Pos // of the top-level keys, for Show
 }

@@ -89,6 +89,15 @@ func (c *Config) CheckCredentials(dir string) error {
 			}
 		}
 	}
+	for _, n := range c.Notify {
+		for key, v := range n.secrets() {
+			if name, ok := CredentialName(*v); ok {
+				if err := findCredential(dir, name); err != nil {
+					rep.put(Error{Pos: n.origins[key], Message: fmt.Sprintf("%s: %v", key, err)})
+				}
+			}
+		}
+	}
 	return rep.err()
 }
 

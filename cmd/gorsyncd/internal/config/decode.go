@@ -16,6 +16,7 @@ type raw struct {
 	log      struct{ level, format, file setting }
 	defaults level
 	sources  []rawSource
+	notify   []rawNotify
 	root     Pos
 }
 
@@ -42,7 +43,7 @@ type rawRemote struct {
 	broken   bool
 }
 
-var topKeys = []string{"state_dir", "socket", "sources", "defaults", "journal", "log"}
+var topKeys = []string{"state_dir", "socket", "sources", "defaults", "journal", "log", "notify"}
 
 func (p *parser) decode(root *yaml.Node) *raw {
 	r := &raw{file: p.file, defaults: level{}, root: p.pos(root)}
@@ -58,6 +59,8 @@ func (p *parser) decode(root *yaml.Node) *raw {
 			p.journal(v, r)
 		case "log":
 			p.log(v, r)
+		case "notify":
+			p.list(v, key, func(n *yaml.Node) { r.notify = append(r.notify, p.notifier(n)) })
 		case "sources":
 			ok := p.list(v, key, func(n *yaml.Node) { r.sources = append(r.sources, p.source(n)) })
 			if ok && len(r.sources) == 0 {

@@ -107,13 +107,16 @@ func (r *reporter) err() error {
 var (
 	secretValue = regexp.MustCompile(`(?i)((?:pas+(?:wd|word|phrase)?|secret|token|authorization|cookie)["']?\s*[:=]\s*)\S.*`)
 	// A password where the path of its file belongs.
-	secretFile = regexp.MustCompile(`(?i)(pas+(?:wd|word|phrase)?_file["']?\s*[:=]\s*["']?)[^/~$"'\s#].*`)
+	secretFile = regexp.MustCompile(`(?i)((?:pas+(?:wd|word|phrase)?|url|secret|headers)_file["']?\s*[:=]\s*["']?)[^/~$"'\s#].*`)
+	// What follows the host in the address of a receiver is a secret as a rule.
+	secretURL = regexp.MustCompile(`(?i)(\b(?:url|webhook)["']?\s*[:=]\s*["']?[a-z]+://[^/\s"'?#]*)[/?#][^\s"',}]*`)
 	// A password may hold about anything, slashes, spaces and @ included.
 	secretTarget = regexp.MustCompile(`([^\s/@:"']+:)[^@\s/:][^"']*@`)
 )
 
 // mask hides what looks like a password in text that will be printed.
 func mask(s string) string {
+	s = secretURL.ReplaceAllString(s, "${1}/***")
 	return secretTarget.ReplaceAllString(secretValue.ReplaceAllString(s, "${1}***"), "${1}***@")
 }
 

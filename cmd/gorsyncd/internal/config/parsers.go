@@ -108,11 +108,15 @@ func absPath(s string) (string, error) {
 }
 
 // secretFilePath is absPath, but for the error: what is no path may be the secret.
-func secretFilePath(s string) (string, error) {
-	if s != "" && checkAbs(s) != nil {
-		return "", errors.New("must be the absolute path of a file that holds the password (~ and variables are not expanded), or credential: and the name of one of systemd's")
+func secretFilePath(s string) (string, error) { return fileWith("the password")(s) }
+
+func fileWith(what string) func(string) (string, error) {
+	return func(s string) (string, error) {
+		if s != "" && checkAbs(s) != nil {
+			return "", errors.New("must be the absolute path of a file that holds " + what + " (~ and variables are not expanded), or credential: and the name of one of systemd's")
+		}
+		return s, nil
 	}
-	return s, nil
 }
 
 // serverName takes a host name or an address, or "" for that of the target.

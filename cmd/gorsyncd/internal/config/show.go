@@ -42,6 +42,13 @@ func (c *Config) Show() (string, error) {
 		sources.Content = append(sources.Content, s.node())
 	}
 	add(root, "sources", sources, "")
+	if len(c.Notify) > 0 {
+		list := &yaml.Node{Kind: yaml.SequenceNode}
+		for _, n := range c.Notify {
+			list.Content = append(list.Content, n.node())
+		}
+		add(root, "notify", list, "")
+	}
 	var out bytes.Buffer
 	if err := dump(&out, root); err != nil {
 		return "", fmt.Errorf("render configuration: %w", err)

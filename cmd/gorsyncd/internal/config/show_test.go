@@ -33,6 +33,17 @@ func withoutPlaces(c *Config) *Config {
 			}
 		}
 	}
+	for i := range c.Notify {
+		n := &c.Notify[i]
+		n.Pos, n.origins = Pos{}, nil
+		for _, f := range notifyFields {
+			if list, ok := f.get(&n.NotifySettings).([]Item); ok {
+				for i := range list {
+					list[i].Pos = Pos{}
+				}
+			}
+		}
+	}
 	return c
 }
 

@@ -7,7 +7,7 @@ import (
 
 	yaml "go.yaml.in/yaml/v4"
 
-	"gorsyncd/cmd/gorsyncd/internal/sink"
+	"gorsyncd/cmd/gorsyncd/internal/outbound"
 )
 
 // sinkField is one key of a sink, as field is one of a remote.
@@ -101,7 +101,7 @@ func headerItems(p *parser, key string, n *yaml.Node) ([]Item, bool) {
 			continue
 		}
 		line := name + ": " + value
-		if _, _, err := sink.ParseHeader(line); err != nil {
+		if _, _, err := outbound.ParseHeader(line); err != nil {
 			p.fail(deref(n.Content[i]), "%s: %v", key, err)
 			good = false
 			continue

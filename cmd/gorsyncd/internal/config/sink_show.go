@@ -25,16 +25,16 @@ func (k Sink) node() *yaml.Node {
 				}
 				key = tail
 			}
-			add(into, key, sinkValue(f, v), comment(k.origins[f.path]))
+			add(into, key, headersOr(f.path, v), comment(k.origins[f.path]))
 		}
 	}
 	return m
 }
 
-// sinkValue spells a value as the file would: headers are a mapping.
-func sinkValue(f sinkField, v any) *yaml.Node {
+// headersOr spells a value as the file would: headers are a mapping.
+func headersOr(path string, v any) *yaml.Node {
 	lines, ok := v.([]Item)
-	if !ok || !strings.HasSuffix(f.path, ".headers") {
+	if !ok || !strings.HasSuffix(path, ".headers") {
 		return value(v)
 	}
 	n := mappingNode()

@@ -62,6 +62,7 @@ type Daemon struct {
 	mu         sync.RWMutex
 	cfg        *config.Config // guarded by mu
 	units      []*unit        // guarded by mu; in the order of the configuration
+	bells      []*bell        // guarded by mu; as well
 	lastReload reloadResult   // guarded by mu
 	// needsRestart names the keys of the configuration that were changed since the
 	// start and not applied; guarded by mu.
@@ -129,12 +130,13 @@ func Run(ctx context.Context, o Options) error {
 // open opens the journal, which may have to wait for space: stopped says that it
 // was asked to end before it had any.
 func (d *Daemon) open(ctx context.Context) (stopped bool, err error) {
-	for _, dir := range []string{d.cfg.StateDir, d.fenceDir("")} {
+	for _, dir := range []string{d.cfg.StateDir, d.fenceDir(""), d.notifyDir()} {
 		if err := d.makeState(dir); err != nil {
 			return false, err
 		}
 	}
 	d.warnOfSecrets(d.cfg)
+	d.warnOfNotifiers(d.cfg)
 	d.histories = openHistories(d.cfg.StateDir, d.cfg.RemoteNames(), time.Now(), d.log)
 	d.starts = newStartGuard(d.cfg.JournalDir(), d.log)
 	ctx, cancel := context.WithCancel(ctx)
@@ -194,11 +196,13 @@ func (d *Daemon) serve(ctx context.Context) error {
 	d.told(d.manager.Ready("starting"))
 	if err = d.startUnits(); err == nil {
 		d.replaced()
+		d.setBells(d.cfg.Notify)
 		close(d.ready)
 		d.enterPhase("")
 		wg.Go(func() { d.upkeep(soft) })
 		wg.Go(func() { d.verify(soft) })
 		wg.Go(func() { d.remember(soft) })
+		wg.Go(func() { d.lookOut(soft) })
 		wg.Go(func() { d.reloadOnSignal(soft) })
 		err = d.work(ctx)
 	} else if soft.Err() != nil {
@@ -214,6 +218,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 	}
 	d.drainUnits(ctx, drainLimit)
 	cut()
+	d.stopBells()
 	d.stopUnits()
 	d.histories.save()
 	d.histories.touch(time.Now())

@@ -103,6 +103,7 @@ func (d *Daemon) plan(q control.ReloadRequest) (plan, error) {
 	if p.all(d.allUnits()); p.err != nil {
 		return plan{}, p.err
 	}
+	p.notifiers(d.allBells())
 	err = p.forgotten(q.Forget)
 	return p.plan, err
 }
@@ -115,6 +116,7 @@ func (d *Daemon) apply(p plan) error {
 		return err
 	}
 	d.warnOfSecrets(p.next)
+	d.warnOfNotifiers(p.next)
 	d.journal.SetRetain(p.next.Journal.Retain)
 	d.stopAll(p)
 	units, err := d.startAll(p)
@@ -129,6 +131,7 @@ func (d *Daemon) apply(p plan) error {
 	d.mu.Unlock()
 	if err == nil {
 		d.metrics.Keep(namesIn(p.next))
+		d.setBells(p.next.Notify)
 		err = d.forget(p.forget)
 	}
 	if err != nil {

@@ -47,6 +47,7 @@ type startGuard struct {
 	file, report string
 	log          *slog.Logger
 	out          *os.File // crash report of this process
+	last         string   // how the last process ended; "" if in order
 
 	mu    sync.Mutex
 	state starts // guarded by mu
@@ -82,6 +83,7 @@ func newStartGuard(journalDir string, log *slog.Logger) *startGuard {
 
 // claim opens the report and locks it for the life of this process.
 func (g *startGuard) claim() error {
+	_, missing := os.Stat(g.report)
 	f, err := os.OpenFile(g.report, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("open crash report: %w", err)
@@ -91,8 +93,14 @@ func (g *startGuard) claim() error {
 		return fmt.Errorf("lock crash report: %w", err)
 	}
 	g.out = f
+	if missing == nil { // a process that ends in order removes it
+		g.last = "the process before this one did not end in order: it was killed, or the machine went down"
+	}
 	return nil
 }
+
+// crashed tells how the process before this one ended; "" if in order.
+func (g *startGuard) crashed() string { return g.last }
 
 // death is what the last process has died of, as far as its report tells.
 type death uint8
@@ -126,11 +134,15 @@ func (g *startGuard) lastDeath() death {
 	first, _, _ := strings.Cut(string(b), "\n")
 	switch {
 	case strings.HasPrefix(first, "SIGABRT: ") || strings.HasPrefix(first, "SIGQUIT: "):
+		g.last = "the process before this one was ended by a signal that has it tell where it was, as the watchdog of the service manager does"
 		g.log.Warn("the last process was ended by a signal that has it tell where it was", "error", first, "report", g.report+".last")
 		return ofSignal
 	case strings.Contains(string(b), "badger"):
+		g.last = "the process before this one died of its journal"
 		g.log.Error("the last process died of its journal", "error", first, "report", g.report+".last")
 		return ofJournal
+	case len(b) > 0:
+		g.last = "the process before this one crashed: " + first
 	}
 	return unknownDeath
 }

@@ -71,6 +71,9 @@ func (d *Daemon) Status(context.Context) (status.Status, error) {
 	for _, r := range d.allReaders() {
 		s.Sinks = append(s.Sinks, r.sink.Status())
 	}
+	for _, b := range d.allBells() {
+		s.Notifiers = append(s.Notifiers, b.teller.Status())
+	}
 	kept, err := d.kept.Kept(d.journal, c, now)
 	if err != nil {
 		s.Note = fmt.Sprintf("what is kept for remotes that are not configured is not known: %v", err)

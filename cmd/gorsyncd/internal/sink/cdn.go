@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"gorsyncd/cmd/gorsyncd/internal/names"
+	"gorsyncd/cmd/gorsyncd/internal/outbound"
 	"gorsyncd/replicate"
 )
 
@@ -141,14 +142,14 @@ func (c *CDN) group(all []address, size int) []address {
 }
 
 func (c *CDN) request(ctx context.Context, group []address) Result {
-	head, err := headers(c.Headers, c.HeadersFile)
+	head, err := outbound.Headers(c.Headers, c.HeadersFile)
 	if err != nil {
-		return needsPerson(idSecret, "check headers_file", "%s", plainly(err))
+		return needsPerson(idSecret, "check headers_file", "%s", outbound.Plainly(err))
 	}
 	password := ""
 	if c.PasswordFile != "" {
-		if password, err = readSecret(c.PasswordFile); err != nil {
-			return needsPerson(idSecret, "check password_file", "%s", plainly(err))
+		if password, err = outbound.ReadSecret(c.PasswordFile); err != nil {
+			return needsPerson(idSecret, "check password_file", "%s", outbound.Plainly(err))
 		}
 	}
 	to := fill(c.URL, group, c.User, password, url.QueryEscape)

@@ -1,21 +1,18 @@
 package sink
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
-	"gorsyncd/cmd/gorsyncd/internal/names"
+	"gorsyncd/cmd/gorsyncd/internal/outbound"
 	"gorsyncd/replicate"
 )
 
@@ -48,7 +45,7 @@ type body struct {
 	Events []Event   `json:"events"`
 }
 
-func (h *HTTP) String() string { return h.Method + " " + withoutSecrets(h.URL) }
+func (h *HTTP) String() string { return h.Method + " " + outbound.WithoutSecrets(h.URL) }
 
 // Deliver implements Delivery.
 func (h *HTTP) Deliver(ctx context.Context, events []Event) Result {
@@ -89,17 +86,17 @@ func (h *HTTP) form(e *Event) string {
 }
 
 func (h *HTTP) send(ctx context.Context, b []byte, kind string) Result {
-	head, err := headers(h.Headers, h.HeadersFile)
+	head, err := outbound.Headers(h.Headers, h.HeadersFile)
 	if err != nil {
-		return needsPerson(idSecret, "check headers_file", "%s", plainly(err))
+		return needsPerson(idSecret, "check headers_file", "%s", outbound.Plainly(err))
 	}
 	if head.Get("Content-Type") == "" {
 		head.Set("Content-Type", kind)
 	}
 	if h.SecretFile != "" {
-		secret, err := readSecret(h.SecretFile)
+		secret, err := outbound.ReadSecret(h.SecretFile)
 		if err != nil {
-			return needsPerson(idSecret, "check secret_file", "%s", plainly(err))
+			return needsPerson(idSecret, "check secret_file", "%s", outbound.Plainly(err))
 		}
 		head.Set(SignatureHeader, "sha256="+Sign(secret, b))
 	}
@@ -133,62 +130,25 @@ func each(ctx context.Context, events []Event, send func(context.Context, *Event
 	return worst
 }
 
-// withoutSecrets is a URL as it may be shown: without password, and without the
-// query, which holds passwords and tokens as a rule.
-func withoutSecrets(text string) string {
-	u, err := url.Parse(text)
-	if err != nil {
-		return "URL"
-	}
-	if u.User != nil {
-		u.User = url.User(u.User.Username())
-	}
-	if u.RawQuery != "" {
-		u.RawQuery = "…"
-	}
-	return names.Printable(strings.ReplaceAll(u.String(), "%E2%80%A6", "…"))
-}
-
-// maxReply bounds what is read of a reply.
-const maxReply = 64 << 10
-
-func readReply(resp *http.Response) string {
-	b, _ := io.ReadAll(io.LimitReader(resp.Body, maxReply)) // what came is enough to say what is wrong
-	var t tail
-	_, _ = t.Write(bytes.TrimSpace(b))
-	return t.String()
-}
-
 // judgeStatus says what a status means.
-func judgeStatus(resp *http.Response, said string) Result {
-	text := fmt.Sprintf("the server answered %s", resp.Status)
-	if said != "" {
+func judgeStatus(reply *outbound.Reply) Result {
+	text := fmt.Sprintf("the server answered %s", reply.Status)
+	if said := reply.Said(); said != "" {
 		text += ": " + said
 	}
-	switch code := resp.StatusCode; {
+	switch code := reply.Code; {
 	case code >= 200 && code < 300:
 		return delivered
 	case code >= 300 && code < 400:
-		return needsPerson(idStatus, "requests are not redirected: give the address it redirects to", "%s to %s", text, withoutSecrets(resp.Header.Get("Location")))
+		return needsPerson(idStatus, "requests are not redirected: give the address it redirects to", "%s to %s", text, reply.Location)
 	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusProxyAuthRequired:
 		return needsPerson(idStatus, "check headers_file or secret_file", "%s", text)
 	case code == http.StatusNotFound, code == http.StatusMethodNotAllowed, code == http.StatusGone, code == http.StatusUpgradeRequired:
 		return rejected(idStatus, "check url and method", "%s", text)
 	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests, code >= 500:
 		res := transient(idStatus, "", "%s", text)
-		res.After = retryAfter(resp.Header.Get("Retry-After"), time.Now())
+		res.After = reply.RetryAfter
 		return res
 	}
 	return rejected(idStatus, "see what the server says", "%s", text)
-}
-
-// retryAfter reads the header of that name: seconds, or a date.
-func retryAfter(text string, now time.Time) time.Duration {
-	if n, err := strconv.Atoi(text); err == nil && n >= 0 && n < 1<<30 {
-		return time.Duration(n) * time.Second
-	}
-	if at, err := http.ParseTime(text); err == nil && at.After(now) {
-		return at.Sub(now)
-	}
-	return 0
 }

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 
+	"gorsyncd/cmd/gorsyncd/internal/outbound"
 	"gorsyncd/replicate"
 )
 
@@ -54,14 +54,9 @@ func broken(ctx context.Context, err error) Result {
 		return transient(idSlow, "raise timeout, or lower batch", "no answer in time")
 	}
 	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.EACCES) {
-		return needsPerson(idConnect, "check the path of the socket and its permissions", "%s", plainly(err))
+		return needsPerson(idConnect, "check the path of the socket and its permissions", "%s", outbound.Plainly(err))
 	}
-	return transient(idConnect, "is the receiver running, and is this its address?", "%s", plainly(err))
-}
-
-// plainly is an error in one line.
-func plainly(err error) string {
-	return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", " ")
+	return transient(idConnect, "is the receiver running, and is this its address?", "%s", outbound.Plainly(err))
 }
 
 // from marks that the events from one on are left; those before were delivered one

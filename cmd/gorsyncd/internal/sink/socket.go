@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gorsyncd/cmd/gorsyncd/internal/names"
+	"gorsyncd/cmd/gorsyncd/internal/outbound"
 )
 
 // Socket writes events to a stream socket, a connection for each batch, and ends its
@@ -83,7 +84,7 @@ func (s *Socket) send(ctx context.Context, write func(io.Writer) error) Result {
 	if err := conn.CloseWrite(); err != nil {
 		return s.broken(ctx, err)
 	}
-	reply, err := io.ReadAll(io.LimitReader(conn, maxReply))
+	reply, err := io.ReadAll(io.LimitReader(conn, outbound.MaxReply))
 	if err == nil {
 		_, err = io.Copy(io.Discard, conn) // its end is what counts
 	}
@@ -108,7 +109,7 @@ func (s *Socket) judge(reply []byte) Result {
 	if !s.Reply {
 		return delivered
 	}
-	var t tail
+	var t outbound.Tail
 	_, _ = t.Write(reply)
 	switch said := t.String(); {
 	case said == "ok":

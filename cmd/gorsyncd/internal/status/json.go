@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"gorsyncd/cmd/gorsyncd/internal/names"
+	"gorsyncd/cmd/gorsyncd/internal/notify"
 	"gorsyncd/replicate"
 )
 
@@ -26,6 +27,9 @@ func (s Status) MarshalJSON() ([]byte, error) {
 	}
 	if doc.plain.Kept == nil {
 		doc.plain.Kept = []Kept{}
+	}
+	if doc.plain.Notifiers == nil {
+		doc.plain.Notifiers = []notify.Status{}
 	}
 	if d := s.Daemon; d != nil && d.NeedsRestart == nil {
 		with := *d

@@ -10,6 +10,7 @@ package status
 import (
 	"time"
 
+	"gorsyncd/cmd/gorsyncd/internal/notify"
 	"gorsyncd/cmd/gorsyncd/internal/sink"
 	"gorsyncd/journal"
 	"gorsyncd/replicate"
@@ -37,6 +38,8 @@ type Status struct {
 	Remotes []replicate.Status `json:"remotes"`
 	Sinks   []sink.Status      `json:"sinks"`
 	Kept    []Kept             `json:"kept"`
+
+	Notifiers []notify.Status `json:"notifiers"`
 }
 
 // Daemon is the running process.
@@ -89,7 +92,7 @@ type Source struct {
 
 // New returns an empty Status of the moment now whose lists are present.
 func New(now time.Time, from string) Status {
-	return Status{V: Version, Time: now.UTC(), From: from, Sources: []Source{}, Remotes: []replicate.Status{}, Sinks: []sink.Status{}, Kept: []Kept{}}
+	return Status{V: Version, Time: now.UTC(), From: from, Sources: []Source{}, Remotes: []replicate.Status{}, Sinks: []sink.Status{}, Kept: []Kept{}, Notifiers: []notify.Status{}}
 }
 
 // Exit codes of a status, ordered by how much they want a person.

@@ -137,6 +137,9 @@ func (s Status) Attention() []string {
 	if d := s.Daemon; d != nil && len(d.NeedsRestart) > 0 {
 		add("needs a restart to be applied: %s", strings.Join(d.NeedsRestart, ", "))
 	}
+	for _, line := range s.notifierLines() {
+		add("%s", line)
+	}
 	for _, line := range s.keptLines() {
 		add("%s", line)
 	}

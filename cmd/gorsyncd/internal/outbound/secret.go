@@ -1,4 +1,4 @@
-package sink
+package outbound
 
 import (
 	"errors"
@@ -13,9 +13,9 @@ import (
 // maxSecret bounds a file of secrets.
 const maxSecret = 64 << 10
 
-// readSecret reads a file that nobody else may read. It is read at each delivery, so
+// ReadSecret reads a file that nobody else may read. It is to be read at each use, so
 // that a new secret counts at once.
-func readSecret(path string) (string, error) {
+func ReadSecret(path string) (string, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO would never open
 	if err != nil {
 		return "", err
@@ -57,11 +57,12 @@ func ParseHeader(line string) (name, value string, err error) {
 	return name, value, nil
 }
 
-// headers are those of a request: given ones, then those of a file, one a line.
-func headers(lines []string, file string) (http.Header, error) {
+// Headers are those of a request: given ones, then those of a file, one a line, which
+// win.
+func Headers(lines []string, file string) (http.Header, error) {
 	h := http.Header{}
 	if file != "" {
-		text, err := readSecret(file)
+		text, err := ReadSecret(file)
 		if err != nil {
 			return nil, err
 		}
