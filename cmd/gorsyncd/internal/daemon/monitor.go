@@ -27,7 +27,7 @@ func (d *Daemon) newMetrics() *metrics.Metrics {
 		Version: d.opts.Version, Status: d.Status,
 		Configured: func() metrics.Configured { return namesIn(d.config()) },
 		Loops: func() metrics.Loops {
-			return metrics.Loops{Hanging: len(d.manager.dog.Hanging()), Waiting: len(d.manager.dog.Waiting())}
+			return metrics.Loops{Hanging: len(d.manager.dog.Hanging()), Waiting: d.manager.dog.Waiting()}
 		},
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
+	"gorsyncd/cmd/gorsyncd/internal/metrics"
 	"gorsyncd/journal"
 	"gorsyncd/replicate"
 	"gorsyncd/watch"
@@ -68,7 +69,7 @@ func (d *Daemon) startUnit(sc config.Source) (*unit, error) {
 		return nil, err
 	}
 	fence := d.fenceDir(sc.Name)
-	life := d.manager.dog.Watch("source "+sc.Name, "source "+sc.Name)
+	life := d.manager.dog.Watch("source "+sc.Name, metrics.SourceLoop(sc.Name))
 	tree, err := watch.New(treeOptions(sc, patientSource{src, &d.patience}, fence, d.log.With("name", sc.Name), life))
 	if err != nil {
 		life.Done()
@@ -137,7 +138,7 @@ func (d *Daemon) startRemote(u *unit, rc config.Remote) (*remote, error) {
 	if err := d.prepareRemote(store, name, rc, cut); err != nil {
 		return nil, err
 	}
-	life := d.manager.dog.Watch("remote "+name, "source "+u.cfg.Name)
+	life := d.manager.dog.Watch("remote "+name, metrics.SourceLoop(u.cfg.Name))
 	disp, err := replicate.New(d.dispatcherOptions(u, rc, patientRemote{store, &d.patience}, life))
 	if err != nil {
 		life.Done()

@@ -119,7 +119,7 @@ var daemonFamilies = []family{
 		return float64(len(s.Daemon.NeedsRestart))
 	})},
 	{"loops_hanging", "Loops that show no sign of life: the watchdog is not kicked any more.", gauge, once(func(s *snapshot) float64 { return float64(s.loops.Hanging) })},
-	{"loops_waiting_for", "Sources or disks that do not answer and that loops wait for.", gauge, once(func(s *snapshot) float64 { return float64(s.loops.Waiting) })},
+	{"loops_waiting_for", "Sources or disks that do not answer and that loops wait for.", gauge, once(func(s *snapshot) float64 { return float64(len(s.loops.Waiting)) })},
 	{"journal_head_seq", "Entries ever written to the journal, over all sources.", gauge, once(func(s *snapshot) float64 { return float64(s.Journal.HeadSeq) })},
 	{"journal_entries", "Entries that the journal keeps.", gauge, once(func(s *snapshot) float64 { return float64(s.Journal.Entries) })},
 	{"journal_size_bytes", "Size of the journal on disk.", gauge, once(func(s *snapshot) float64 { return float64(s.Journal.SizeBytes) })},

@@ -22,7 +22,7 @@ func (m *Metrics) Healthz() http.Handler {
 		if l.Hanging > 0 {
 			code = http.StatusServiceUnavailable
 		}
-		answer(w, code, health{Alive: l.Hanging == 0, Hanging: l.Hanging, Waiting: l.Waiting})
+		answer(w, code, health{Alive: l.Hanging == 0, Hanging: l.Hanging, Waiting: len(l.Waiting)})
 	})
 }
 

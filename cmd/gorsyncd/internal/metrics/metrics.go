@@ -16,9 +16,12 @@ const scrapeLimit = 15 * time.Second
 
 // Loops are how the goroutines are that the daemon cannot do without.
 type Loops struct {
-	Hanging int // show no sign of life, and would after a start
-	Waiting int // things that loops wait for, such as a source that does not answer
+	Hanging int      // so many show no sign of life
+	Waiting []string // what others wait for that does not answer: SourceLoop(name), or a disk
 }
+
+// SourceLoop is how Loops name a source that does not answer.
+func SourceLoop(name string) string { return "source " + name }
 
 // Configured are the names that the configuration in force has, in its order.
 type Configured struct {

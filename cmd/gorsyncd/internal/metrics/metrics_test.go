@@ -313,6 +313,14 @@ func TestCompressed(t *testing.T) {
 	}
 }
 
+func TestTakesGzip(t *testing.T) {
+	for header, want := range map[string]bool{"": false, "gzip": true, "zstd, gzip;q=0.5": true, "gzip;q=0": false, "gzip; q=0.000": false, "gzip;q=1.0": true, "identity": false, "x-gzip": false} {
+		if takesGzip(header) != want {
+			t.Errorf("%q: %v", header, !want)
+		}
+	}
+}
+
 // TestEveryStateHasASeries takes the words from where they are declared.
 func TestEveryStateHasASeries(t *testing.T) {
 	if len(remoteStates) != 9 || len(sourceStates) != 4 {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
@@ -39,7 +40,7 @@ type Behind struct {
 // or 503 and who is behind. name, which may be given several times, chooses remotes
 // as on the command line; without it all are meant. A remote of which that cannot be
 // known is behind: one that starts, is in a full sync, fails or is known to differ,
-// whose source is held, or any while nothing can be journaled.
+// whose source is held or does not answer, or any while nothing can be journaled.
 func (m *Metrics) Readyz() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		maxLag, patterns, err := readyQuery(r.URL.Query())
@@ -52,7 +53,7 @@ func (m *Metrics) Readyz() http.Handler {
 			answer(w, http.StatusServiceUnavailable, control.ErrorDocument{Error: control.Classify(err)})
 			return
 		}
-		ready, err := judge(&s, maxLag, patterns)
+		ready, err := judge(&s, m.o.Loops(), maxLag, patterns)
 		if err != nil {
 			refuse(w, err)
 			return
@@ -93,7 +94,7 @@ func usage(message, hint string) error {
 }
 
 // judge looks at the remotes that patterns choose.
-func judge(s *status.Status, maxLag time.Duration, patterns []string) (Readiness, error) {
+func judge(s *status.Status, loops Loops, maxLag time.Duration, patterns []string) (Readiness, error) {
 	all := make([]string, 0, len(s.Remotes))
 	for i := range s.Remotes {
 		all = append(all, s.Remotes[i].Name)
@@ -118,6 +119,9 @@ func judge(s *status.Status, maxLag time.Duration, patterns []string) (Readiness
 		if held, is := heldSources[r.Source]; is {
 			reason = "the source is held: " + names.Printable(held)
 		}
+		if why := unknown(r.Source, loops); why != "" {
+			reason = why
+		}
 		if s.Journal.Waiting != "" {
 			reason = "nothing can be journaled: " + names.Printable(s.Journal.Waiting)
 		}
@@ -127,6 +131,21 @@ func judge(s *status.Status, maxLag time.Duration, patterns []string) (Readiness
 		}
 	}
 	return ready, nil
+}
+
+// unknown is why what the status says of a source's remotes may be old, "" if it is
+// not: loops that wait tell what they last knew.
+func unknown(source string, loops Loops) string {
+	for _, w := range loops.Waiting {
+		other, isSource := strings.CutPrefix(w, SourceLoop(""))
+		if !isSource || other == source {
+			return names.Printable(w) + " does not answer"
+		}
+	}
+	if loops.Hanging > 0 {
+		return "the daemon hangs"
+	}
+	return ""
 }
 
 // behindBecause is "" for a remote that is within the limit.

@@ -13,7 +13,7 @@ import (
 
 func TestHealthz(t *testing.T) {
 	w := newWorld(1, 1)
-	w.loops.Waiting = 1
+	w.loops.Waiting = []string{"source s0"}
 	m := w.metrics()
 	if code, text := get(t, m.Healthz(), "/healthz"); code != 200 || text != `{"alive":true,"hanging_loops":0,"waiting_for":1}`+"\n" {
 		t.Errorf("%d %s", code, text)
@@ -45,6 +45,10 @@ func TestReadyz(t *testing.T) {
 			w.st.Remotes[0].State, w.st.Remotes[0].LagSeconds, w.st.Remotes[0].Held = replicate.StateHeld, 100, &replicate.HeldStatus{Reason: "G-MAXDELETE"}
 		}, "", "s0/r0: it is held: G-MAXDELETE"},
 		{"source held", func(w *world) { w.st.Sources[1].State, w.st.Sources[1].Held = watch.StateHeld, "empty" }, "", "s1/r0: the source is held: empty, s1/r1: the source is held: empty"},
+		{"source hangs", func(w *world) { w.loops.Waiting = []string{SourceLoop("s1")} }, "", "s1/r0: source s1 does not answer, s1/r1: source s1 does not answer"},
+		{"another source hangs", func(w *world) { w.loops.Waiting = []string{SourceLoop("s1")} }, "?name=s0", ""},
+		{"disk hangs", func(w *world) { w.loops.Waiting = []string{"the disk of the journal"} }, "?name=s0/r1", "s0/r1: the disk of the journal does not answer"},
+		{"daemon hangs", func(w *world) { w.loops.Hanging = 1 }, "?name=s0/r1", "s0/r1: the daemon hangs"},
 		{"no space", func(w *world) { w.st.Journal.Waiting = "full" }, "?name=s0/r0", "s0/r0: nothing can be journaled: full"},
 		{"not started", func(w *world) { w.st.Remotes = w.st.Remotes[:3] }, "", "s1/r1: it is starting"},
 	} {

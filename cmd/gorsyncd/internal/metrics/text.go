@@ -35,7 +35,7 @@ func (m *Metrics) Metrics() http.Handler {
 		h.Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 		h.Set("Cache-Control", "no-store")
 		h.Set("Vary", "Accept-Encoding")
-		if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		if !takesGzip(r.Header.Get("Accept-Encoding")) {
 			h.Set("Content-Length", strconv.Itoa(buf.Len()))
 			_, _ = w.Write(buf.Bytes()) // whoever is gone does not read an error either
 			return
@@ -48,6 +48,18 @@ func (m *Metrics) Metrics() http.Handler {
 		_, _ = z.Write(buf.Bytes())
 		_ = z.Close()
 	})
+}
+
+// takesGzip reads an Accept-Encoding.
+func takesGzip(accepted string) bool {
+	for _, one := range strings.Split(accepted, ",") {
+		coding, q, _ := strings.Cut(one, ";")
+		if strings.TrimSpace(coding) == "gzip" {
+			weight, _ := strings.CutPrefix(strings.TrimSpace(q), "q=")
+			return strings.Trim(weight, "0.") != "" || weight == ""
+		}
+	}
+	return false
 }
 
 // texts are buffers of answers: of hundreds of remotes they are megabytes.
