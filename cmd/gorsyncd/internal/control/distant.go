@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"net/http"
+	"regexp"
 )
 
 type distantKey struct{}
@@ -14,6 +15,13 @@ func Distant(r *http.Request) *http.Request {
 }
 
 func distant(ctx context.Context) bool { return ctx.Value(distantKey{}) != nil }
+
+// inURL is what stands behind the host in an address.
+var inURL = regexp.MustCompile(`(https?://[^\s/?#"']+)[/?#][^\s"']+`)
+
+// hideSecrets leaves only the hosts of addresses: those of webhooks have secrets in
+// their paths and queries, which whoever may open the socket may see in the file.
+func hideSecrets(text string) string { return inURL.ReplaceAllString(text, "$1/***") }
 
 // socketOnly refuses what is for the unix socket.
 func socketOnly(what string) error {

@@ -49,6 +49,9 @@ func (s *door) looking() []Route {
 		{Method: "GET", Path: prefix + "/config", Right: RightRead, Summary: "The running configuration, without secrets.", Answers: jsonOf(configDoc{}),
 			serve: s.get(lookLimit, func(ctx context.Context, _ *http.Request) (any, error) {
 				text, err := s.api.ConfigShow(ctx)
+				if distant(ctx) {
+					text = hideSecrets(text)
+				}
 				return configDoc{text}, err
 			})},
 		{Method: "GET", Path: prefix + "/journal/stats", Right: RightRead, Summary: "The size of the journal.", Answers: jsonOf(JournalStats{}),

@@ -264,6 +264,15 @@ func TestOddRequests(t *testing.T) {
 	r.sound(0)
 }
 
+// TestTheConfigurationIsShownWithoutSecrets: addresses of webhooks are secrets.
+func TestTheConfigurationIsShownWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	if a := r.ask("GET", "/api/v1/config", ""); a.code != http.StatusOK || strings.Contains(a.body, "secret") || !strings.Contains(a.body, "https://hooks.example.com/*** # g.yaml:3") {
+		t.Errorf("%d %.300s", a.code, a.body)
+	}
+}
+
 // TestHugeRequests: what is too large is refused without being kept.
 func TestHugeRequests(t *testing.T) {
 	t.Parallel()

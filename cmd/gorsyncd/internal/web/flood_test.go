@@ -133,12 +133,14 @@ func TestSlowOnes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := start(t, nil)
+			var conns []net.Conn
 			for range spareConns + 100 {
 				conn, err := net.DialTimeout("tcp", r.addr, 10*time.Second)
 				if err != nil {
 					t.Fatal(err)
 				}
 				defer conn.Close()
+				conns = append(conns, conn)
 				_ = conn.(*net.TCPConn).SetReadBuffer(4096)
 				_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
 				_, _ = io.WriteString(conn, text) // whether it is taken or not
@@ -146,6 +148,9 @@ func TestSlowOnes(t *testing.T) {
 			r.settle()
 			if st := r.web.Status(); st.Connections > 20+spareConns {
 				t.Errorf("%d connections", st.Connections)
+			}
+			for _, conn := range conns {
+				conn.Close()
 			}
 			r.settle()
 			r.sound(0)

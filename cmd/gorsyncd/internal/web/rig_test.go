@@ -51,7 +51,7 @@ func (f *fakeAPI) Explain(_ context.Context, path string) (control.Explanation, 
 }
 
 func (f *fakeAPI) ConfigShow(context.Context) (string, error) {
-	return strings.Repeat("x: y\n", 20_000), nil
+	return "url: https://hooks.example.com/services/secret?token=secret # g.yaml:3\n" + strings.Repeat("x: y\n", 20_000), nil
 }
 
 func (f *fakeAPI) Entries(context.Context, control.EntriesQuery) (control.EntriesPage, error) {

@@ -48,7 +48,6 @@ type Server struct {
 	o        Options
 	log      *slog.Logger
 	page     http.Handler
-	api      http.Handler
 	settings atomic.Pointer[settings] // of the listener that serves; nil for none
 	guesses  throttle
 	given    revoked // tickets that were given back
