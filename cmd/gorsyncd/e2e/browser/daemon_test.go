@@ -47,7 +47,7 @@ func TestDaemon(t *testing.T) {
 		do   func(*testing.T, *world, *tab)
 	}{
 		{"without JavaScript", firstPaint}, {"log in", logIn}, {"problems", problems}, {"held", held}, {"drain", drain}, {"pause", pause}, {"retry", retry},
-		{"approve", approve}, {"names", oddNames}, {"explain", explainPath}, {"keyboard", keyboard}, {"pictures", pictures}, {"restart", restart}, {"log out", logOut},
+		{"approve", approve}, {"verify and full sync", verifyAndSync}, {"names", oddNames}, {"explain", explainPath}, {"keyboard", keyboard}, {"pictures", pictures}, {"restart", restart}, {"log out", logOut},
 	}
 	for _, s := range steps {
 		if !t.Run(s.name, func(t *testing.T) {
@@ -191,6 +191,18 @@ func approve(t *testing.T, w *world, p *tab) {
 		_, err := os.Stat(filepath.Join(w.guarded, hostile[0]))
 		return errors.Is(err, fs.ErrNotExist)
 	})
+}
+
+func verifyAndSync(t *testing.T, w *world, p *tab) {
+	p.click(row("www/ok") + " button[data-act=verify]")
+	p.wait("the question", says("#dialog[open]", "Verify www/ok?"), soon)
+	p.click("#dialog-yes")
+	p.wait("the result", says(cell("www/ok", 2), "verified"), soon)
+	before := w.remote("www/ok").LastFull
+	p.click(row("www/ok") + " button[data-act=full-sync]")
+	p.wait("the question", says("#dialog[open]", "Full sync of www/ok?"), soon)
+	p.click("#dialog-yes")
+	w.wait("the full sync", soon, func() bool { return w.remote("www/ok").LastFull != before })
 }
 
 // oddNames: TestMain's browser has not let anything of them be more than text, or

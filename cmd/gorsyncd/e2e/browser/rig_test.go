@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -102,11 +103,24 @@ func (st *stage) Lag(context.Context) (control.LagSeries, error) {
 	return control.LagSeries{Every: 10, Now: st.status.Time, Remotes: st.lag}, nil
 }
 
-func (st *stage) Entries(context.Context, control.EntriesQuery) (control.EntriesPage, error) {
+func (st *stage) Entries(_ context.Context, q control.EntriesQuery) (control.EntriesPage, error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	n := uint64(len(st.entries))
-	return control.EntriesPage{Entries: st.entries, Total: &n}, nil
+	var all []control.EntryOf
+	for _, e := range st.entries {
+		if strings.Contains(e.Text, q.Contains) {
+			all = append(all, e)
+		}
+	}
+	n := uint64(len(all))
+	page := control.EntriesPage{Total: &n}
+	from, _ := strconv.Atoi(q.After) // the first page has none
+	to := min(len(all), from+q.Limit)
+	page.Entries = all[from:to]
+	if to < len(all) {
+		page.Next = strconv.Itoa(to)
+	}
+	return page, nil
 }
 
 func (st *stage) Events(ctx context.Context, r events.Request, line func(events.Line) error) error {

@@ -171,6 +171,9 @@ func (g *random) status() status.Status {
 		s.Notifiers = append(s.Notifiers, notify.Status{Name: fmt.Sprintf("n%d", i), Kind: "ntfy", Target: g.text(), State: []string{"ok", "failing", "pending"}[g.IntN(3)], LastSuccess: g.moment(),
 			LastError: g.text(), ErrorID: []string{"", "E-NOTIFY"}[g.IntN(2)], Hint: g.text(), NextRetry: g.moment()})
 	}
+	if n := len(s.Notifiers); n > 0 && g.chance(2) {
+		s.Notifiers[n-1].Heartbeat = &notify.HeartbeatStatus{EverySeconds: 60, Withheld: g.text()}
+	}
 	names := []string{"a", "b c&d(é)", "c~'!*"}[:g.IntN(4)]
 	for _, name := range names {
 		s.Sources = append(s.Sources, g.source(name))

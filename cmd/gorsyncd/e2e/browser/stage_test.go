@@ -8,6 +8,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/names"
 	"gorsyncd/cmd/gorsyncd/internal/page"
 	"gorsyncd/cmd/gorsyncd/internal/status"
 	"gorsyncd/replicate"
@@ -127,4 +129,30 @@ func TestWithoutAToken(t *testing.T) {
 	q.shot("errors-1280-en-light")
 	q.fits()
 	q.readable()
+}
+
+// TestFailingEntries are paged and filtered by the API.
+func TestFailingEntries(t *testing.T) {
+	t.Parallel()
+	st := newStage(t, calm(time.Now()))
+	for i := range 45 {
+		path := names.NewPath(fmt.Sprintf("dir/file%02d", i))
+		if i == 44 {
+			path = names.NewPath("dir/last\xb1\xa8")
+		}
+		st.entries = append(st.entries, control.EntryOf{Remote: "bbs/web2", Source: "bbs", Path: path, State: "failing", Attempts: i, ErrorID: "E-DEST-PERM", Message: "no"})
+	}
+	p := open(t, desk, st.URL)
+	shown := func(n int) string { return fmt.Sprintf(`document.querySelectorAll("#failing tr").length === %d`, n) }
+	p.wait("the first page", shown(20)+" && "+says("#failing-count", "20 shown of 45"), soon)
+	p.click("#failing-more")
+	p.wait("the second", shown(40), soon)
+	p.click("#failing-more")
+	p.wait("the last", shown(45)+` && document.querySelector("#failing-more").hidden`, soon)
+	p.run(chromedp.SendKeys(chromedp.CSS("#failing-filter"), "last"))
+	p.wait("what has it", shown(1)+" && "+says("#failing", `dir/last\xb1\xa8`), soon)
+	p.click("#failing a[data-explain]")
+	p.wait("the answer about a name that is no UTF-8", says("#answer", `/data0/bbs/dir/last\xb1\xa8`), soon)
+	p.run(chromedp.SendKeys(chromedp.CSS("#failing-filter"), "nothing"))
+	p.wait("that nothing has it", shown(0)+" && "+says("#failing-none", "No failing entry has that"), soon)
 }

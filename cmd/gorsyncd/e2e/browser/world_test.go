@@ -118,6 +118,7 @@ type remoteDoc struct {
 	State      string  `json:"state"`
 	LagEntries uint64  `json:"lag_entries"`
 	LagSeconds float64 `json:"lag_seconds"`
+	LastFull   string  `json:"last_full_sync"`
 	Error      *struct {
 		Attempts int `json:"attempts"`
 	} `json:"error"`

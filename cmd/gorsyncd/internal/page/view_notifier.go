@@ -18,6 +18,7 @@ type NotifierView struct {
 	Hint    string `json:"hint"`
 	Last    int64  `json:"last"` // success
 	Due     int64  `json:"due"`  // the next attempt
+	Note    string `json:"note"` // why a heartbeat is not sent
 }
 
 func (m *maker) notifiers() []NotifierView {
@@ -31,6 +32,9 @@ func (m *maker) notifiers() []NotifierView {
 func (m *maker) notifier(n *notify.Status) NotifierView {
 	v := NotifierView{Name: names.Printable(n.Name), Kind: n.Kind, Target: names.Printable(n.Target), Level: levelBusy, Icon: "i-wait",
 		Word: m.say("notifier." + n.State), Last: millis(n.LastSuccess)}
+	if h := n.Heartbeat; h != nil && h.Withheld != "" {
+		v.Note = m.say("notifier.withheld", "why", names.Printable(h.Withheld))
+	}
 	switch n.State {
 	case notify.StateOK:
 		v.Level, v.Icon = levelOK, "i-ok"

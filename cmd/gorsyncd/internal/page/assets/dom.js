@@ -85,12 +85,24 @@ let moment = () => Date.now();
 
 export function setClock(now) { moment = now; }
 
-// tick tells moments anew, everywhere.
+// With hundreds of rows most are out of sight, and their clocks may wait.
+const sight = new IntersectionObserver(changes => {
+  for (const c of changes) {
+    c.target.away = !c.isIntersecting;
+    if (c.isIntersecting) tickIn(c.target);
+  }
+}, { rootMargin: "200px" });
+
+// watch keeps the clocks of a row going only while it can be seen.
+export function watch(row) { sight.observe(row); }
+
+// tick tells moments anew, wherever they can be seen.
 export function tick() { tickIn(document); }
 
 export function tickIn(root) {
   const now = moment();
   for (const el of root.querySelectorAll("[data-ago],[data-until],[data-for],[data-clock]")) {
+    if (root === document && el.closest("tr")?.away) continue;
     const d = el.dataset;
     if (d.ago !== undefined) setText(el, ago(now, Number(d.ago)));
     else if (d.until !== undefined) setText(el, until(now, Number(d.until)));

@@ -1,7 +1,7 @@
 // Puts the parts together: what comes live is made a view, and that is shown.
 
 import * as actions from "./actions.js";
-import { $, keyed, setClock, setText, show, tick } from "./dom.js";
+import { $, keyed, setClock, setText, show, tick, watch } from "./dom.js";
 import * as entries from "./entries.js";
 import * as events from "./events.js";
 import * as explain from "./explain.js";
@@ -44,7 +44,7 @@ function paintNow() {
   setText($("unshown"), v.unshown);
   show($("unshown"), v.unshown);
   keyed($("groups"), "group", v.groups.map(g => ({ ...g, rows: null })), g => g.name);
-  for (const g of v.groups) keyed($("groups").byKey.get(g.name).querySelector("tbody"), "row", g.rows, r => r.name, draw);
+  for (const g of v.groups) keyed($("groups").byKey.get(g.name).querySelector("tbody"), "row", g.rows, r => r.name, el => { watch(el); draw(el); });
   keyed($("works"), "work", v.works, w => w.key);
   keyed($("flights"), "flight", v.flights, f => f.key);
   keyed($("facts"), "fact", v.facts, f => f.key);

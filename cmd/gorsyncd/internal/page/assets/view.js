@@ -25,6 +25,7 @@ function notifier(n) {
   const v = {
     name: printable(n.name), kind: n.kind, target: printable(n.target), level, icon: { ok: "i-ok", failing: "i-bad" }[n.state] ?? "i-wait",
     word: say(`notifier.${n.state}`), id: "", message: "", hint: "", last: millis(n.last_success), due: 0,
+    note: n.heartbeat?.withheld ? say("notifier.withheld", { why: printable(n.heartbeat.withheld) }) : "",
   };
   if (n.state !== "failing") return v;
   return { ...v, id: n.error_id, message: printable(n.last_error), hint: printable(n.hint), due: millis(n.next_retry) };
