@@ -72,6 +72,7 @@ func New(o Options) *Handler {
 	h.mux.HandleFunc("GET /errors", h.errors)
 	h.mux.HandleFunc("GET /explain", h.explain)
 	h.mux.HandleFunc("GET /assets/{build}/{file...}", h.asset)
+	h.mux.HandleFunc("GET /assets/{build}/parts/{lang}", h.parts)
 	return h
 }
 
@@ -84,7 +85,7 @@ func buildID() string {
 	for _, dir := range []struct {
 		from fs.FS
 		root string
-	}{{files, "assets"}, {langFiles, "lang"}} {
+	}{{files, "assets"}, {files, "page.html"}, {langFiles, "lang"}} {
 		_ = fs.WalkDir(dir.from, dir.root, func(name string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err
@@ -112,13 +113,41 @@ func (h *Handler) asset(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	keep := "no-cache" // of another build: not for long
-	if r.PathValue("build") == h.build {
-		keep = "public, max-age=31536000, immutable"
-	}
 	w.Header().Set("Content-Type", kind)
-	w.Header().Set("Cache-Control", keep)
+	w.Header().Set("Cache-Control", h.keep(r))
 	_, _ = w.Write(b)
+}
+
+// parts serves the markup that scripts fill in, with the texts of a language.
+func (h *Handler) parts(w http.ResponseWriter, r *http.Request) {
+	lang := r.PathValue("lang")
+	if textsOf[lang] == nil {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", h.keep(r))
+	h.render(w, http.StatusOK, "parts", struct {
+		*paint
+		Row     Row
+		Problem Problem
+		Group   Group
+		Work    Work
+		Flight  Flight
+		Notice  Notice
+		Fact    Fact
+		Notify  NotifierView
+		Entry   Entry
+		Event   Event
+	}{paint: &paint{texts: textsOf[lang]}})
+}
+
+// keep says how long a browser may keep what it asks for.
+func (h *Handler) keep(r *http.Request) string {
+	if r.PathValue("build") == h.build {
+		return "public, max-age=31536000, immutable"
+	}
+	return "no-cache" // of another build
 }
 
 // paint is what the template is filled with.
@@ -142,17 +171,6 @@ type paint struct {
 	Events  []Event
 	Asked   string // path to explain
 	Answer  string
-
-	Row     Row // empty ones, for the templates
-	Problem Problem
-	Group   Group
-	Work    Work
-	Flight  Flight
-	Notice  Notice
-	Fact    Fact
-	Notify  NotifierView
-	Entry   Entry
-	Event   Event
 }
 
 func (h *Handler) paint(w http.ResponseWriter, r *http.Request) *paint {
@@ -258,12 +276,16 @@ func (p *paint) RFC(ms int64) string {
 	return time.UnixMilli(ms).UTC().Format(time.RFC3339)
 }
 
+// Blank is With for the markup that scripts fill in: whatever could be there is.
+func (p *paint) Blank(v any) part { return part{paint: p, V: v, Whole: true} }
+
 // With pairs an element of the view with the page, for the template of the element.
 func (p *paint) With(v any) part { return part{paint: p, V: v} }
 
 type part struct {
 	*paint
-	V any
+	V     any
+	Whole bool // also what is hidden: readers without scripts and styles would see it
 }
 
 // Spark is the curve of the row of a remote.
