@@ -1,37 +1,9 @@
 package journal
 
 import (
-	"fmt"
 	"testing"
 	"time"
 )
-
-// TestBehind: what is superseded or done does not count, and a cursor counts
-// across pages.
-func TestBehind(t *testing.T) {
-	s := source(t, openTest(t))
-	tree(t, s)
-	r := remote(t, s, "nas")
-	low := r.Cursor().Low
-	if n, since, err := s.Behind(r.Cursor()); n != 0 || !since.IsZero() || err != nil {
-		t.Errorf("at the head: %d, %v, %v", n, since, err)
-	}
-	const many = countPage + 500
-	obs := make([]Observation, 0, many)
-	for i := range many {
-		obs = append(obs, file(fmt.Sprintf("f%06d", i), uint64(100+i), 0))
-	}
-	record(t, s, obs...)
-	record(t, s, file("f000000", 100, 1)) // supersedes the first
-	n, since, err := s.Behind(r.Cursor())
-	if err != nil || n != many || time.Since(since) > time.Hour {
-		t.Errorf("%d entries since %v, %v", n, since, err)
-	}
-	ack(t, r, low, Range{low + 2, low + 3})
-	if n, _, err = s.Behind(r.Cursor()); n != many-2 || err != nil {
-		t.Errorf("with two done: %d, %v", n, err)
-	}
-}
 
 // TestForgottenRemoteReleases: what only a remote pinned is truncated once it is
 // dropped, the tombstones as well.

@@ -21,6 +21,11 @@ func (b *book) compare(t *rapid.T) {
 	}
 	want := slices.SortedFunc(maps.Values(b.entries), func(x, y Entry) int { return int(x.Seq) - int(y.Seq) })
 	for i := range got {
+		for name, a := range b.remotes {
+			if since, _ := got[i].Since(name); !a.has(got[i].Seq) && since != a.lacks[got[i].Seq] {
+				t.Fatalf("%s is behind with %+v since %d, want %d", name, got[i], since, a.lacks[got[i].Seq])
+			}
+		}
 		got[i] = Entry{Seq: got[i].Seq, Op: got[i].Op, Path: got[i].Path, First: got[i].First}
 	}
 	if !slices.Equal(got, want) {

@@ -43,7 +43,10 @@ type account struct {
 	retries map[string]Retry
 	full    *FullSync
 	state   RemoteState
+	lacks   map[uint64]uint64 // for each entry that is present, the oldest of its path that it has not had
 }
+
+func (a *account) has(seq uint64) bool { return seq <= a.start || a.done[seq] }
 
 // low is the last seq up to which all is done.
 func (a *account) low() uint64 {
@@ -109,7 +112,6 @@ func (b *book) commit(t *rapid.T, name string, u Update) {
 func (b *book) record(t *rapid.T) {
 	var obs []Observation
 	var want []uint64
-	acked := b.acked() // at the start of the transaction
 	for range rapid.IntRange(1, 6).Draw(t, "observations") {
 		p := fmt.Sprint("f", rapid.IntRange(0, 5).Draw(t, "file"))
 		version := rapid.Int64Range(0, 3).Draw(t, "version")
@@ -120,7 +122,7 @@ func (b *book) record(t *rapid.T) {
 		}
 		o.At = b.at
 		obs = append(obs, o)
-		want = append(want, b.note(p, version, acked))
+		want = append(want, b.note(p, version))
 	}
 	res, err := b.s.Record(context.Background(), obs)
 	if err != nil {
@@ -134,7 +136,7 @@ func (b *book) record(t *rapid.T) {
 }
 
 // note enters one observation and returns the seq of its entry.
-func (b *book) note(p string, version int64, acked uint64) uint64 {
+func (b *book) note(p string, version int64) uint64 {
 	old, known := b.index[p]
 	if old.version == version && (known || version == 0) {
 		return 0
@@ -146,8 +148,16 @@ func (b *book) note(p string, version int64, acked uint64) uint64 {
 	}
 	if last, ok := b.entries[old.seq]; ok && known {
 		delete(b.entries, old.seq) // superseded
-		if last.Seq > acked {
-			e.First = last.First
+		for _, a := range b.remotes {
+			if !a.has(last.Seq) {
+				a.lacks[e.Seq] = a.lacks[last.Seq]
+				e.First = min(e.First, a.lacks[e.Seq])
+			}
+		}
+	}
+	for _, a := range b.remotes {
+		if a.lacks[e.Seq] == 0 {
+			a.lacks[e.Seq] = e.Seq
 		}
 	}
 	b.entries[e.Seq] = e
@@ -229,7 +239,7 @@ func (b *book) turnover(t *rapid.T) {
 }
 
 func (b *book) join(t *rapid.T, name string) {
-	b.remotes[name] = &account{start: b.head, done: map[uint64]bool{}, retries: map[string]Retry{}}
+	b.remotes[name] = &account{start: b.head, done: map[uint64]bool{}, retries: map[string]Retry{}, lacks: map[uint64]uint64{}}
 	b.commit(t, name, Update{EndFullSync: true})
 }
 

@@ -14,9 +14,10 @@ import (
 type chunk struct {
 	s       *Source
 	txn     *badger.Txn // read only
-	now     time.Time
+	now     time.Time   // by Journal.Now
 	h       header
 	acked   uint64             // every remote had passed it at the start
+	remotes []progress         // at the start; nil until it is asked for
 	records map[string]*Record // changed
 	entries map[uint64]*Entry  // appended; nil when deleted
 	ops     []op

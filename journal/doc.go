@@ -60,7 +60,16 @@
 // cursors have version 2, with digests (headers 3 once seqs were truncated), the
 // others version 1; what earlier versions wrote gets its digests when it is opened.
 // An index record has version 2 where it tells which directory it took the place of,
-// and 3 where remotes are behind with attributes.
+// and 3 where remotes are behind with attributes; an entry where its remotes lack
+// different ones of those it has replaced (see Entry.Since), a retry record and a full
+// sync where they tell since when the remote is behind.
+//
+// # Time
+//
+// Entries are dated by a clock of the journal's own, Journal.Now, which goes on evenly
+// when the wall clock is set, so that the age of an entry is true; the file directory +
+// ".clock" takes it across restarts. OnWall is for people. Everything else, such as what
+// lstat says and when a record was observed, has the wall clock, as the kernel has.
 //
 // DropSource deletes the header; records that it leaves belong to nobody, no sum has
 // them, and Maintain deletes them.

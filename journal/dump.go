@@ -108,6 +108,7 @@ func (d *dumper) entries(ctx context.Context) error {
 
 func (d *dumper) entry(e Entry) error {
 	row := Row{Source: d.s.name, Entry: e}
+	row.Time = d.s.j.OnWall(e.Time)
 	match := d.q.State == ""
 	err := d.s.j.view(func(txn *badger.Txn) error {
 		for _, r := range d.remotes {

@@ -31,7 +31,7 @@ func TestReadInBetween(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			j := openTest(t)
 			now := time.Unix(0, base)
-			j.now = func() time.Time { return now }
+			setClock(j, func() time.Time { return now })
 			s := source(t, j)
 			r := remote(t, s, "nas")
 			commit(t, r, Update{EndFullSync: true})

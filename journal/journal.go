@@ -23,9 +23,10 @@ type Journal struct {
 	db        *badger.DB
 	epoch     string // set once while opening
 	readOnly  bool
-	temporary string // directory to remove on Close
-	now       func() time.Time
-	grace     time.Duration // sweepGrace, but for tests
+	temporary string           // directory to remove on Close
+	now       func() time.Time // by the wall clock, as the kernel dates files
+	clock     *clock           // by which entries are dated
+	grace     time.Duration    // sweepGrace, but for tests
 
 	// gate is held for reading while a call uses the database; Close takes it
 	// for writing. It is never taken twice by one call, and never held while
@@ -250,6 +251,7 @@ func (j *Journal) close() error {
 	var err error
 	if !j.readOnly {
 		err = j.checkpoint()
+		j.clock.keep(true)
 	}
 	if cerr := j.db.Close(); cerr != nil && err == nil {
 		err = fmt.Errorf("close journal: %w", cerr)

@@ -96,7 +96,7 @@ func (s *Source) truncate(ctx context.Context) (more bool, err error) {
 		failpoint.Hit("journal.truncate")
 		retain := time.Duration(s.j.retain.Load())
 		excess := s.excess(txn, h, upto, retain)
-		cutoff := s.j.now().Add(-retain)
+		cutoff := s.j.Now().Add(-retain)
 		var ops []op
 		it := scan(txn, prefix(kindEntry, s.name))
 		defer it.Close()

@@ -38,7 +38,7 @@ func TestTruncateWaitsForEveryRemote(t *testing.T) {
 func TestRetainKeepsAckedEntries(t *testing.T) {
 	j := reopen(t, Options{Dir: filepath.Join(t.TempDir(), "journal"), Retain: time.Hour})
 	now := time.Now()
-	j.now = func() time.Time { return now }
+	setClock(j, func() time.Time { return now })
 	s := source(t, j)
 	tree(t, s)
 	record(t, s, gone("d/x"))
@@ -187,7 +187,7 @@ func TestTombstoneStaysForAGrace(t *testing.T) {
 	j := openTest(t)
 	j.grace = sweepGrace
 	now := time.Now()
-	j.now = func() time.Time { return now }
+	setClock(j, func() time.Time { return now })
 	s := source(t, j)
 	tree(t, s)
 	record(t, s, gone("d"))

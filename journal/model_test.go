@@ -250,7 +250,7 @@ func (m *machine) open(t *rapid.T) {
 	}
 	m.j = j
 	m.j.grace = 0
-	m.j.now = func() time.Time { return time.Unix(0, m.now) }
+	setClock(m.j, func() time.Time { return time.Unix(0, m.now) })
 	if m.s, err = m.j.Source("www"); err != nil {
 		t.Fatal(err)
 	}

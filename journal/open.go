@@ -36,6 +36,8 @@ type Options struct {
 	// when the file system gets full: bytes, at most a sixteenth of the file
 	// system. Zero keeps none.
 	Ballast int64
+	// Time is for tests; nil for the machine's.
+	Time *TimeSource
 	// Committed is told how long each group of writes took until it was durable,
 	// or had failed. The one goroutine that writes calls it: it must not wait. It
 	// may be nil.
@@ -80,6 +82,9 @@ func Open(o Options) (*Journal, error) {
 		return nil, err
 	}
 	j := newJournal(dir, log, db)
+	if o.Time != nil {
+		j.now, j.clock = o.Time.Wall, openClock(dir, *o.Time, log)
+	}
 	j.reserve, j.committed = space, o.Committed
 	j.SetRetain(o.Retain)
 	if err := j.start(); err != nil {
@@ -109,7 +114,7 @@ const closeLimit = 3 * time.Second
 
 func newJournal(dir string, log *slog.Logger, db *badger.DB) *Journal {
 	return &Journal{
-		dir: dir, log: log, db: db, now: time.Now, grace: sweepGrace,
+		dir: dir, log: log, db: db, now: time.Now, clock: openClock(dir, realTime(), log), grace: sweepGrace,
 		commitTxn: (*badger.Txn).Commit, sources: map[string]*Source{}, more: make(chan struct{}), dropping: map[string]bool{}, ghosts: map[string]bool{},
 		rotated: make(chan struct{}, 1), compactNow: make(chan chan error),
 	}

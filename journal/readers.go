@@ -32,14 +32,13 @@ func (s *Source) Dropped() (seq uint64, at time.Time) {
 	if h.Dropped == 0 {
 		return 0, time.Time{}
 	}
-	return h.Dropped, time.Unix(0, h.DroppedAt)
+	return h.Dropped, s.j.OnWall(time.Unix(0, h.DroppedAt))
 }
 
-// Since returns the seq of the first entry that was journaled at t or later, or
-// the one behind the head. All that were journaled later follow it, also those
-// from before a clock was set back.
+// Since returns the seq of the first entry that was journaled at t or later, by the
+// wall clock as it goes now, or the one behind the head.
 func (s *Source) Since(t time.Time) (uint64, error) {
-	next := s.Head() + 1
+	next, t := s.Head()+1, s.j.clock.fromWall(t)
 	for from := uint64(0); ; {
 		page, err := s.Entries(from, pageSize)
 		if err != nil {

@@ -43,7 +43,7 @@ func TestDroppedTellsMissingFromSuperseded(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "journal")
 	j := reopen(t, Options{Dir: dir, Retain: time.Hour})
 	now := time.Unix(1_800_000_000, 0)
-	j.now = func() time.Time { return now }
+	setClock(j, func() time.Time { return now })
 	s := source(t, j)
 	tree(t, s) // 1 to 4
 	dropped := func() string {
@@ -76,7 +76,7 @@ func TestDroppedTellsMissingFromSuperseded(t *testing.T) {
 func TestSinceIsTheFirstOfAll(t *testing.T) {
 	j := openTest(t)
 	now := time.Unix(1_800_000_000, 0)
-	j.now = func() time.Time { return now }
+	setClock(j, func() time.Time { return now })
 	s := source(t, j)
 	now = now.Add(-time.Hour)
 	record(t, s, dir("", 1))

@@ -51,7 +51,7 @@ func (s *Source) recordChunk(ctx context.Context, obs []Observation, above map[s
 		return nil, err
 	}
 	defer s.j.leave()
-	c := &chunk{s: s, h: s.header(), acked: s.acked(), now: s.j.now(), records: map[string]*Record{}, entries: map[uint64]*Entry{}, above: above}
+	c := &chunk{s: s, h: s.header(), acked: s.acked(), now: s.j.Now(), records: map[string]*Record{}, entries: map[uint64]*Entry{}, above: above}
 	results := make([]Result, 0, min(len(obs), chunkObservations))
 	err := s.j.reading(func(txn *badger.Txn) error {
 		c.txn = txn
@@ -68,7 +68,7 @@ func (s *Source) recordChunk(ctx context.Context, obs []Observation, above map[s
 		return nil, err
 	}
 	if len(c.ops) > 0 {
-		c.h.Recorded = c.now.UnixNano()
+		c.h.Recorded = s.j.now().UnixNano()
 	}
 	defer s.walkChanged(c)
 	return results, s.commit(ctx, c.h, c.ops)
@@ -307,8 +307,8 @@ func (c *chunk) append(e Entry, last Entry, found bool) uint64 {
 	c.h.Head++
 	e.Seq, e.Time = c.h.Head, c.now
 	e.First, e.FirstTime = e.Seq, e.Time
-	if found && last.Seq > c.acked {
-		e.First, e.FirstTime = last.First, last.FirstTime
+	if found && last.Seq > c.acked { // else there is nobody to ask
+		e.replace(last, c.cursors())
 	}
 	c.putEntry(e)
 	return e.Seq

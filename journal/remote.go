@@ -69,7 +69,7 @@ func (s *Source) Remote(name string) (*Remote, error) {
 		return nil, err
 	}
 	r := &Remote{s: s, name: name, cursor: Cursor{Low: s.Head()}, held: holdings{Summed: true}, history: history{last: s.j.now()}}
-	full := &FullSync{Reason: NewRemote, Started: s.j.now().UTC()}
+	full := &FullSync{Reason: NewRemote, Started: s.j.now().UTC(), Behind: s.j.Now()}
 	if err := r.commit(context.Background(), Update{FullSync: full, State: &r.state}); err != nil {
 		return nil, fmt.Errorf("create remote %s/%s: %w", s.name, name, err)
 	}

@@ -120,6 +120,7 @@ func (j *Journal) checkpoint() error {
 	for _, s := range j.all() {
 		f.Heads[s.name] = s.Head()
 	}
+	j.clock.keep(false)
 	if j.side != nil && j.side.Serial == f.Serial && maps.Equal(f.Heads, j.side.Heads) {
 		return nil
 	}

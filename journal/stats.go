@@ -52,7 +52,7 @@ func (s *Source) stats() SourceStats {
 		st.Pinned = h.Head - min(low, h.Head)
 	}
 	if first, err := s.Entries(0, 1); err == nil && len(first) > 0 {
-		st.OldestEntry = first[0].Time
+		st.OldestEntry = s.j.OnWall(first[0].Time)
 	}
 	return st
 }

@@ -28,16 +28,17 @@ type Entry struct {
 	Op    Op
 	Flags Flag
 	Path  string
-	Time  time.Time // when it was journaled
+	Time  time.Time // when it was journaled, by Journal.Now
 	// First is the oldest seq that this entry stands for: a newer entry of a
-	// path replaces the older one, but a remote that has not read the older is
-	// behind since then. It is Seq when every remote had the older one.
+	// path replaces the older one, but a remote that has not had the older is
+	// behind since then; see Since. It is Seq when every remote had the older one.
 	First     uint64
 	FirstTime time.Time // when that was journaled
 	// Count is the number of indexed paths that went away: for OpRemove at
 	// least 1, for OpChange what was below a directory that is none any more.
 	Count uint64
 
+	hops string // what it has replaced, where that is not First for all
 	mark uint64 // as stored
 }
 
@@ -162,10 +163,13 @@ type Retry struct {
 	Op       Op
 	Flags    Flag
 	Attempts int
-	First    time.Time // first failure
+	First    time.Time // first failure, or when it was queued again
 	Next     time.Time // not before
 	ErrorID  string    // stable id such as E-DEST-PERM
 	Error    string
+	// Since is when the oldest change was journaled (by Journal.Now) that the
+	// remote has not had; zero for what stands for no change.
+	Since time.Time
 }
 
 // NewRemote is the reason of the full sync that every new remote starts with.
@@ -183,6 +187,9 @@ type FullSync struct {
 	Links    bool // directories are done; hard-link groups remain
 	Done     uint64
 	Total    uint64
+	// Behind is since when (by Journal.Now) the remote is behind with something
+	// that no entry tells of any more; zero for a full sync that only looks.
+	Behind time.Time
 }
 
 // RemoteState is what an operator or a guard decided, and the last success.

@@ -84,6 +84,10 @@ func (n *Entry) encode(key []byte) []byte {
 	e.uint(n.First)
 	e.time(n.FirstTime)
 	e.uint(n.Count)
+	if n.hops != "" {
+		e.version(2) // only then: until there is one an older program can read the entry
+		e.string(n.hops)
+	}
 	val := e.seal(key)
 	n.mark = mark(key, val)
 	return val
@@ -91,10 +95,16 @@ func (n *Entry) encode(key []byte) []byte {
 
 // decodeEntry takes the seq from the last eight bytes of the key.
 func decodeEntry(key, val []byte) (Entry, error) {
-	d := open(key, val, 1)
+	d := open(key, val, 2)
 	n := Entry{
 		Op: Op(d.byte()), Flags: Flag(d.byte()), Path: d.string(), Time: d.time(),
 		First: d.uint(), FirstTime: d.time(), Count: d.uint(), mark: mark(key, val),
+	}
+	if d.v == 2 {
+		n.hops = d.string()
+		if _, err := parseHops(n.hops); err != nil {
+			d.fail(err)
+		}
 	}
 	if len(key) < 8 {
 		d.fail(errShort)
@@ -224,14 +234,21 @@ func (r *Retry) encode(key []byte) []byte {
 	e.time(r.Next)
 	e.string(r.ErrorID)
 	e.string(r.Error)
+	if !r.Since.IsZero() {
+		e.version(2) // only then: until there is one an older program can read the record
+		e.time(r.Since)
+	}
 	return e.seal(key)
 }
 
 func decodeRetry(key, val []byte) (Retry, error) {
-	d := open(key, val, 1)
+	d := open(key, val, 2)
 	r := Retry{
 		Path: d.string(), Seq: d.uint(), Op: Op(d.byte()), Flags: Flag(d.byte()), Attempts: int(d.int()),
 		First: d.time(), Next: d.time(), ErrorID: d.string(), Error: d.string(),
+	}
+	if d.v == 2 {
+		r.Since = d.time()
 	}
 	if d.err == nil && r.Op != OpChange && r.Op != OpRemove {
 		d.fail(errRange)
@@ -250,14 +267,21 @@ func (f *FullSync) encode(key []byte) []byte {
 	e.bool(f.Links)
 	e.uint(f.Done)
 	e.uint(f.Total)
+	if !f.Behind.IsZero() {
+		e.version(2) // likewise
+		e.time(f.Behind)
+	}
 	return e.seal(key)
 }
 
 func decodeFullSync(key, val []byte) (FullSync, error) {
-	d := open(key, val, 1)
+	d := open(key, val, 2)
 	f := FullSync{
 		Reason: d.string(), Started: d.time(), Sub: d.string(), Checksum: d.bool(), After: d.string(),
 		Begun: d.bool(), Links: d.bool(), Done: d.uint(), Total: d.uint(),
+	}
+	if d.v == 2 {
+		f.Behind = d.time()
 	}
 	return f, d.end()
 }

@@ -421,7 +421,8 @@ func TestRemovalOutlivesABriefReturn(t *testing.T) {
 
 func TestStatusBeforeRun(t *testing.T) {
 	j, r := newMemJournal(t.TempDir()), newMemRemote(3)
-	j.head = 10
+	j.head = 3
+	j.change("a", "b", "c", "d", "e", "f", "g")
 	r.state = journal.RemoteState{Paused: true, PauseReason: "x"}
 	target, _ := ParseTarget("h::m")
 	d, err := New(Options{Source: "s", Name: "r", Root: j.root, Target: target, Feed: j, Tree: j, Store: r})

@@ -60,7 +60,7 @@ func (d *Dispatcher) commit(ctx context.Context) {
 		return
 	}
 	u := journal.Update{
-		PutRetry:    slices.Collect(maps.Values(c.put)),
+		PutRetry:    d.withSince(c.put),
 		DelRetry:    slices.Collect(maps.Keys(c.del)),
 		EndFullSync: c.endFull,
 	}
@@ -84,6 +84,18 @@ func (d *Dispatcher) commit(ctx context.Context) {
 		failpoint.Hit("replicate.commit.after")
 		d.commits <- err
 	}()
+}
+
+// withSince are records with what is known by now of since when they are owed.
+func (d *Dispatcher) withSince(recs map[string]journal.Retry) []journal.Retry {
+	out := make([]journal.Retry, 0, len(recs))
+	for path, r := range recs {
+		if e := d.retries.get(path); e != nil {
+			r.Since = e.oldest()
+		}
+		out = append(out, r)
+	}
+	return out
 }
 
 // committed takes the result of the commit that was under way.

@@ -148,7 +148,16 @@ func (d *Dispatcher) plan(l *look, items iter.Seq[*Item], files int, now time.Ti
 		}
 	}
 	pl := p.next(items, &d.locks, d.bigAllowed())
+	unread := d.ledger.read < d.o.Feed.Head()
 	for _, it := range pl.done {
+		if retry && unread {
+			// What makes it needless may not have been read yet: a removal, for
+			// which it has to tell since when the remote is behind.
+			continue
+		}
+		if unread {
+			d.seen.skip(it.Path, it.Time)
+		}
 		d.needless(it, retry)
 		d.ackItem(it, retry, now)
 	}

@@ -42,7 +42,7 @@ type Dispatcher struct {
 	drain    chan struct{}
 	draining atomic.Bool
 	running  atomic.Bool
-	last     atomic.Pointer[Status]
+	last     atomic.Pointer[snapshot]
 	bare     atomic.Pointer[bare] // what is left out of rsync's arguments
 
 	verifying atomic.Pointer[VerifyProgress] // nil when no Verify runs
@@ -51,6 +51,8 @@ type Dispatcher struct {
 	// All below belongs to the goroutine of Run.
 	state    journal.RemoteState
 	ledger   ledger
+	seen     seen
+	ahead    ahead
 	queue    *queue
 	retries  *retrySet
 	locks    Locks
@@ -155,7 +157,7 @@ func (d *Dispatcher) load() error {
 	d.retries.loadOwed()
 	d.state = d.o.Store.State()
 	cur := d.o.Store.Cursor()
-	d.ledger.read = cur.Low
+	d.ledger.read, d.seen.start = cur.Low, cur.Low
 	d.completed.load(cur)
 	if fs := d.o.Store.FullSync(); fs != nil {
 		d.full = newFullSync(*fs)
@@ -182,6 +184,9 @@ func (d *Dispatcher) loop(ctx, work, keep context.Context) error {
 		now := time.Now()
 		d.followLimit(now)
 		if err := d.intake(now); err != nil {
+			return err
+		}
+		if err := d.lookAhead(); err != nil {
 			return err
 		}
 		if err := d.dispatch(work, now); err != nil {
@@ -285,7 +290,7 @@ func (d *Dispatcher) idle() bool {
 
 // untilNext is the time to the next thing that happens by itself.
 func (d *Dispatcher) untilNext(now time.Time) time.Duration {
-	if d.again || d.ledger.open < window && d.ledger.read < d.o.Feed.Head() {
+	if d.again || d.ledger.open < d.o.window && d.ledger.read < d.o.Feed.Head() {
 		d.again = false
 		return 0
 	}

@@ -77,6 +77,9 @@
 //   - A failing path backs off by itself; a failing remote backs off as a whole
 //     and touches no path. Neither delays another remote.
 //   - A path that changes while it is failing is absorbed into its retry record.
+//   - How far a remote is behind is told by the second, whatever was restarted, given
+//     up or done to clocks: see lag. A snapshot that is old, since the source hangs,
+//     goes on ageing.
 //   - A remote that was set back is brought forward by Replay: what it acknowledged
 //     since then goes to the retry set. The cursor never goes back.
 //   - What a remote silently keeps otherwise (owners, symlinks, xattrs, …) is

@@ -52,7 +52,7 @@ func (d *Dispatcher) Explain(path string) PathStatus {
 }
 
 func (d *Dispatcher) explain(path string, p *PathStatus) {
-	st := d.status()
+	st, _ := d.status()
 	p.Sending, p.Queued = st.State, st.LagEntries
 	if d.breaker.open() {
 		p.Error = st.Error

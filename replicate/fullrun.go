@@ -46,7 +46,10 @@ func (d *Dispatcher) requireFull(reason string, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	behind := d.lag().Since
 	d.queue = newQueue()
+	d.ahead = ahead{}
+	d.seen.caughtUp(max(head, d.ledger.read))
 	d.moves.from, d.moves.to, d.moves.inodes, d.moves.replaced = nil, nil, nil, 0
 	d.ledger = ledger{read: max(head, d.ledger.read)}
 	// What is under way must not be queued again when it fails.
@@ -58,28 +61,29 @@ func (d *Dispatcher) requireFull(reason string, now time.Time) error {
 		}
 	}
 	if all {
-		for path, seq := range content {
-			d.keepContent(path, seq, now)
+		for path, c := range content {
+			d.keepContent(path, c, now)
 		}
 	}
 	d.guard.reset()
 	d.update.cursor = true
 	d.beginFull(FullSyncRequest{Reason: reason, Checksum: !all}, now)
+	d.full.rec.Behind = older(behind, d.full.rec.Behind)
 	d.log.Warn("full sync required", "reason", reason, "seq", head)
 	return nil
 }
 
 // contentOnly finds the paths up to head, not acknowledged yet, that a full
-// sync would take for equal by their size and times, with their newest seqs.
+// sync would take for equal by their size and times.
 // all is false when there are too many of them to be listed.
-func (d *Dispatcher) contentOnly(head uint64) (paths map[string]uint64, all bool, err error) {
-	paths = map[string]uint64{}
+func (d *Dispatcher) contentOnly(head uint64) (paths map[string]content, all bool, err error) {
+	paths = map[string]content{}
 	for it := range d.unacked() {
 		if it.Flags&journal.FlagChecksum != 0 {
-			paths[it.Path] = max(paths[it.Path], it.Seq)
+			paths[it.Path] = paths[it.Path].with(it.Seq, it.Time)
 		}
 	}
-	err = contentBetween(d.o.Feed, d.ledger.read+1, head, d.completed.cursor, paths)
+	err = contentBetween(d.o.Feed, d.o.Name, d.ledger.read+1, head, d.completed.cursor, paths)
 	if err != nil {
 		return nil, false, fmt.Errorf("read journal of %s: %w", d.o.Source, err)
 	}
@@ -87,19 +91,23 @@ func (d *Dispatcher) contentOnly(head uint64) (paths map[string]uint64, all bool
 }
 
 // keepContent has the content of a path sent whatever its size and times say.
-func (d *Dispatcher) keepContent(path string, seq uint64, now time.Time) {
-	e := journal.Entry{Path: path, Seq: seq, Op: journal.OpChange, Flags: journal.FlagChecksum}
+func (d *Dispatcher) keepContent(path string, c content, now time.Time) {
+	e := journal.Entry{Path: path, Seq: c.seq, Op: journal.OpChange, Flags: journal.FlagChecksum}
 	if r := d.retries.get(path); r != nil {
 		e.Seq = max(e.Seq, r.Seq)
-		d.absorb(r, e)
+		d.absorb(r, e, c.since)
 		return
 	}
-	d.keepRetry(journal.Retry{Path: path, Seq: e.Seq, Op: e.Op, Flags: e.Flags, First: now, Next: now})
+	d.keepRetry(journal.Retry{Path: path, Seq: e.Seq, Op: e.Op, Flags: e.Flags, First: now, Next: now}).owes(c.since)
 }
 
 func (d *Dispatcher) beginFull(r FullSyncRequest, now time.Time) {
 	rec := journal.FullSync{Reason: r.Reason, Started: now, Sub: r.Sub, Checksum: r.Checksum}
+	if !askedFor(r.Reason) {
+		rec.Behind = d.o.Clock.Now() // since then at least
+	}
 	if old := d.full; old != nil {
+		rec.Behind = older(old.rec.Behind, rec.Behind)
 		rec.Checksum = rec.Checksum || old.rec.Checksum
 		if askedFor(r.Reason) && !askedFor(old.rec.Reason) {
 			rec.Reason = old.rec.Reason // it still makes good what was skipped
@@ -320,7 +328,7 @@ func (d *Dispatcher) queueLink(f *fullSync, path string, now time.Time) {
 		if d.retries.get(path) != nil {
 			return
 		}
-		it = &Item{Path: path, Op: journal.OpChange, Time: now}
+		it = &Item{Path: path, Op: journal.OpChange, asked: now}
 		d.queue.push(it)
 	}
 	if it.link == nil {

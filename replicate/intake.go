@@ -13,12 +13,13 @@ const readStep = 1000
 // intake reads forward from the cursor while the window has room.
 func (d *Dispatcher) intake(now time.Time) error {
 	d.resumeWhenDue(now)
-	for d.ledger.open < window {
+	for d.ledger.open < d.o.window {
 		head := d.o.Feed.Head()
 		if d.ledger.read >= head {
+			d.seen.caughtUp(head)
 			return nil
 		}
-		limit := min(readStep, window-d.ledger.open)
+		limit := min(readStep, d.o.window-d.ledger.open)
 		entries, err := d.o.Feed.Entries(d.ledger.read+1, limit)
 		if err != nil {
 			return fmt.Errorf("read journal of %s: %w", d.o.Source, err)
@@ -45,6 +46,7 @@ func (d *Dispatcher) take(e journal.Entry, now time.Time) {
 		return
 	}
 	first, since := d.since(e)
+	d.seen.seqs = append(d.seen.seqs, e.Seq)
 	d.ledger.add(e.Seq)
 	d.stream.took(now)
 	d.tidy.took(e)
@@ -60,14 +62,15 @@ func (d *Dispatcher) take(e journal.Entry, now time.Time) {
 		}
 	}()
 	if r := d.retries.get(e.Path); r != nil {
-		d.absorb(r, e)
+		d.absorb(r, e, since)
 		return
 	}
 	if it := d.queue.get(e.Path); it != nil {
 		d.collapse(it, e)
 		return
 	}
-	d.queue.push(&Item{Path: e.Path, Seq: e.Seq, First: first, Op: e.Op, Flags: e.Flags, Count: e.Count, Time: since})
+	d.queue.push(&Item{Path: e.Path, Seq: e.Seq, First: first, Op: e.Op, Flags: e.Flags, Count: e.Count, Time: since,
+		asked: now.Add(-max(0, d.o.Clock.Now().Sub(since)))})
 }
 
 // mayCount tells whether an entry makes for removals that the guard has not
@@ -116,20 +119,6 @@ func (d *Dispatcher) guardRemovals(r removed, now time.Time) {
 	}
 }
 
-// since says how long this remote has been behind with the path of an entry
-// that was just read: an entry stands for older ones that it has replaced,
-// but those that this remote has passed do not count.
-func (d *Dispatcher) since(e journal.Entry) (first uint64, at time.Time) {
-	passed := d.ledger.read
-	if open := d.ledger.first(); open != 0 {
-		passed = open - 1
-	}
-	if e.First > passed {
-		return e.First, e.FirstTime
-	}
-	return min(passed+1, e.Seq), e.Time
-}
-
 // supersedeBelow drops the changes below a directory that is gone. They are
 // covered, and if the directory comes back everything in it is journaled anew;
 // sent after the removal they could bring back what nobody would remove.
@@ -163,11 +152,11 @@ func (d *Dispatcher) collapse(it *Item, e journal.Entry) {
 	it.Flags |= e.Flags
 }
 
-// absorb adds an entry to the retry record of its path: the path goes on
-// waiting for its own time, however often it changes.
-func (d *Dispatcher) absorb(r *retryEntry, e journal.Entry) {
+// absorb adds an entry to the retry record of its path, which is behind with it
+// since then: the path goes on waiting for its own time, however often it changes.
+func (d *Dispatcher) absorb(r *retryEntry, e journal.Entry, since time.Time) {
 	d.ledger.ack(e.Seq)
-	r.owes(e.Time)
+	r.owes(since)
 	d.merge(r, e)
 }
 

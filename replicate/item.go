@@ -15,7 +15,8 @@ type Item struct {
 	Op    journal.Op
 	Flags journal.Flag
 	Count uint64    // removals: paths that went away
-	Time  time.Time // when that was journaled
+	Time  time.Time // when the oldest of what it stands for was journaled, by Options.Clock; zero for no change
+	asked time.Time // the same by the clock of this process, or when it was queued
 	Size  int64     // bytes of a regular file at the last look; 0 before
 	alone bool      // it has aborted a whole batch before
 	moved bool      // a run of LaneMove had it

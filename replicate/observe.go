@@ -45,7 +45,7 @@ func (unobserved) Ended(Ending)                   {}
 // such as the stamp of a directory or a name of a full sync, has no time.
 func (d *Dispatcher) delivered(now, since time.Time) {
 	if !since.IsZero() {
-		d.o.Observer.Delivered(now, since)
+		d.o.Observer.Delivered(now, d.o.Clock.OnWall(since))
 	}
 }
 
@@ -71,13 +71,14 @@ func (e *retryEntry) owed() (since time.Time) {
 	return since
 }
 
-// loadOwed takes over what is known of the records of an earlier process: those
-// that failed stand for changes that are at least as old.
+// oldest is since when the remote is behind with a path; zero for a record that
+// stands for no change.
+func (e *retryEntry) oldest() time.Time { return older(e.since, e.later) }
+
+// loadOwed takes over what is known of the records of an earlier process.
 func (s *retrySet) loadOwed() {
 	for _, e := range s.byPath {
-		if e.Attempts > 0 {
-			e.since = e.First
-		}
+		e.since = owedBy(e.Retry)
 	}
 }
 

@@ -150,6 +150,8 @@ type Options struct {
 	Scratch string
 	// Slots are shared with other remotes; see RsyncOptions.Warm.
 	Slots Slots
+	// Clock is the one that the entries of Feed are dated by; nil for the wall clock.
+	Clock Clock
 	// Observer is told of what becomes of the remote; nil for nobody.
 	Observer Observer
 	// Meter counts what the remote does; nil for nobody.
@@ -160,6 +162,7 @@ type Options struct {
 	transport      transport // tests replace rsync
 	argsFrom       int       // bytes of a list from which on it may become arguments
 	verifyPatience time.Duration
+	window         int // entries of the journal that are held in memory
 }
 
 // RsyncOptions shape the rsync command line.
@@ -212,6 +215,7 @@ func (o *Options) setDefaults() {
 	def(&o.Workers, DefaultWorkers)
 	def(&o.BatchFiles, DefaultBatchFiles)
 	def(&o.argsFrom, minArgList)
+	def(&o.window, window)
 	for p, v := range map[*int64]int64{&o.BatchBytes: DefaultBatchBytes, &o.BigFile: DefaultBigFile} {
 		if *p <= 0 {
 			*p = v
@@ -228,6 +232,9 @@ func (o *Options) setDefaults() {
 	o.Retry.Max = max(o.Retry.Max, o.Retry.Initial)
 	if o.Rsync.Path == "" {
 		o.Rsync.Path = "rsync"
+	}
+	if o.Clock == nil {
+		o.Clock = wallClock{}
 	}
 	if o.Observer == nil {
 		o.Observer = unobserved{}

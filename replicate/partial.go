@@ -55,7 +55,7 @@ func (d *Dispatcher) partial(rep report, now time.Time) {
 // failOthers has what a run touched without being asked to sent again.
 func (d *Dispatcher) failOthers(rep report, res residual, out Outcome, now time.Time) {
 	for _, c := range res.other {
-		d.failPath(d.unasked(c), reasonFor(c.Path, rep.res.Stderr, out), now)
+		d.failPath(d.unasked(c), reasonFor(c.Path, rep.res.Stderr, out), time.Time{}, now)
 	}
 }
 

@@ -113,7 +113,7 @@ func (s *retrySet) put(r journal.Retry) *retryEntry {
 		s.order = append(s.order, e)
 	}
 	e.Retry = r
-	e.item.Seq, e.item.Op, e.item.Flags, e.item.Time = r.Seq, r.Op, r.Flags, r.First
+	e.item.Seq, e.item.Op, e.item.Flags, e.item.asked = r.Seq, r.Op, r.Flags, r.First
 	// One that aborted a batch would abort each batch it is in.
 	e.item.alone = r.ErrorID == "E-NOSPACE" || r.ErrorID == "E-DEST-IO" || r.ErrorID == "E-DEST-TOOBIG"
 	s.sorted = false

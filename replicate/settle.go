@@ -241,10 +241,11 @@ func (d *Dispatcher) failItem(it *Item, out Outcome, retry bool, now time.Time) 
 	if !retry && d.leave(it) {
 		return
 	}
-	d.failPath(journal.Retry{Path: it.Path, Seq: it.Seq, Op: it.Op, Flags: it.Flags}, out, now)
+	var since time.Time
 	if !retry && it.Seq != 0 {
-		d.retries.get(it.Path).owes(it.Time)
+		since = it.Time
 	}
+	d.failPath(journal.Retry{Path: it.Path, Seq: it.Seq, Op: it.Op, Flags: it.Flags}, out, since, now)
 }
 
 // leave takes an item out of the queue for good and tells whether it was
@@ -258,9 +259,9 @@ func (d *Dispatcher) leave(it *Item) (superseded bool) {
 	return superseded
 }
 
-// failPath counts a failure of a path. A newer change of it that waits in the
+// failPath counts a failure of a path, which is owed since then. A newer change of it that waits in the
 // queue is absorbed.
-func (d *Dispatcher) failPath(rec journal.Retry, out Outcome, now time.Time) {
+func (d *Dispatcher) failPath(rec journal.Retry, out Outcome, since, now time.Time) {
 	var queued time.Time
 	if q := d.queue.get(rec.Path); q != nil && q.Seq != 0 {
 		queued = q.Time
@@ -277,7 +278,12 @@ func (d *Dispatcher) failPath(rec journal.Retry, out Outcome, now time.Time) {
 	failpoint.Hit("replicate.retry")
 	d.log.Debug("path failed", "path", rec.Path, "seq", rec.Seq, "error_id", rec.ErrorID,
 		"message", rec.Error, "attempts", rec.Attempts, "next_retry", rec.Next)
-	d.keepRetry(rec).owes(queued)
+	e := d.keepRetry(rec)
+	e.owes(queued)
+	e.owes(since)
+	if e.failed() && e.oldest().IsZero() {
+		e.owes(d.o.Clock.Now()) // what stood for no change before
+	}
 }
 
 // gather adds to a retry record what else is known to be due at its path.

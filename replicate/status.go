@@ -39,8 +39,8 @@ type Status struct {
 
 	CursorSeq  uint64  `json:"cursor_seq"`
 	HeadSeq    uint64  `json:"head_seq"`
-	LagEntries uint64  `json:"lag_entries"`
-	LagSeconds float64 `json:"lag_seconds"` // age of the oldest entry that is not there yet
+	LagEntries uint64  `json:"lag_entries"` // entries that are not there, and paths in the retry set
+	LagSeconds float64 `json:"lag_seconds"` // age of the oldest change that is not there; see Lag
 	LagBytes   int64   `json:"lag_bytes"`   // as far as sizes are known
 
 	InFlight    []BatchStatus   `json:"in_flight"`
@@ -193,20 +193,45 @@ func (d *Dispatcher) Status() Status {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	if err := d.do(ctx, func() { d.snapshot() }); err != nil {
-		if s := d.last.Load(); s != nil {
-			return *s
-		}
+	err := d.do(ctx, func() { d.snapshot() })
+	last := d.last.Load()
+	switch {
+	case last == nil:
 		return d.atRest()
+	case err != nil:
+		return d.aged(*last)
 	}
-	return *d.last.Load()
+	return last.Status
+}
+
+// snapshot is a status with what its lag was made of.
+type snapshot struct {
+	Status
+	since time.Time // Lag.Since
+	read  uint64    // of the journal
+}
+
+// aged is what a remote last said, but for what is known without it: its lag goes
+// on.
+func (d *Dispatcher) aged(s snapshot) Status {
+	if head := d.o.Feed.Head(); head > s.HeadSeq {
+		s.LagEntries += head - s.HeadSeq
+		s.HeadSeq = head
+		if s.since.IsZero() {
+			s.since = UnreadSince(d.o.Feed, s.read, d.o.Name)
+		}
+	}
+	s.LagSeconds = Lag{Since: s.since}.Seconds(d.o.Clock.Now())
+	return s.Status
 }
 
 // atRest is the status before Run, from what is stored.
 func (d *Dispatcher) atRest() Status {
 	s := d.base(StateStarting)
 	s.CursorSeq = d.o.Store.Cursor().Low
-	s.LagEntries = s.HeadSeq - min(s.CursorSeq, s.HeadSeq)
+	if l, err := StoredLag(d.o.Feed, d.o.Store, d.o.Name); err == nil { // else Run says it
+		s.LagEntries, s.LagSeconds = l.Entries+l.Owed, l.Seconds(d.o.Clock.Now())
+	}
 	s.decided(d.o.Store.State())
 	if f := d.o.Store.FullSync(); f != nil {
 		s.FullSync = fullStatus(*f, true)
@@ -275,26 +300,19 @@ func (s *FullSyncStatus) advance(bytes int64) {
 }
 
 func (d *Dispatcher) snapshot() {
-	s := d.status()
-	d.last.Store(&s)
+	s, l := d.status()
+	d.last.Store(&snapshot{s, l.Since, d.ledger.read})
 }
 
-func (d *Dispatcher) status() Status {
-	now := time.Now()
+func (d *Dispatcher) status() (Status, Lag) {
+	now, lag := time.Now(), d.lag()
 	s := d.base(d.word(now))
 	if open := d.o.Window.Open(now); !open {
 		s.Opens = timePtr(d.o.Window.Change(now))
 	}
-	s.CursorSeq, s.LagEntries = d.completed.cursor.Low, uint64(d.ledger.open)+s.HeadSeq-min(s.HeadSeq, d.ledger.read)
-	var oldest time.Time
+	s.CursorSeq, s.LagEntries, s.LagSeconds = d.completed.cursor.Low, lag.Entries+lag.Owed, lag.Seconds(d.o.Clock.Now())
 	for it := range d.unacked() {
 		s.LagBytes += it.Size
-		if !it.Time.IsZero() && (oldest.IsZero() || it.Time.Before(oldest)) {
-			oldest = it.Time
-		}
-	}
-	if !oldest.IsZero() {
-		s.LagSeconds = max(0, now.Sub(oldest).Seconds())
 	}
 	for _, b := range d.flights {
 		s.InFlight = append(s.InFlight, b.status())
@@ -311,7 +329,7 @@ func (d *Dispatcher) status() Status {
 	s.Failing, s.Error = d.trouble()
 	s.Transfers, s.Files, s.Deleted, s.Retries = d.stats.transfers, d.stats.files, d.stats.deleted, d.stats.retries
 	s.Bytes, s.WireBytes = d.stats.bytes, d.stats.wire
-	return s
+	return s, lag
 }
 
 // word sums the state up.

@@ -28,7 +28,7 @@ func TestRemovalOutlivesAnUnaskedChange(t *testing.T) {
 	now := time.Now()
 	d.ledger.read = 9
 	d.keepRetry(journal.Retry{Path: "d", Seq: 4, Op: journal.OpChange, First: now, Next: now})
-	d.absorb(d.retries.get("d"), journal.Entry{Path: "d", Seq: 7, Op: journal.OpRemove})
+	d.absorb(d.retries.get("d"), journal.Entry{Path: "d", Seq: 7, Op: journal.OpRemove}, time.Time{})
 	f := &Item{Path: "d/f", Seq: 3, Op: journal.OpChange, state: itemInFlight}
 	d.partial(report{
 		batch:  &Batch{Lane: LaneList, Items: []*Item{f}, Paths: []string{"d/f"}, Parents: []string{"d"}},
@@ -82,7 +82,7 @@ func TestReturnedRemovalStaysOne(t *testing.T) {
 	for name, tell := range map[string]func(*Dispatcher, time.Time){
 		"stamp": func(d *Dispatcher, now time.Time) { d.restampAt("d", now, now) },
 		"unasked": func(d *Dispatcher, now time.Time) {
-			d.failPath(d.unasked(Change{Item: ".d..t......", Path: "d"}), Outcome{}, now)
+			d.failPath(d.unasked(Change{Item: ".d..t......", Path: "d"}), Outcome{}, time.Time{}, now)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

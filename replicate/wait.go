@@ -194,7 +194,7 @@ func (d *Dispatcher) unacked() func(yield func(*Item) bool) {
 // blocked describes what is in the way.
 func (d *Dispatcher) blocked(w *waiter) *BlockedError {
 	const sample = 5
-	st := d.status()
+	st, _ := d.status()
 	e := &BlockedError{Remote: st.Name, State: st.State, Last: st.Error}
 	e.Pending, e.Failing = d.inTheWay(w, 1<<30)
 	if head := d.o.Feed.Head(); w.seq > d.ledger.read && len(w.paths) == 0 {

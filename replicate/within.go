@@ -105,7 +105,7 @@ func (r *round) within(u *unit) {
 // passes tells whether others may pass an item that waits: it only stamps a
 // directory, and has not waited for long.
 func (r *round) passes(it *Item, u *unit) bool {
-	return u.stamps && r.now.Sub(it.Time) < stampPause
+	return u.stamps && r.now.Sub(it.asked) < stampPause
 }
 
 // busyWithin tells whether runs are under way that will leave the directory of a

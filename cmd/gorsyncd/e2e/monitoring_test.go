@@ -91,6 +91,7 @@ sources:
     remotes:
       - {name: gone, target: %q}
 defaults: {retry: {initial: 200ms, max: 500ms}, full_sync: {on_start: never}}
+notify: [{name: ops, command: [/bin/true]}]
 `, src, d.Target("m"), strings.Replace(d.Target("auth"), "://", "://u@", 1), wrong, d.Target("m")+"/idle", more, bbs, d.Target("m")+"/bbs")
 	}
 	mkdir(t, dst, "idle")

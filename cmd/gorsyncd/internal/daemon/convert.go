@@ -42,6 +42,7 @@ func (d *Daemon) dispatcherOptions(u *unit, rc config.Remote, store patientRemot
 		Held:     func() bool { return u.tree.Status().State == watch.StateHeld },
 		Scratch:  d.probeDir(u.cfg.Name, rc.Name),
 		Slots:    d.slots,
+		Clock:    d.journal,
 		Observer: replicate.Observers(observer{d.histories.of(u.cfg.FullName(rc))}, counts),
 		Meter:    counts,
 		Logger:   d.log,

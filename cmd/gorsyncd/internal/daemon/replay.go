@@ -39,7 +39,7 @@ func (d *Daemon) Replay(ctx context.Context, q control.ReplayRequest, line func(
 		}
 	}
 	for i, r := range parts {
-		if err := replayOne(ctx, r, from[i], q.DryRun, line); err != nil {
+		if err := d.replayOne(ctx, r, from[i], q.DryRun, line); err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
 		}
 	}
@@ -67,11 +67,11 @@ func (d *Daemon) replayFrom(q control.ReplayRequest, r part, all []part) (uint64
 		Hint: fmt.Sprintf("compare everything instead: gorsyncd sync %s --checksum   then, for what was removed: gorsyncd verify %s", r.name, r.name)}
 }
 
-func replayOne(ctx context.Context, r part, from uint64, dry bool, line func(control.ReplayLine) error) error {
+func (d *Daemon) replayOne(ctx context.Context, r part, from uint64, dry bool, line func(control.ReplayLine) error) error {
 	req := replicate.ReplayRequest{From: from, Sub: r.rel, DryRun: dry}
 	if dry {
 		req.Each = func(e journal.Entry) error {
-			p, at := names.NewPath(e.Path), e.Time.UTC()
+			p, at := names.NewPath(e.Path), d.journal.OnWall(e.Time).UTC()
 			return line(control.ReplayLine{Remote: r.name, Event: control.EventReplay, Seq: e.Seq, Op: control.OpName(e.Op), Path: &p, Time: &at})
 		}
 	}

@@ -60,6 +60,7 @@ func (d *Daemon) startSink(u *unit, sc config.Source, kc config.Sink) (*reader, 
 	}
 	r := &reader{cfg: kc, name: name, store: store, gates: gateNames(sc, kc), done: make(chan struct{})}
 	o := sinkOptions(sc, kc)
+	o.Clock = d.journal
 	o.JournalID, o.Feed, o.Store, o.Ready, o.Logger = d.journal.ID(), u.src, patientRemote{store, &d.patience}, u.tree.Ready(), d.log
 	for _, g := range r.gates {
 		gate, err := u.src.Remote(g)
@@ -90,7 +91,7 @@ func (d *Daemon) prepareSink(store *journal.Remote, name string) error {
 	}
 	up := journal.Update{EndFullSync: true}
 	if d.lost {
-		up = journal.Update{FullSync: &journal.FullSync{Reason: "journal lost", Started: time.Now()}}
+		up = journal.Update{FullSync: &journal.FullSync{Reason: "journal lost", Started: time.Now(), Behind: d.journal.Now()}}
 	} else {
 		d.log.Info("new sink: it is told what changes from now on", "sink", name)
 	}

@@ -88,13 +88,13 @@ func (d *Daemon) giveUp(ctx context.Context, source, remote string, st journal.S
 	if !known || err != nil || d.config().Has(source, remote) {
 		return false
 	}
-	behind, _, err := s.Source.Behind(s.Remote.Cursor())
-	if err == nil && behind >= minPinned {
+	lag, err := replicate.StoredLag(s.Source, s.Remote, remote)
+	if err == nil && lag.Entries >= minPinned {
 		d.log.Error("the journal is past journal.max_size: a remote that is no longer configured gives up its place",
-			"remote", s.Name(), "size_bytes", st.DiskBytes, "max_bytes", limit, "entries", behind)
+			"remote", s.Name(), "size_bytes", st.DiskBytes, "max_bytes", limit, "entries", lag.Entries)
 		ctx, cancel := context.WithTimeout(ctx, giveUpLimit)
 		defer cancel()
-		err = replicate.GiveUp(ctx, s.Source, patientRemote{s.Remote, &d.patience}, reasonSize, time.Now())
+		err = replicate.GiveUp(ctx, s.Source, patientRemote{s.Remote, &d.patience}, remote, reasonSize, d.journal)
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
 		d.log.Error("could not release the journal", "remote", s.Name(), "error", err)

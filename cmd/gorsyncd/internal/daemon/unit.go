@@ -164,6 +164,12 @@ func (d *Daemon) prepareRemote(store *journal.Remote, name string, rc config.Rem
 	}
 	if f := up.FullSync; f != nil {
 		f.Started = time.Now()
+		if f.Reason != reasonAlways {
+			f.Behind = d.journal.Now() // since then at least
+		}
+		if old := store.FullSync(); old != nil && !old.Behind.IsZero() {
+			f.Behind = old.Behind
+		}
 		d.log.Info("full sync needed", "remote", name, "reason", f.Reason)
 	}
 	if err := d.patience.until(d.soft, func() error { return store.Commit(d.soft, up) }); err != nil {
@@ -179,6 +185,7 @@ const (
 
 	reasonEmptyDirs = "empty_dirs changed"
 	reasonSize      = "journal.max_size reached"
+	reasonAlways    = "full_sync.on_start: always"
 )
 
 // startUpdate is what a remote's records need before it starts. lost says that
@@ -208,7 +215,7 @@ func startUpdate(state journal.RemoteState, full *journal.FullSync, rc config.Re
 	case cut && !fresh:
 		up.FullSync = &journal.FullSync{Reason: "power cut", Checksum: full != nil && full.Checksum}
 	case full == nil && rc.FullSync.OnStart == config.Always:
-		up.FullSync = &journal.FullSync{Reason: "full_sync.on_start: always"}
+		up.FullSync = &journal.FullSync{Reason: reasonAlways}
 	case fresh && rc.FullSync.OnStart == config.Never:
 		up.EndFullSync = true
 	}

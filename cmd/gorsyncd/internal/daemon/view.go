@@ -160,7 +160,7 @@ func (d *Daemon) Explain(_ context.Context, abs string) (control.Explanation, er
 		return x, fmt.Errorf("read journal: %w", err)
 	}
 	if ok {
-		x.Entry = &control.EntryInfo{Seq: e.Seq, Op: control.OpName(e.Op), Time: e.Time}
+		x.Entry = &control.EntryInfo{Seq: e.Seq, Op: control.OpName(e.Op), Time: d.journal.OnWall(e.Time)}
 	}
 	if rec, live, err := u.src.Lookup(rel); err != nil {
 		return x, fmt.Errorf("read index: %w", err)

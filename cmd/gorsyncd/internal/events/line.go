@@ -49,8 +49,8 @@ type Line struct {
 	Position string `json:"position,omitempty"` // everything before it was given
 }
 
-func entryLine(source string, e journal.Entry) Line {
-	p, at := names.NewPath(e.Path), e.Time.UTC()
+func entryLine(source string, e journal.Entry, at time.Time) Line {
+	p := names.NewPath(e.Path)
 	l := Line{Event: KindEntry, Source: source, Seq: e.Seq, Op: "change", Path: &p, Time: &at,
 		Checksum: e.Flags&journal.FlagChecksum != 0, Count: e.Count}
 	if e.Op == journal.OpRemove {

@@ -17,6 +17,7 @@ type Journal interface {
 	Sources() []string
 	Source(name string) (*journal.Source, error)
 	MoreSources() <-chan struct{}
+	OnWall(time.Time) time.Time
 }
 
 var _ Journal = (*journal.Journal)(nil)
@@ -203,7 +204,7 @@ func (r *reader) fill(p *place) error {
 func (r *reader) give(p *place) error {
 	e := p.page[0]
 	if r.pattern.Match(e.Path) {
-		if err := r.fn(entryLine(p.name, e)); err != nil {
+		if err := r.fn(entryLine(p.name, e, r.j.OnWall(e.Time))); err != nil {
 			return err
 		}
 	}

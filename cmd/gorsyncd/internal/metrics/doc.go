@@ -27,8 +27,8 @@
 //     reload begins it anew. Those of sources and sinks, which are read from the
 //     status, go on, too, but for what happened between the last scrape and the
 //     new beginning. A remote that is no longer configured has no series.
-//   - Labels are source, remote, state, result, class and code, and of build_info
-//     version and goversion. A sink is a remote for this purpose: both are called
+//   - Labels are source, remote, state, result, class and code, of build_info
+//     version and goversion, and notifier. A sink is a remote for this purpose: both are called
 //     source/name and no name is taken twice. No label holds a file name, and each
 //     is UTF-8 whatever was configured.
 //   - A value that is not known, such as the time of a success that never was, is 0.

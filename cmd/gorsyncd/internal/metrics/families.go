@@ -97,7 +97,7 @@ func countLabels() (result, exit []*label) {
 }
 
 // families is everything but what is known of the process and the Go runtime.
-var families = slices.Concat(daemonFamilies, sourceFamilies, remoteFamilies, sinkFamilies)
+var families = slices.Concat(daemonFamilies, sourceFamilies, remoteFamilies, sinkFamilies, notifierFamilies)
 
 var daemonFamilies = []family{
 	{"build_info", "Always 1; the labels tell which gorsyncd this is.", gauge, func(s *snapshot, w writer) {

@@ -22,6 +22,8 @@ type snapshot struct {
 	remotes []*series // of Status.Remotes
 	sinks   []*series // of Status.Sinks
 	counts  []*Counts // of Status.Remotes
+
+	notifiers []*series // of Status.Notifiers
 }
 
 func (m *Metrics) snapshot(ctx context.Context) (*snapshot, error) {
@@ -48,6 +50,9 @@ func (m *Metrics) snapshot(ctx context.Context) (*snapshot, error) {
 	}
 	for i := range st.Sinks {
 		s.sinks = append(s.sinks, newSeries(newLabel("remote", st.Sinks[i].Sink), newLabel("source", st.Sinks[i].Source)))
+	}
+	for i := range st.Notifiers {
+		s.notifiers = append(s.notifiers, newSeries(newLabel("notifier", st.Notifiers[i].Name)))
 	}
 	return s, nil
 }

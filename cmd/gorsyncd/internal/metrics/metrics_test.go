@@ -102,7 +102,7 @@ func TestLint(t *testing.T) {
 			t.Errorf("%s: %s", p.Metric, p.Text)
 		}
 	}
-	known := []string{"source", "remote", "state", "result", "class", "code", "version", "goversion"}
+	known := []string{"source", "remote", "state", "result", "class", "code", "version", "goversion", "notifier"}
 	families, err := m.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -172,6 +172,9 @@ func TestTextIsWhatIsGathered(t *testing.T) {
 		"remote_lag_seconds{remote=r0,source=s1}":                    3.25,
 		"sink_events_total{remote=hook,result=delivered,source=s2}":  7,
 		"build_info{goversion=" + runtime.Version() + ",version=v1}": 1,
+		"notifications_total{notifier=ops,result=delivered}":         3,
+		"notifications_total{notifier=ops,result=failed}":            5,
+		"notifier_state{notifier=ops,state=failing}":                 1,
 		"watch_limit{}": 8192,
 	} {
 		if got, ok := scraped[prefix+key]; !ok || got != want {
@@ -188,6 +191,7 @@ func TestAllSeriesFromTheStart(t *testing.T) {
 		started.Remote(r[0], r[1])
 	}
 	early := &world{st: status.New(noon, status.FromDaemon), conf: w.conf}
+	early.st.Notifiers = w.st.Notifiers // there before any source
 	want, got := scrape(t, started), scrape(t, early.metrics())
 	for key := range want {
 		if _, ok := got[key]; !ok && strings.HasPrefix(key, prefix) {
@@ -211,6 +215,7 @@ func TestReload(t *testing.T) {
 	w.conf.Remotes = w.conf.Remotes[1:]
 	w.st.Remotes = w.st.Remotes[1:]
 	w.st.Sources[0].Events, w.st.Sinks[0].Delivered = 2, 1 // begun anew
+	w.st.Notifiers[0].Delivered, w.st.Notifiers[0].Attempts = 1, 1
 	m.Keep(w.conf)
 	after := scrape(t, m)
 	for key, n := range before {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"gorsyncd/cmd/gorsyncd/internal/notify"
 	"gorsyncd/cmd/gorsyncd/internal/sink"
 	"gorsyncd/cmd/gorsyncd/internal/status"
 	"gorsyncd/replicate"
@@ -31,6 +32,7 @@ func (w *world) status(ctx context.Context) (status.Status, error) {
 	st, err, wait := w.st, w.err, w.wait
 	st.Sources = append([]status.Source(nil), st.Sources...)
 	st.Sinks = append([]sink.Status(nil), st.Sinks...)
+	st.Notifiers = append([]notify.Status(nil), st.Notifiers...)
 	w.mu.Unlock()
 	if wait != nil {
 		select {
@@ -51,6 +53,7 @@ func (w *world) metrics() *Metrics {
 func newWorld(sources, remotes int) *world {
 	w := &world{st: status.New(noon, status.FromDaemon)}
 	w.st.Daemon = &status.Daemon{LastReload: &noon}
+	w.st.Notifiers = []notify.Status{{Name: "ops", State: notify.StateFailing, LastSuccess: &noon, Waiting: 2, Delivered: 3, Attempts: 8}}
 	for i := range sources {
 		src := fmt.Sprintf("s%d", i)
 		w.conf.Sources = append(w.conf.Sources, src)

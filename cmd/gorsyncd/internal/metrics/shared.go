@@ -87,6 +87,8 @@ func complete(s *status.Status, c Configured) {
 type climbs struct {
 	sources map[string]*[5]climb
 	sinks   map[string]*[3]climb
+
+	notifiers map[string]*[2]climb
 }
 
 // climb is one counter: what it had before it began anew, and what it has since.
@@ -125,5 +127,15 @@ func (c *climbs) lift(s *status.Status) {
 			*n = k[j].to(*n)
 		}
 	}
-	c.sources, c.sinks = sources, sinks
+	notifiers := make(map[string]*[2]climb, len(s.Notifiers))
+	for i := range s.Notifiers {
+		n := &s.Notifiers[i]
+		k := c.notifiers[n.Name]
+		if k == nil {
+			k = new([2]climb)
+		}
+		notifiers[n.Name] = k
+		n.Delivered, n.Attempts = k[0].to(n.Delivered), k[1].to(n.Attempts)
+	}
+	c.sources, c.sinks, c.notifiers = sources, sinks, notifiers
 }

@@ -148,7 +148,7 @@ func (v *View) remote(sc config.Source, rc config.Remote, now time.Time) (replic
 	r.CursorSeq, r.HeadSeq = cursor.Low, src.Head()
 	r.LastSuccess, r.LastFull = moment(state.LastSuccess), moment(state.LastFull)
 	r.Findings = replicate.FindingsOf(state)
-	if err := lag(&r, src, cursor, now); err != nil {
+	if err := v.lag(&r, src, rem, now); err != nil {
 		return r, err
 	}
 	retries, err := rem.Retries()
@@ -184,32 +184,17 @@ func (v *View) find(source, remote string) (*journal.Source, *journal.Remote, er
 	return src, rem, err
 }
 
-// lag counts the entries that the cursor has not passed.
-func lag(r *replicate.Status, src *journal.Source, c journal.Cursor, now time.Time) error {
-	const page = 4096
-	for from := c.Next(); ; {
-		entries, err := src.Entries(from, page)
-		if err != nil || len(entries) == 0 {
-			return err
-		}
-		for _, e := range entries {
-			from = e.Seq + 1
-			if c.Has(e.Seq) {
-				continue
-			}
-			if r.LagEntries == 0 {
-				r.LagSeconds = now.Sub(e.Time).Seconds()
-			}
-			r.LagEntries++
-		}
-	}
+// lag is how far the remote is behind, for all that the journal knows.
+func (v *View) lag(r *replicate.Status, src *journal.Source, rem *journal.Remote, now time.Time) error {
+	l, err := replicate.StoredLag(src, rem, rem.Name())
+	r.LagEntries, r.LagSeconds = l.Entries+l.Owed, l.Seconds(v.j.FromWall(now))
+	return err
 }
 
 // failing shows the path that has been tried most.
 func failing(r *replicate.Status, retries []journal.Retry) {
 	var worst *journal.Retry
 	for i, t := range retries {
-		r.LagEntries++
 		if t.Attempts == 0 {
 			continue // queued again on purpose, not failed
 		}

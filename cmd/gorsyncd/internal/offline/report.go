@@ -56,7 +56,7 @@ func (v *View) fails(rep *control.RemoteReport, source, remote string, now time.
 	}
 	rep.SetFailing(retries)
 	var st replicate.Status
-	err = lag(&st, src, rem.Cursor(), now)
+	err = v.lag(&st, src, rem, now)
 	rep.BehindNow = st.LagSeconds
 	return err
 }

@@ -19,7 +19,7 @@ func (v *View) sink(sc config.Source, kc config.Sink, now time.Time) (sink.Statu
 	}
 	cursor, state := rem.Cursor(), rem.State()
 	r := replicate.Status{State: replicate.StateStarting}
-	if err := lag(&r, src, cursor, now); err != nil {
+	if err := v.lag(&r, src, rem, now); err != nil {
 		return k, err
 	}
 	retries, err := rem.Retries()

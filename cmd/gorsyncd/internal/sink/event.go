@@ -48,7 +48,7 @@ var typeNames = map[journal.Type]string{
 func (o *Options) newEvent(e journal.Entry, rec journal.Record) Event {
 	ev := Event{
 		ID: fmt.Sprintf("%.12s-%s-%d", o.JournalID, o.Source, e.Seq), Seq: e.Seq, Op: OpChange, Source: o.Source,
-		Path: names.NewPath(e.Path), Time: e.Time.UTC(), rel: e.Path,
+		Path: names.NewPath(e.Path), Time: o.Clock.OnWall(e.Time).UTC(), rel: e.Path,
 	}
 	if e.Op == journal.OpRemove {
 		ev.Op, ev.isDir = OpRemove, e.Count > 1

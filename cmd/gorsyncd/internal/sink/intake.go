@@ -20,6 +20,7 @@ type item struct {
 	entry journal.Entry
 	event Event
 	at    time.Time // when it was read
+	since time.Time // when the oldest of what it stands for was journaled, by Options.Clock
 	gone  bool      // a newer one took its place
 	retry bool      // of the retry set
 }
@@ -56,6 +57,10 @@ func (s *Sink) take(e journal.Entry, now time.Time) error {
 	if s.start.Has(e.Seq) {
 		return nil
 	}
+	_, since := e.Since(JournalName(s.o.Name))
+	if before := s.waits(e.Path); !before.IsZero() && before.Before(since) {
+		since = before
+	}
 	s.supersede(e)
 	var rec journal.Record
 	if e.Op == journal.OpChange {
@@ -66,11 +71,22 @@ func (s *Sink) take(e journal.Entry, now time.Time) error {
 	}
 	ev := s.o.newEvent(e, rec)
 	if s.o.wants(&ev) {
-		it := &item{entry: e, event: ev, at: now}
+		it := &item{entry: e, event: ev, at: now, since: since}
 		s.pending = append(s.pending, it)
 		s.byPath[e.Path] = it
 	}
 	return nil
+}
+
+// waits is since when a path has been waiting; zero for one that does not.
+func (s *Sink) waits(path string) time.Time {
+	if it := s.byPath[path]; it != nil {
+		return it.since
+	}
+	if w := s.retries[path]; w != nil {
+		return w.since()
+	}
+	return time.Time{}
 }
 
 // wants tells whether an event is one that the sink was configured for.

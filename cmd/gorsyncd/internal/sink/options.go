@@ -84,7 +84,14 @@ type Options struct {
 
 	Logger *slog.Logger
 	Now    func() time.Time // nil for time.Now
+	Clock  replicate.Clock  // the one that entries are dated by; nil for Now
 }
+
+// nowClock is a journal's clock that goes as Now does.
+type nowClock struct{ now func() time.Time }
+
+func (c nowClock) Now() time.Time               { return c.now() }
+func (c nowClock) OnWall(t time.Time) time.Time { return t }
 
 // FullName is source/sink.
 func (o *Options) FullName() string { return o.Source + "/" + o.Name }

@@ -18,6 +18,14 @@ type waiting struct {
 	looks int       // in vain, at the remotes
 }
 
+// since is when the oldest of what it stands for was journaled.
+func (w *waiting) since() time.Time {
+	if w.rec.Since.IsZero() {
+		return w.rec.First // of before that was noted
+	}
+	return w.rec.Since
+}
+
 // How often the events that wait for a failing path of a remote are looked at, and how
 // many of them at once.
 const (
@@ -49,7 +57,7 @@ func (s *Sink) sideline(it *item, out replicate.Outcome, now time.Time) {
 	if w := s.retries[it.entry.Path]; s.byPath[it.entry.Path] != it && (w == nil || w.rec.Seq != it.entry.Seq) {
 		return // given up or superseded while it was delivered
 	}
-	rec := journal.Retry{Path: it.entry.Path, Seq: it.entry.Seq, Op: it.entry.Op, First: it.entry.Time}
+	rec := journal.Retry{Path: it.entry.Path, Seq: it.entry.Seq, Op: it.entry.Op, First: it.entry.Time, Since: it.since}
 	if old := s.retries[rec.Path]; old != nil {
 		rec.Attempts = old.rec.Attempts
 	}
@@ -163,7 +171,7 @@ func (s *Sink) remake(w *waiting, now time.Time) (*item, error) {
 			return nil, fmt.Errorf("look up %.200q: %w", e.Path, err)
 		}
 	}
-	return &item{entry: e, event: s.o.newEvent(e, rec), at: now, retry: true}, nil
+	return &item{entry: e, event: s.o.newEvent(e, rec), at: now, since: w.since(), retry: true}, nil
 }
 
 func earlier(a, b time.Time) time.Time {

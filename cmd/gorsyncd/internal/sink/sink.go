@@ -67,6 +67,9 @@ func New(o Options) (*Sink, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Clock == nil {
+		o.Clock = nowClock{o.Now}
+	}
 	s := &Sink{
 		o: o, log: o.Logger, poke: make(chan struct{}, 1), drain: make(chan struct{}), progressed: make(chan struct{}),
 		committing: make(chan struct{}, 1), told: map[uint64]string{}, byPath: map[string]*item{}, retries: map[string]*waiting{}, limit: o.Batch, retryLimit: o.Batch,

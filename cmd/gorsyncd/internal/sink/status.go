@@ -19,7 +19,7 @@ type Status struct {
 	CursorSeq  uint64  `json:"cursor_seq"`
 	HeadSeq    uint64  `json:"head_seq"`
 	LagEntries uint64  `json:"lag_entries"` // events that wait; those not read yet count as entries
-	LagSeconds float64 `json:"lag_seconds"` // age of the oldest
+	LagSeconds float64 `json:"lag_seconds"` // age of the oldest, or of what a resync is due for
 	InFlight   int     `json:"in_flight"`   // events of the delivery under way
 	WaitsFor   string  `json:"waits_for"`   // the remote that has not come so far; "" for none
 
@@ -47,13 +47,12 @@ const failingAfter = 5
 func (s *Sink) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.o.Now()
 	st := Status{
 		Name: s.o.FullName(), Source: s.o.Source, Sink: s.o.Name, Kind: s.o.Kind, Target: s.o.Delivery.String(),
 		CursorSeq: s.cursor().Low, HeadSeq: s.o.Feed.Head(), InFlight: s.inFlight, WaitsFor: s.waitsFor,
 		Delivered: s.delivered, Deliveries: s.attempts, Rejected: s.rejected,
 	}
-	s.lag(&st, now)
+	s.lag(&st)
 	if t := s.state.LastSuccess; !t.IsZero() {
 		t = t.UTC()
 		st.LastSuccess = &t
@@ -73,24 +72,27 @@ func (s *Sink) Status() Status {
 }
 
 // lag counts what waits. The caller holds mu.
-func (s *Sink) lag(st *Status, now time.Time) {
-	oldest := now
-	for _, it := range s.byPath {
-		st.LagEntries++
-		if it.entry.Time.Before(oldest) {
-			oldest = it.entry.Time
+func (s *Sink) lag(st *Status) {
+	var l replicate.Lag
+	add := func(n uint64, since time.Time) {
+		l.Entries += n
+		if l.Since.IsZero() || !since.IsZero() && since.Before(l.Since) {
+			l.Since = since
 		}
+	}
+	for _, it := range s.byPath {
+		add(1, it.since)
 	}
 	for _, w := range s.retries {
-		st.LagEntries++
-		if w.rec.First.Before(oldest) {
-			oldest = w.rec.First
-		}
+		add(1, w.since())
 	}
-	st.LagEntries += st.HeadSeq - min(s.read, st.HeadSeq)
-	if st.LagEntries > 0 {
-		st.LagSeconds = max(0, now.Sub(oldest).Seconds())
+	if unread := st.HeadSeq - min(s.read, st.HeadSeq); unread > 0 {
+		add(unread, replicate.UnreadSince(s.o.Feed, s.read, JournalName(s.o.Name)))
 	}
+	if s.lost != nil {
+		add(0, s.lost.Behind)
+	}
+	st.LagEntries, st.LagSeconds = l.Entries, l.Seconds(s.o.Clock.Now())
 }
 
 // trouble is what stands in the way.

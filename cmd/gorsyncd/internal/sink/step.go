@@ -274,5 +274,9 @@ func (s *Sink) fail(res Result, now time.Time) {
 
 // resyncOf is the record of what was missed up to the present head.
 func (s *Sink) resyncOf(reason string) *journal.FullSync {
-	return &journal.FullSync{Reason: reason, Started: s.o.Now(), Total: s.o.Feed.Head()}
+	st := Status{HeadSeq: s.o.Feed.Head()}
+	s.lag(&st)
+	now := s.o.Clock.Now()
+	behind := now.Add(-time.Duration(st.LagSeconds * float64(time.Second)))
+	return &journal.FullSync{Reason: reason, Started: s.o.Now(), Total: st.HeadSeq, Behind: behind}
 }

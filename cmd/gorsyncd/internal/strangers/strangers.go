@@ -17,6 +17,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/sink"
 	"gorsyncd/cmd/gorsyncd/internal/status"
 	"gorsyncd/journal"
+	"gorsyncd/replicate"
 )
 
 // Stranger is one of them.
@@ -88,8 +89,7 @@ type Counter struct {
 
 type count struct {
 	head, low uint64
-	since     time.Time
-	n         uint64
+	lag       replicate.Lag
 	next      time.Time // not counted again before
 }
 
@@ -111,11 +111,9 @@ func (c *Counter) Kept(j *journal.Journal, conf *config.Config, now time.Time) (
 		counts[s.Name()] = n
 		k := status.Kept{
 			Name: s.Name(), Source: s.Source.Name(), Remote: s.short(), Target: s.Remote.State().Target,
-			CursorSeq: n.low, HeadSeq: n.head, LagEntries: n.n, Failing: s.Remote.RetryCount(), FullSync: s.Remote.FullSync() != nil,
+			CursorSeq: n.low, HeadSeq: n.head, LagEntries: n.lag.Entries, Failing: s.Remote.RetryCount(), FullSync: s.Remote.FullSync() != nil,
 		}
-		if n.n > 0 {
-			k.LagSeconds = max(0, now.Sub(n.since).Seconds())
-		}
+		k.LagSeconds = n.lag.Seconds(j.FromWall(now))
 		if t := s.Remote.State().LastSuccess; !t.IsZero() {
 			t = t.UTC()
 			k.LastSuccess = &t
@@ -134,9 +132,9 @@ func (c *Counter) count(s Stranger, now time.Time) (count, error) {
 		return old, nil
 	}
 	begin := time.Now()
-	n, since, err := s.Source.Behind(cursor)
+	lag, err := replicate.StoredLag(s.Source, s.Remote, s.Remote.Name())
 	if err != nil {
-		return count{}, err
+		return count{}, fmt.Errorf("%s: %w", s.Name(), err)
 	}
-	return count{head: head, low: cursor.Low, since: since, n: n, next: now.Add(countShare * time.Since(begin))}, nil
+	return count{head: head, low: cursor.Low, lag: lag, next: now.Add(countShare * time.Since(begin))}, nil
 }

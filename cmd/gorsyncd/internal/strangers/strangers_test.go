@@ -65,7 +65,18 @@ func TestKept(t *testing.T) {
 		}
 		return list[0].LagEntries, list[0].LagSeconds
 	}
+	rem, err := s.Remote("old")
+	if err != nil {
+		t.Fatal(err)
+	}
 	now := time.Now()
+	if n, lag := kept(now.Add(time.Hour)); n != 0 || lag < 3500 || lag > 3700 {
+		t.Errorf("%d entries, %v s for what it has never had", n, lag)
+	}
+	c = Counter{}
+	if err := rem.Commit(t.Context(), journal.Update{FullSync: &journal.FullSync{Reason: "requested"}}); err != nil {
+		t.Fatal(err)
+	}
 	if n, lag := kept(now); n != 0 || lag != 0 {
 		t.Errorf("%d entries, %v s", n, lag)
 	}
@@ -87,10 +98,6 @@ func TestKept(t *testing.T) {
 		t.Errorf("%d entries, want %d", n, want+1)
 	}
 	// A place that was given up is known at once.
-	rem, err := s.Remote("old")
-	if err != nil {
-		t.Fatal(err)
-	}
 	if err := rem.Commit(t.Context(), journal.Update{Cursor: &journal.Cursor{Low: s.Head()}}); err != nil {
 		t.Fatal(err)
 	}
