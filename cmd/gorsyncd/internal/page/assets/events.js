@@ -1,7 +1,7 @@
 // The last changes, by /api/v1/events, each once: also after the connection or
 // the daemon was gone.
 
-import { $, clone, fill, tickIn } from "./dom.js";
+import { $, clone, fill, sayNone, tickIn } from "./dom.js";
 import { count, millis, printable } from "./format.js";
 import { say } from "./text.js";
 
@@ -54,6 +54,7 @@ function flush() {
   else list.prepend(...rows);
   fresh = false;
   while (list.children.length > most) list.lastElementChild.remove();
+  sayNone(list);
 }
 
 // line makes the view of an event, as eventOf of lists.go does; null for none.

@@ -1,7 +1,7 @@
 // Puts the parts together: what comes live is made a view, and that is shown.
 
 import * as actions from "./actions.js";
-import { $, keyed, setClock, setText, show, tick, watch } from "./dom.js";
+import { $, clone, keyed, load as loadParts, setClock, setText, show, tick, watch } from "./dom.js";
 import * as entries from "./entries.js";
 import * as events from "./events.js";
 import * as explain from "./explain.js";
@@ -74,7 +74,14 @@ function freshness() {
   setText($("asof"), clock(feed.asOf));
 }
 
-await load(page.dataset.lang);
+await Promise.all([load(page.dataset.lang), loadParts(page.dataset.lang)]);
+$("failing-tools").replaceWith(clone("tools"));
+$("failing-rest").replaceWith(clone("rest"));
+document.body.append(clone("dialog"));
+for (const name of ["notices", "notifiers"]) {
+  const section = $(`${name}-section`);
+  if (!section.querySelector("h2")) section.prepend(clone(`heading-${name}`));
+}
 const feed = live({
   status(s) {
     // Another version brings another page.
