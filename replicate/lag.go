@@ -170,6 +170,9 @@ type seen struct {
 }
 
 func (s *seen) skip(path string, since time.Time) {
+	if since.IsZero() {
+		return
+	}
 	if s.skipped == nil {
 		s.skipped = map[string]time.Time{}
 	}

@@ -1,0 +1,131 @@
+package replicate
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gorsyncd/journal"
+)
+
+func wantLag(t *testing.T, g *rig, want float64) {
+	t.Helper()
+	synctest.Wait()
+	if got := g.d.Status().LagSeconds; math.Abs(got-want) > 0.5 {
+		t.Errorf("%.1f s behind, want %.1f", got, want)
+	}
+}
+
+// TestLagOfAFailedAttempt: what changes again while it is under way, in vain, is
+// owed since the first change.
+func TestLagOfAFailedAttempt(t *testing.T) {
+	simulate(t, nil, func(t *testing.T, g *rig, f *fakeTransport) {
+		write(t, g.src, map[string]string{"a/f": "1"})
+		f.takes = 10 * time.Second
+		f.set(func(*Batch, Mode) Result { return failed("E-CONNECT", ClassTransient, 10) })
+		g.j.change("a/f")
+		time.Sleep(5 * time.Second)
+		g.j.change("a/f") // while it is under way
+		wantLag(t, g, 5)
+		time.Sleep(5500 * time.Millisecond)
+		if st := g.d.Status(); len(st.InFlight) != 0 {
+			t.Fatalf("in flight: %+v", st.InFlight)
+		}
+		wantLag(t, g, 10.5)
+	})
+}
+
+// TestLagOfARemovedDirectory: changes that were never sent do not become younger
+// because the directory that they are in goes away.
+func TestLagOfARemovedDirectory(t *testing.T) {
+	simulate(t, nil, func(t *testing.T, g *rig, f *fakeTransport) {
+		write(t, g.src, map[string]string{"a/f": "1", "a/g": "1"})
+		f.set(func(*Batch, Mode) Result { return failed("E-CONNECT", ClassTransient, 10) })
+		g.j.change("a/f", "a/g")
+		time.Sleep(20 * time.Minute)
+		g.j.remove("a", 3)
+		wantLag(t, g, 1200)
+		if err := os.RemoveAll(g.src + "/a"); err != nil {
+			t.Fatal(err)
+		}
+		f.set(nil)
+		g.d.RetryNow(nil)
+		wantLag(t, g, 0)
+	})
+}
+
+// TestLagOfARemovedDirectoryThatFailed is the same for what is in the retry set.
+func TestLagOfARemovedDirectoryThatFailed(t *testing.T) {
+	simulate(t, nil, func(t *testing.T, g *rig, f *fakeTransport) {
+		write(t, g.src, map[string]string{"a/f": "1"})
+		f.set(refuses("a/f"))
+		g.j.change("a/f")
+		time.Sleep(20 * time.Minute)
+		f.set(func(*Batch, Mode) Result { return failed("E-CONNECT", ClassTransient, 10) })
+		time.Sleep(2 * time.Minute)
+		g.j.remove("a", 2)
+		wantLag(t, g, 1320)
+	})
+}
+
+// TestLagOfAChangeOfALink: a change of a path that waits as a name of a full sync is
+// a change all the same.
+func TestLagOfAChangeOfALink(t *testing.T) {
+	simulate(t, nil, func(t *testing.T, g *rig, f *fakeTransport) {
+		write(t, g.src, map[string]string{"a/f": "1"})
+		if err := g.d.Pause(t.Context(), "", time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		err := g.d.do(t.Context(), func() {
+			g.d.queue.push(&Item{Path: "a/f", Op: journal.OpChange, asked: time.Now()}) // as queueLink does
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantLag(t, g, 0)
+		g.j.change("a/f")
+		time.Sleep(time.Minute)
+		wantLag(t, g, 60)
+	})
+}
+
+// TestNeedlessRetryOfABusySource: what has failed and is needless now is forgotten,
+// though the journal has never been read to its end whenever that is looked at.
+func TestNeedlessRetryOfABusySource(t *testing.T) {
+	var g *rig
+	var busy bool
+	var times int
+	const most = 500
+	simulate(t, func(r *rig) {
+		g = r
+		g.o.Excluded = func(path string, _ bool) bool {
+			if !busy || path != "a/f" {
+				return false
+			}
+			if times++; times <= most {
+				g.j.change(fmt.Sprintf("busy/%d", times)) // between reading and planning
+			}
+			return true
+		}
+	}, func(t *testing.T, g *rig, f *fakeTransport) {
+		write(t, g.src, map[string]string{"a/f": "1"})
+		f.set(refuses("a/f"))
+		g.j.change("a/f")
+		synctest.Wait()
+		if g.d.Status().Failing != 1 {
+			t.Fatal("it has not failed")
+		}
+		if err := g.d.do(t.Context(), func() { busy = true }); err != nil {
+			t.Fatal(err)
+		}
+		g.d.RetryNow(nil)
+		synctest.Wait()
+		if times == 0 || times > 10 {
+			t.Errorf("looked at %d times", times)
+		}
+		wantLag(t, g, 0)
+	})
+}
