@@ -129,3 +129,23 @@ func TestNeedlessRetryOfABusySource(t *testing.T) {
 		wantLag(t, g, 0)
 	})
 }
+
+// TestPinned: a path that fails is a part of the lag, and not of what the journal has
+// to keep: giving up the remote's place would free nothing.
+func TestPinned(t *testing.T) {
+	simulate(t, nil, func(t *testing.T, g *rig, f *fakeTransport) {
+		write(t, g.src, map[string]string{"a/f": "1", "a/g": "1"})
+		f.set(refuses("a/f"))
+		g.j.change("a/f")
+		synctest.Wait()
+		if st := g.d.Status(); st.LagEntries != 1 || st.Pinned != 0 {
+			t.Errorf("failing: %d entries, %d pinned", st.LagEntries, st.Pinned)
+		}
+		f.set(func(*Batch, Mode) Result { return failed("E-CONNECT", ClassTransient, 10) })
+		g.j.change("a/g")
+		synctest.Wait()
+		if st := g.d.Status(); st.LagEntries != 2 || st.Pinned != 1 {
+			t.Errorf("and another one waits: %d entries, %d pinned", st.LagEntries, st.Pinned)
+		}
+	})
+}

@@ -314,6 +314,26 @@ func TestGiveUp(t *testing.T) {
 	r.idle()
 }
 
+// TestGiveUpKeepsTheLag: what was given up is owed for as long as it was before.
+func TestGiveUpKeepsTheLag(t *testing.T) {
+	r := newRig(t)
+	r.to.answer = func([]Event) Result { return transient(idConnect, "", "down") }
+	r.record(file("a"))
+	r.step()
+	r.later(time.Hour)
+	check(t, r.sink.GiveUp(t.Context(), "journal.max_size reached"))
+	r.restart()
+	if lag := r.sink.Status().LagSeconds; lag < 3599 || lag > 3660 {
+		t.Errorf("%.1f s behind, want an hour", lag)
+	}
+	r.to.answer = nil
+	r.later(time.Hour)
+	r.want("resync ")
+	if lag := r.sink.Status().LagSeconds; lag != 0 {
+		t.Errorf("%.1f s behind, want 0", lag)
+	}
+}
+
 // TestGiveUpMeanwhile: a delivery under way does not bring back what was given up.
 func TestGiveUpMeanwhile(t *testing.T) {
 	r := newRig(t)
