@@ -34,6 +34,7 @@ func (d *Dispatcher) intake(now time.Time) error {
 			d.update.cursor = true
 		}
 	}
+	d.seen.forget(d.ledger.read, d.o.Feed.Head(), d.completed.cursor.Low)
 	return nil
 }
 

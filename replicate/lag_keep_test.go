@@ -149,3 +149,25 @@ func TestPinned(t *testing.T) {
 		}
 	})
 }
+
+// TestSeenIsBounded: what is kept of what was read does not grow with the time that a
+// remote has been behind, and answers all that may be asked.
+func TestSeenIsBounded(t *testing.T) {
+	const backlog, window = 1000, 100
+	var s seen
+	for read := uint64(1); read < 50_000; read++ {
+		s.seqs = append(s.seqs, read)
+		low := read - min(read, window)
+		s.forget(read, read+backlog, low)
+		// The entry that is read next came when the remote had come so far:
+		was := low - min(low, backlog)
+		for seq := was + 1; seq <= read; seq += 37 {
+			if !s.had(seq) {
+				t.Fatalf("%d is forgotten at %d", seq, read)
+			}
+		}
+		if n := len(s.seqs); n > 5*(backlog+window) {
+			t.Fatalf("%d at %d", n, read)
+		}
+	}
+}
