@@ -93,7 +93,7 @@ func StoredLag(feed Feed, store Store, name string) (l Lag, err error) {
 // owedBy is since when the remote is behind with a stored record. Those of before
 // that was noted stand for changes that are as old as their first failure at least.
 func owedBy(r journal.Retry) time.Time {
-	if r.Since.IsZero() && r.Attempts > 0 {
+	if r.Since.IsZero() && Failed(r) {
 		return r.First
 	}
 	return r.Since
@@ -219,11 +219,20 @@ type waiting struct {
 	since time.Time
 }
 
+// aheadGrain is how exactly it is known since when something waits: a job that writes
+// a million files in the same order every night is to cost some thousand moments.
+const aheadGrain = time.Second
+
 // note takes in entries in order.
 func (a *ahead) note(seq uint64, since time.Time) {
 	n := len(a.list)
 	for n > 0 && !a.list[n-1].since.Before(since) {
 		n--
+	}
+	if n > 0 && since.Sub(a.list[n-1].since) < aheadGrain {
+		a.list = a.list[:n]
+		a.list[n-1].seq = seq
+		return
 	}
 	a.list = append(a.list[:n], waiting{seq, since})
 }

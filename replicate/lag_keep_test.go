@@ -171,3 +171,51 @@ func TestSeenIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestAheadIsBounded: many that wait in the order of their age are some moments.
+func TestAheadIsBounded(t *testing.T) {
+	var a ahead
+	begin := time.Unix(1_800_000_000, 0)
+	at := func(seq uint64) time.Time { return begin.Add(time.Duration(seq) * time.Millisecond) }
+	const many = 100_000
+	for seq := uint64(1); seq <= many; seq++ {
+		a.note(seq, at(seq))
+	}
+	if len(a.list) > many/1000+1 {
+		t.Errorf("%d moments", len(a.list))
+	}
+	for read := uint64(0); read < many; read += 61 {
+		if got, want := a.oldest(read), at(read+1); got.After(want) || want.Sub(got) > aheadGrain {
+			t.Fatalf("behind %d: %v, want %v", read, got, want)
+		}
+	}
+	if got := a.oldest(many); !got.IsZero() {
+		t.Errorf("behind all: %v", got)
+	}
+	a.note(many+1, at(50))
+	a.note(many+2, at(many))
+	a.note(many+3, at(10)) // older than both
+	if got := a.oldest(many); !got.Equal(at(10)) || len(a.list) != 1 {
+		t.Errorf("%v, %v", got, a.list)
+	}
+}
+
+// TestOwedBy: records of before there was a Since stand for changes that are as old as
+// their first failure; what was only late does not, and First is by another clock.
+func TestOwedBy(t *testing.T) {
+	first, since := time.Unix(1_800_000_000, 0), time.Unix(1_700_000_000, 0)
+	for _, c := range []struct {
+		r    journal.Retry
+		want time.Time
+	}{
+		{journal.Retry{First: first, Attempts: 1, ErrorID: "E-DEST-PERM"}, first},
+		{journal.Retry{First: first, Attempts: 1, ErrorID: "E-DEST-PERM", Since: since}, since},
+		{journal.Retry{First: first, Attempts: 1, ErrorID: idChanged}, time.Time{}},
+		{journal.Retry{First: first, Attempts: changedPatience + 1, ErrorID: idChanged}, first},
+		{journal.Retry{First: first}, time.Time{}},
+	} {
+		if got := owedBy(c.r); !got.Equal(c.want) {
+			t.Errorf("%+v: %v, want %v", c.r, got, c.want)
+		}
+	}
+}
