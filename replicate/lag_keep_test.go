@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -218,4 +219,51 @@ func TestOwedBy(t *testing.T) {
 			t.Errorf("%+v: %v, want %v", c.r, got, c.want)
 		}
 	}
+}
+
+// hungFeed is a feed whose reader hangs at once, and that counts what is read.
+type hungFeed struct {
+	*memJournal
+	hung chan struct{}
+	read atomic.Int64
+}
+
+func (h *hungFeed) Changed() <-chan struct{} {
+	<-h.hung
+	return h.memJournal.Changed()
+}
+
+func (h *hungFeed) Entries(from uint64, limit int) ([]journal.Entry, error) {
+	list, err := h.memJournal.Entries(from, limit)
+	h.read.Add(int64(len(list)))
+	return list, err
+}
+
+// TestStatusOfAHungStart: who asks a remote that has hung since it began is told how
+// far it is behind, and has not the whole journal read each time.
+func TestStatusOfAHungStart(t *testing.T) {
+	h := &hungFeed{hung: make(chan struct{})}
+	simulate(t, func(g *rig) {
+		h.memJournal, h.hung = g.j, make(chan struct{})
+		g.o.Feed = h
+		for i := range 500 {
+			g.j.change(fmt.Sprint(i))
+		}
+		time.Sleep(time.Hour)
+	}, func(t *testing.T, g *rig, f *fakeTransport) {
+		for range 5 {
+			begin := time.Now()
+			st := g.d.Status()
+			if st.LagEntries != 500 || st.LagSeconds < 3600 || st.LagSeconds > 3610 {
+				t.Errorf("%d entries, %.1f s", st.LagEntries, st.LagSeconds)
+			}
+			if took := time.Since(begin); took > 2*time.Second {
+				t.Errorf("answered after %v", took)
+			}
+		}
+		if n := h.read.Load(); n > 20 {
+			t.Errorf("%d entries were read", n)
+		}
+		close(h.hung)
+	})
 }
