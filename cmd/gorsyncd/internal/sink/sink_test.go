@@ -334,6 +334,23 @@ func TestGiveUpKeepsTheLag(t *testing.T) {
 	}
 }
 
+// TestLagOfARemovedDirectory: what waits does not become younger because the directory
+// that it is in goes away.
+func TestLagOfARemovedDirectory(t *testing.T) {
+	r := newRig(t)
+	r.record(dirState("d"), file("x"))
+	r.step() // the directory is known
+	r.to.answer = func([]Event) Result { return transient(idConnect, "", "down") }
+	r.record(file("d/a"))
+	r.step()
+	r.sink.byPath["d/a"].since = r.now.Add(-time.Hour) // the journal has a clock of its own
+	r.record(gone("d"))
+	r.step()
+	if st := r.sink.Status(); st.LagEntries != 1 || st.LagSeconds < 3599 || st.LagSeconds > 3660 {
+		t.Errorf("%d events, %.1f s behind, want one and an hour", st.LagEntries, st.LagSeconds)
+	}
+}
+
 // TestGiveUpMeanwhile: a delivery under way does not bring back what was given up.
 func TestGiveUpMeanwhile(t *testing.T) {
 	r := newRig(t)
