@@ -140,3 +140,42 @@ func BenchmarkAck(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkRecordBehind changes files again and again that none or half of many
+// remotes have had.
+func BenchmarkRecordBehind(b *testing.B) {
+	for _, remotes := range []int{0, 10, 500} {
+		for _, apart := range []bool{false, true} {
+			b.Run(fmt.Sprintf("remotes=%d,apart=%v", remotes, apart), func(b *testing.B) {
+				s := source(b, openTest(b))
+				record(b, s, dir("", 1))
+				n := 0
+				obs := make([]Observation, 100)
+				again := func() {
+					for i := range obs {
+						n++
+						obs[i] = file(fmt.Sprintf("file%03d", i), uint64(10+i), int64(n))
+					}
+					record(b, s, obs...)
+				}
+				rs := make([]*Remote, 0, remotes)
+				for i := range remotes {
+					rs = append(rs, remote(b, s, fmt.Sprintf("remote%03d", i)))
+				}
+				for round := range 4 { // some have come further than others
+					again()
+					for i, r := range rs {
+						if apart && i%4 == round {
+							ack(b, r, s.Head())
+						}
+					}
+				}
+				b.ResetTimer()
+				for b.Loop() {
+					again()
+				}
+				b.ReportMetric(float64(b.N*len(obs))/b.Elapsed().Seconds(), "entries/s")
+			})
+		}
+	}
+}

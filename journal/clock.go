@@ -67,8 +67,10 @@ type clock struct {
 	name string // of the file; "" keeps none
 	log  *slog.Logger
 
-	mu    sync.Mutex
-	saved clockFile // guarded by mu
+	file sync.Mutex // held while the file is written
+
+	mu    sync.Mutex // guards all below; never held while anything waits
+	saved clockFile
 	base  time.Duration
 	lost  bool // the wall clock has yet to reach the time that was kept
 }
@@ -93,13 +95,16 @@ func openClock(dir string, src TimeSource, log *slog.Logger) *clock {
 		return c
 	}
 	c.saved = f
-	if f.Boot == src.Boot && f.Boot != "" {
+	// A container may see the same boot and another CLOCK_BOOTTIME: see
+	// time_namespaces(7). One that has gone back is not that of the file.
+	kept := time.Duration(f.At.UnixNano())
+	if f.Boot == src.Boot && f.Boot != "" && f.Base+src.Up() >= kept {
 		c.base, c.lost = f.Base, f.Lost
 		return c
 	}
 	// Many machines start with a wrong time and learn the right one later.
 	now := c.since1970() - f.Skew
-	if kept := time.Duration(f.At.UnixNano()); now < kept {
+	if now < kept {
 		now, c.lost = kept, true
 	}
 	c.base = now - src.Up()
@@ -169,16 +174,10 @@ func (c *clock) keep(closing bool) {
 	if c.name == "" {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	f := clockFile{Boot: c.src.Boot, Base: c.base, Skew: c.skewNow(), Lost: c.lost}
-	f.At = time.Unix(0, int64(c.read())).UTC()
-	if c.lost {
-		f.Skew = c.saved.Skew
-	}
-	old := c.saved
-	same := f.Boot == old.Boot && f.Lost == old.Lost && (f.Base-old.Base).Abs() < skewNoise && (f.Skew-old.Skew).Abs() < skewNoise
-	if same && !closing && f.At.Sub(old.At) < keepEvery {
+	c.file.Lock()
+	defer c.file.Unlock()
+	f, fresh := c.present()
+	if !fresh && !closing {
 		return
 	}
 	b, err := json.Marshal(f)
@@ -192,7 +191,23 @@ func (c *clock) keep(closing bool) {
 		c.log.Debug("the journal's clock is not kept", "path", c.name, "error", err)
 		return
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.saved = f
+}
+
+// present is what is to be kept now, and tells whether that is anything new.
+func (c *clock) present() (f clockFile, fresh bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now, skew := c.read(), c.skewNow() // which may find that it is right again
+	f = clockFile{Boot: c.src.Boot, Base: c.base, Skew: skew, Lost: c.lost, At: time.Unix(0, int64(now)).UTC()}
+	if c.lost {
+		f.Skew = c.saved.Skew
+	}
+	old := c.saved
+	same := f.Boot == old.Boot && f.Lost == old.Lost && (f.Base-old.Base).Abs() < skewNoise && (f.Skew-old.Skew).Abs() < skewNoise
+	return f, !same || f.At.Sub(old.At) >= keepEvery
 }
 
 // Now is the time by the journal's clock, by which entries are dated: the wall

@@ -113,6 +113,22 @@ func TestStartWithAWrongTime(t *testing.T) {
 	}
 }
 
+// TestUptimeOfAnotherNamespace: a container can be shown an uptime that is behind the
+// one before with the same boot; then the clock goes on with the wall clock.
+func TestUptimeOfAnotherNamespace(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "j")
+	m := &machineTime{up: 1000 * time.Hour, wall: time.Unix(1_800_000_000, 0), boot: "a"}
+	c := openClock(dir, m.source(), slog.New(slog.DiscardHandler))
+	at := c.now()
+	c.keep(true)
+	m.pass(time.Hour)
+	m.up = time.Minute
+	c = openClock(dir, m.source(), slog.New(slog.DiscardHandler))
+	if age := c.now().Sub(at); age != time.Hour {
+		t.Errorf("the age is %v", age)
+	}
+}
+
 // TestDamagedClockFile: a clock that cannot be read begins anew, and a journal opens.
 func TestDamagedClockFile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "journal")

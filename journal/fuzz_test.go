@@ -59,6 +59,19 @@ func FuzzDecodeEntry(f *testing.F) {
 		Entry{Seq: 7, Op: OpChange, Flags: FlagChecksum, Path: "a/b", Time: when}, Entry{Seq: 7, Op: OpRemove, Count: 9})
 }
 
+func FuzzDecodeEntryWithHops(f *testing.F) {
+	key := entryKey("www", 7)
+	unmarked := func(key, val []byte) (Entry, error) {
+		e, err := decodeEntry(key, val)
+		e.mark = 0
+		e.Since("nas") // whatever it holds
+		return e, err
+	}
+	hops := formatHops([]hop{{seq: 3, at: when, name: []string{"a", "b"}}, {seq: 5, at: when, all: true, name: []string{"c"}}})
+	fuzzValue(f, key, unmarked, func(e Entry) []byte { return e.encode(key) },
+		Entry{Seq: 7, Op: OpChange, Path: "a/b", Time: when, First: 3, FirstTime: when, hops: hops})
+}
+
 func FuzzDecodeRecord(f *testing.F) {
 	key := indexKey("www", "a/b")
 	unmarked := func(key, val []byte) (Record, error) {
@@ -97,6 +110,12 @@ func FuzzDecodeRetry(f *testing.F) {
 		Retry{Path: "a/b", Seq: 1, Op: OpRemove, Flags: FlagChecksum, Attempts: -1, First: when, Next: when, ErrorID: "E", Error: "e\x00"})
 }
 
+func FuzzDecodeRetryWithSince(f *testing.F) {
+	key := retryKey("www", "nas", "a/b")
+	fuzzValue(f, key, decodeRetry, func(r Retry) []byte { return r.encode(key) },
+		Retry{Path: "a/b", Seq: 1, Op: OpRemove, Attempts: 2, First: when, Next: when, ErrorID: "E", Since: when})
+}
+
 func FuzzDecodeCursor(f *testing.F) {
 	key := remoteKey(kindCursor, "www", "nas")
 	fuzzValue(f, key, decodeCursor, func(c cursorRecord) []byte { return c.encode(key) },
@@ -120,6 +139,12 @@ func FuzzDecodeFullSync(f *testing.F) {
 	key := remoteKey(kindFull, "www", "nas")
 	fuzzValue(f, key, decodeFullSync, func(s FullSync) []byte { return s.encode(key) },
 		FullSync{Reason: "r", Started: when, Sub: "a", Checksum: true, After: "b", Begun: true, Links: true, Done: 1, Total: 2})
+}
+
+func FuzzDecodeFullSyncWithBehind(f *testing.F) {
+	key := remoteKey(kindFull, "www", "nas")
+	fuzzValue(f, key, decodeFullSync, func(s FullSync) []byte { return s.encode(key) },
+		FullSync{Reason: "r", Started: when, Sub: "a", Done: 1, Total: 2, Behind: when})
 }
 
 func FuzzDecodeRemoteState(f *testing.F) {

@@ -1,7 +1,7 @@
 package journal
 
 import (
-	"maps"
+	"cmp"
 	"slices"
 	"time"
 )
@@ -25,6 +25,10 @@ type hop struct {
 // the others in, who then seem to be behind for longer than they are.
 const maxHopNames = 16
 
+// maxHops bounds how many of them an entry keeps: those that are least apart are
+// taken for one, and remotes of the newer one seem to be behind for that longer.
+const maxHops = 32
+
 func (h *hop) concerns(remote string) bool {
 	_, named := slices.BinarySearch(h.name, remote)
 	return named != h.all
@@ -33,14 +37,24 @@ func (h *hop) concerns(remote string) bool {
 // Since says since when a remote is behind that has not had this entry: the seq and
 // the time of the oldest change of the path that it lacks, as far as its
 // acknowledgements were durable when the entry came.
-func (n *Entry) Since(remote string) (uint64, time.Time) {
+func (n *Entry) Since(remote string) (uint64, time.Time) { return n.since(n.replaced(), remote) }
+
+// replaced are the hops of the entry.
+func (n *Entry) replaced() []hop {
+	if n.hops == "" {
+		return nil
+	}
+	hops, _ := parseHops(n.hops) // they were parsed before
+	return hops
+}
+
+func (n *Entry) since(hops []hop, remote string) (uint64, time.Time) {
 	switch {
 	case n.First == n.Seq || n.First == 0: // or not of a journal
 		return n.Seq, n.Time
 	case n.hops == "":
 		return n.First, n.FirstTime
 	}
-	hops, _ := parseHops(n.hops) // they were parsed before
 	for i := range hops {
 		if hops[i].concerns(remote) {
 			return hops[i].seq, hops[i].at
@@ -55,31 +69,68 @@ type progress struct {
 	cursor Cursor
 }
 
+// lack is who is behind since an entry.
+type lack struct {
+	seq  uint64
+	at   time.Time
+	name []string // sorted
+}
+
 // replace makes an entry stand for the one it takes the place of.
 func (n *Entry) replace(last Entry, remotes []progress) {
-	lack := map[uint64][]string{} // by the seq they are behind since
-	at := map[uint64]time.Time{}
+	lacks := lacking(last, remotes)
+	if len(lacks) == 0 {
+		return
+	}
+	n.First, n.FirstTime = lacks[0].seq, lacks[0].at
+	if len(lacks[0].name) == len(remotes) {
+		return // First says it for all
+	}
+	hops := make([]hop, 0, len(lacks))
+	for _, l := range fewer(lacks) {
+		hops = append(hops, newHop(l.seq, l.at, l.name, remotes))
+	}
+	n.hops = formatHops(hops)
+}
+
+// lacking tells which remotes have not had an entry that is replaced, by what they
+// are behind since, the oldest first.
+func lacking(last Entry, remotes []progress) []lack {
+	hops := last.replaced()
+	lacks := make([]lack, 0, len(hops)+1)
 	for _, r := range remotes {
 		if r.cursor.Has(last.Seq) {
 			continue
 		}
-		seq, t := last.Since(r.name)
-		lack[seq], at[seq] = append(lack[seq], r.name), t
+		seq, at := last.since(hops, r.name)
+		i, found := slices.BinarySearchFunc(lacks, seq, func(l lack, seq uint64) int { return cmp.Compare(l.seq, seq) })
+		if !found {
+			lacks = slices.Insert(lacks, i, lack{seq: seq, at: at})
+		}
+		lacks[i].name = append(lacks[i].name, r.name)
 	}
-	if len(lack) == 0 {
-		return
-	}
-	seqs := slices.Sorted(maps.Keys(lack))
-	n.First, n.FirstTime = seqs[0], at[seqs[0]]
-	if len(lack[n.First]) == len(remotes) {
-		return // First says it for all
-	}
-	hops := make([]hop, 0, len(seqs))
-	for _, seq := range seqs {
-		hops = append(hops, newHop(seq, at[seq], lack[seq], remotes))
-	}
-	n.hops = formatHops(hops)
+	return lacks
 }
+
+// fewer takes some of too many for one.
+func fewer(lacks []lack) []lack {
+	for len(lacks) > maxHops {
+		least := 0
+		for i := range len(lacks) - 1 {
+			if gap(lacks, i) < gap(lacks, least) {
+				least = i
+			}
+		}
+		l := &lacks[least]
+		l.name = append(l.name, lacks[least+1].name...)
+		slices.Sort(l.name)
+		lacks = slices.Delete(lacks, least+1, least+2)
+	}
+	return lacks
+}
+
+// gap is how far two neighbours are apart.
+func gap(lacks []lack, i int) time.Duration { return lacks[i+1].at.Sub(lacks[i].at) }
 
 // newHop names the remotes that a hop is for, or those that it is not for.
 func newHop(seq uint64, at time.Time, names []string, remotes []progress) hop {

@@ -148,15 +148,18 @@ func (d *Dispatcher) plan(l *look, items iter.Seq[*Item], files int, now time.Ti
 		}
 	}
 	pl := p.next(items, &d.locks, d.bigAllowed())
-	unread := d.ledger.read < d.o.Feed.Head()
+	head := d.o.Feed.Head()
 	for _, it := range pl.done {
-		if retry && unread {
+		if it.needless == 0 {
+			it.needless = head
+		}
+		if retry && d.ledger.read < it.needless {
 			// What makes it needless may not have been read yet: a removal, for
 			// which it has to tell since when the remote is behind.
 			continue
 		}
-		if unread {
-			d.seen.skip(it.Path, it.Time)
+		if d.ledger.read < head {
+			d.seen.skip(it.Path, d.waits(it, retry))
 		}
 		d.needless(it, retry)
 		d.ackItem(it, retry, now)

@@ -130,6 +130,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	if err := d.load(); err != nil {
 		return fmt.Errorf("load remote %s/%s: %w", d.o.Source, d.o.Name, err)
 	}
+	d.snapshot() // for those who ask while the first look at the source hangs
 	close(d.started)
 	work, cut := context.WithCancel(ctx)
 	// Not ctx: an acknowledgement that is half way is worth its fsync.

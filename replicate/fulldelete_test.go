@@ -190,7 +190,7 @@ func (f flagged) Head() uint64 { return f.n }
 func (f flagged) Entries(from uint64, limit int) ([]journal.Entry, error) {
 	var out []journal.Entry
 	for seq := from; seq <= f.n && len(out) < limit; seq++ {
-		out = append(out, journal.Entry{Seq: seq, Op: journal.OpChange, Flags: journal.FlagChecksum, Path: fmt.Sprint("p", seq)})
+		out = append(out, journal.Entry{Seq: seq, Op: journal.OpChange, Flags: journal.FlagChecksum, Path: fmt.Sprint("p", seq), Time: time.Now()})
 	}
 	return out, f.err
 }

@@ -37,7 +37,7 @@ func GiveUp(ctx context.Context, feed Feed, store Store, name, reason string, cl
 				continue
 			}
 			delete(paths, rec.Path)
-			rec.Seq, rec.Op, rec.Since = max(rec.Seq, c.seq), journal.OpChange, older(rec.Since, c.since)
+			rec.Seq, rec.Op, rec.Since = max(rec.Seq, c.seq), journal.OpChange, older(owedBy(rec), c.since)
 			rec.Flags |= journal.FlagChecksum
 			up.PutRetry = append(up.PutRetry, rec)
 		}

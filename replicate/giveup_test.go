@@ -15,7 +15,7 @@ func TestGiveUp(t *testing.T) {
 	for _, n := range []uint64{maxContentOnly, maxContentOnly + 3} {
 		feed, store := flagged{memJournal: newMemJournal(t.TempDir()), n: n}, newMemRemote(1)
 		store.cursor.Done = []journal.Range{{From: 3, To: 3}}
-		store.retries["p2"] = journal.Retry{Path: "p2", Seq: 1, Op: journal.OpRemove, Attempts: 7, ErrorID: "E-X"}
+		store.retries["p2"] = journal.Retry{Path: "p2", Seq: 1, Op: journal.OpRemove, Attempts: 7, ErrorID: "E-X", First: now.Add(-time.Hour)}
 		if err := GiveUp(t.Context(), feed, store, "r", "full", wallClock{}); err != nil {
 			t.Fatal(err)
 		}
@@ -34,7 +34,7 @@ func TestGiveUp(t *testing.T) {
 		if len(store.retries) != want {
 			t.Errorf("%d: %d retry records, want %d", n, len(store.retries), want)
 		}
-		if rec := store.retries["p2"]; !many && (rec.Op != journal.OpChange || rec.Seq != 2 || rec.Flags&journal.FlagChecksum == 0 || rec.Attempts != 7) {
+		if rec := store.retries["p2"]; !many && (rec.Op != journal.OpChange || rec.Seq != 2 || rec.Flags&journal.FlagChecksum == 0 || rec.Attempts != 7 || !rec.Since.Equal(rec.First)) {
 			t.Errorf("%d: %+v", n, rec)
 		}
 		if _, there := store.retries["p3"]; there {

@@ -34,6 +34,7 @@ func (d *Dispatcher) intake(now time.Time) error {
 			d.update.cursor = true
 		}
 	}
+	d.seen.forget(d.ledger.read, d.o.Feed.Head(), d.completed.cursor.Low)
 	return nil
 }
 
@@ -52,7 +53,7 @@ func (d *Dispatcher) take(e journal.Entry, now time.Time) {
 	d.tidy.took(e)
 	d.standing.took(e)
 	if e.Op == journal.OpRemove && e.Count > 1 {
-		d.supersedeBelow(e.Path)
+		since = older(since, d.supersedeBelow(e.Path))
 	}
 	counts := d.mayCount(e)
 	defer func() {
@@ -66,7 +67,7 @@ func (d *Dispatcher) take(e journal.Entry, now time.Time) {
 		return
 	}
 	if it := d.queue.get(e.Path); it != nil {
-		d.collapse(it, e)
+		d.collapse(it, e, since)
 		return
 	}
 	d.queue.push(&Item{Path: e.Path, Seq: e.Seq, First: first, Op: e.Op, Flags: e.Flags, Count: e.Count, Time: since,
@@ -122,8 +123,9 @@ func (d *Dispatcher) guardRemovals(r removed, now time.Time) {
 // supersedeBelow drops the changes below a directory that is gone. They are
 // covered, and if the directory comes back everything in it is journaled anew;
 // sent after the removal they could bring back what nobody would remove.
-// Removals stay: a path that does not come back is not journaled again.
-func (d *Dispatcher) supersedeBelow(dir string) {
+// Removals stay: a path that does not come back is not journaled again. It tells
+// since when the oldest of them has waited.
+func (d *Dispatcher) supersedeBelow(dir string) (since time.Time) {
 	var covered []*Item
 	for it := range d.unacked() {
 		if it.Op == journal.OpChange && isBelow(it.Path, dir) {
@@ -131,6 +133,9 @@ func (d *Dispatcher) supersedeBelow(dir string) {
 		}
 	}
 	for _, it := range covered {
+		if it.state == itemQueued || d.breaker.open() { // else it is about to arrive
+			since = older(since, it.Time)
+		}
 		d.queue.take(it, itemDropped)
 		it.state = itemDropped
 		d.ledger.ack(it.Seq)
@@ -139,16 +144,18 @@ func (d *Dispatcher) supersedeBelow(dir string) {
 	}
 	for path, r := range d.retries.byPath {
 		if r.Op == journal.OpChange && isBelow(path, dir) && r.item.state != itemInFlight {
+			since = older(since, r.oldest())
 			d.dropRetry(path)
 		}
 	}
+	return since
 }
 
 // collapse makes a waiting item stand for a newer entry of its path. It keeps
 // its place, and what was asked of it before is still asked.
-func (d *Dispatcher) collapse(it *Item, e journal.Entry) {
+func (d *Dispatcher) collapse(it *Item, e journal.Entry, since time.Time) {
 	d.ledger.ack(it.Seq)
-	it.Seq, it.Op, it.Count = e.Seq, e.Op, e.Count
+	it.Seq, it.Op, it.Count, it.Time = e.Seq, e.Op, e.Count, older(it.Time, since)
 	it.Flags |= e.Flags
 }
 

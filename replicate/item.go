@@ -20,6 +20,9 @@ type Item struct {
 	Size  int64     // bytes of a regular file at the last look; 0 before
 	alone bool      // it has aborted a whole batch before
 	moved bool      // a run of LaneMove had it
+	// needless is the head of the journal when there was nothing to send for it; 0
+	// before that.
+	needless uint64
 
 	link  *fullSync // whose last phase queued it, or nil
 	state itemState

@@ -2,7 +2,6 @@ package replicate
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"gorsyncd/journal"
@@ -93,7 +92,7 @@ func StoredLag(feed Feed, store Store, name string) (l Lag, err error) {
 // owedBy is since when the remote is behind with a stored record. Those of before
 // that was noted stand for changes that are as old as their first failure at least.
 func owedBy(r journal.Retry) time.Time {
-	if r.Since.IsZero() && r.Attempts > 0 {
+	if r.Since.IsZero() && Failed(r) {
 		return r.First
 	}
 	return r.Since
@@ -154,110 +153,4 @@ func (d *Dispatcher) since(e journal.Entry) (first uint64, at time.Time) {
 	at = older(at, d.seen.skipped[e.Path])
 	delete(d.seen.skipped, e.Path)
 	return first, at
-}
-
-// seen tells which entries this process has read: a seq that was missing when it was
-// its turn had been superseded by an entry that has not been read yet.
-type seen struct {
-	start uint64   // nothing at or below it was read by this process
-	from  uint64   // all that there was up to it has been read, and what has replaced it then
-	seqs  []uint64 // of what has been read since
-
-	// skipped are paths that were acknowledged though nothing was sent, with since
-	// when they waited: they were gone, and the entry that says so, or one that has
-	// replaced it, had not been read.
-	skipped map[string]time.Time
-}
-
-func (s *seen) skip(path string, since time.Time) {
-	if s.skipped == nil {
-		s.skipped = map[string]time.Time{}
-	}
-	s.skipped[path] = older(s.skipped[path], since)
-}
-
-// caughtUp tells that there is nothing to read.
-func (s *seen) caughtUp(read uint64) { *s = seen{start: s.start, from: read} }
-
-// had tells whether an entry was there when it was its turn.
-func (s *seen) had(seq uint64) bool {
-	if seq <= s.start {
-		return false
-	}
-	_, found := slices.BinarySearch(s.seqs, seq)
-	return seq <= s.from || found
-}
-
-// ahead looks through what is in the journal behind the window: an entry that stands
-// for an older one may be the oldest of all. It keeps only those that nothing younger
-// than they are precedes, so that the first one that is not read yet is the oldest.
-type ahead struct {
-	to   uint64 // looked through up to it
-	list []waiting
-}
-
-type waiting struct {
-	seq   uint64
-	since time.Time
-}
-
-// note takes in entries in order.
-func (a *ahead) note(seq uint64, since time.Time) {
-	n := len(a.list)
-	for n > 0 && !a.list[n-1].since.Before(since) {
-		n--
-	}
-	a.list = append(a.list[:n], waiting{seq, since})
-}
-
-// oldest is since when the oldest waits of those behind what has been read; zero
-// when none is known.
-func (a *ahead) oldest(read uint64) time.Time {
-	n := 0
-	for n < len(a.list) && a.list[n].seq <= read {
-		n++
-	}
-	if n == len(a.list) {
-		*a = ahead{to: a.to}
-		return time.Time{}
-	}
-	a.list = a.list[n:]
-	return a.list[0].since
-}
-
-// aheadStep is how many entries are looked through before anything else is done.
-const aheadStep = 5 * readStep
-
-// lookAhead looks through some of what does not fit into the window.
-func (d *Dispatcher) lookAhead() error {
-	if d.ledger.open < d.o.window {
-		return nil
-	}
-	a := &d.ahead
-	a.oldest(d.ledger.read)
-	a.to = max(a.to, d.ledger.read)
-	for stop := a.to + aheadStep; a.to < d.o.Feed.Head(); {
-		if a.to >= stop {
-			d.again = true
-			return nil
-		}
-		head := d.o.Feed.Head()
-		entries, err := d.o.Feed.Entries(a.to+1, readStep)
-		if err != nil {
-			return fmt.Errorf("read journal of %s: %w", d.o.Source, err)
-		}
-		for _, e := range entries {
-			a.to = e.Seq
-			if has(d.completed.cursor, e.Seq) {
-				continue
-			}
-			if seq, since := e.Since(d.o.Name); seq != e.Seq {
-				a.note(e.Seq, since)
-			}
-		}
-		if len(entries) < readStep {
-			a.to = max(a.to, head)
-		}
-	}
-	return nil
 }

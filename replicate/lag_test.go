@@ -103,12 +103,20 @@ func (r *lagRemote) Keep(*Batch) {}
 func (r *lagRemote) Rest()       {}
 func (r *lagRemote) Close()      {}
 
-func (r *lagRemote) Run(_ context.Context, b *Batch, mode Mode) Result {
+func (r *lagRemote) Run(ctx context.Context, b *Batch, mode Mode) Result {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.away {
+	away := r.away
+	r.mu.Unlock()
+	if away {
+		select { // changes come meanwhile
+		case <-time.After(3 * time.Second):
+		case <-ctx.Done():
+			return Result{Outcome: Outcome{Class: ClassCanceled}}
+		}
 		return failed("E-CONNECT", ClassTransient, 10)
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var left []Change
 	for _, p := range b.Paths {
 		if r.bad[p] && b.chunk == nil {
@@ -151,7 +159,7 @@ func (r *lagRemote) start() {
 
 // settle lets time pass until everything has happened that can, and notes what has.
 func (w *lagWorld) settle() {
-	for range 4 { // what fails puts off what is behind it
+	for range 6 { // what fails puts off what is behind it
 		for _, r := range w.remotes {
 			if r.d != nil {
 				r.d.RetryNow(nil)

@@ -82,6 +82,15 @@ func (s *retrySet) loadOwed() {
 	}
 }
 
+// waits is since when the remote is behind with an item; zero for what stands for no
+// change.
+func (d *Dispatcher) waits(it *Item, retry bool) time.Time {
+	if e := d.retries.get(it.Path); retry && e != nil && e.item == it {
+		return e.oldest()
+	}
+	return it.Time
+}
+
 // needless forgets since when items are owed that are acknowledged though nothing
 // was sent.
 func (d *Dispatcher) needless(it *Item, retry bool) {

@@ -114,6 +114,7 @@ func (s *retrySet) put(r journal.Retry) *retryEntry {
 	}
 	e.Retry = r
 	e.item.Seq, e.item.Op, e.item.Flags, e.item.asked = r.Seq, r.Op, r.Flags, r.First
+	e.item.needless = 0 // something has happened
 	// One that aborted a batch would abort each batch it is in.
 	e.item.alone = r.ErrorID == "E-NOSPACE" || r.ErrorID == "E-DEST-IO" || r.ErrorID == "E-DEST-TOOBIG"
 	s.sorted = false

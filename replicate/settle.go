@@ -377,6 +377,7 @@ func (d *Dispatcher) requeue(items []*Item) {
 		}
 		if q := d.queue.get(it.Path); q != nil {
 			q.Flags |= it.Flags
+			q.Time = older(q.Time, it.Time)
 			d.linkDone(it)
 			d.ledger.ack(it.Seq)
 			d.update.cursor = true

@@ -40,6 +40,7 @@ type Status struct {
 	CursorSeq  uint64  `json:"cursor_seq"`
 	HeadSeq    uint64  `json:"head_seq"`
 	LagEntries uint64  `json:"lag_entries"` // entries that are not there, and paths in the retry set
+	Pinned     uint64  `json:"-"`           // the former only: the journal has to keep those
 	LagSeconds float64 `json:"lag_seconds"` // age of the oldest change that is not there; see Lag
 	LagBytes   int64   `json:"lag_bytes"`   // as far as sizes are known
 
@@ -216,6 +217,7 @@ type snapshot struct {
 func (d *Dispatcher) aged(s snapshot) Status {
 	if head := d.o.Feed.Head(); head > s.HeadSeq {
 		s.LagEntries += head - s.HeadSeq
+		s.Pinned += head - s.HeadSeq
 		s.HeadSeq = head
 		if s.since.IsZero() {
 			s.since = UnreadSince(d.o.Feed, s.read, d.o.Name)
@@ -230,7 +232,7 @@ func (d *Dispatcher) atRest() Status {
 	s := d.base(StateStarting)
 	s.CursorSeq = d.o.Store.Cursor().Low
 	if l, err := StoredLag(d.o.Feed, d.o.Store, d.o.Name); err == nil { // else Run says it
-		s.LagEntries, s.LagSeconds = l.Entries+l.Owed, l.Seconds(d.o.Clock.Now())
+		s.LagEntries, s.Pinned, s.LagSeconds = l.Entries+l.Owed, l.Entries, l.Seconds(d.o.Clock.Now())
 	}
 	s.decided(d.o.Store.State())
 	if f := d.o.Store.FullSync(); f != nil {
@@ -310,7 +312,8 @@ func (d *Dispatcher) status() (Status, Lag) {
 	if open := d.o.Window.Open(now); !open {
 		s.Opens = timePtr(d.o.Window.Change(now))
 	}
-	s.CursorSeq, s.LagEntries, s.LagSeconds = d.completed.cursor.Low, lag.Entries+lag.Owed, lag.Seconds(d.o.Clock.Now())
+	s.CursorSeq, s.LagEntries, s.Pinned = d.completed.cursor.Low, lag.Entries+lag.Owed, lag.Entries
+	s.LagSeconds = lag.Seconds(d.o.Clock.Now())
 	for it := range d.unacked() {
 		s.LagBytes += it.Size
 	}

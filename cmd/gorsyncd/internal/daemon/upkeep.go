@@ -90,7 +90,7 @@ func (d *Daemon) limitJournal(ctx context.Context) {
 		if r.name != source+"/"+name {
 			continue
 		}
-		behind := r.disp.Status().LagEntries
+		behind := r.disp.Status().Pinned
 		if behind < minPinned {
 			return // the index itself is that large: entries are not what fills it
 		}
@@ -108,7 +108,7 @@ func (d *Daemon) limitJournal(ctx context.Context) {
 // behind, too.
 func (d *Daemon) limitGate(ctx context.Context, source, remote string) bool {
 	for _, r := range d.allRemotes() {
-		if r.name != source+"/"+remote || r.disp.Status().LagEntries < minPinned {
+		if r.name != source+"/"+remote || r.disp.Status().Pinned < minPinned {
 			continue
 		}
 		d.log.Error("the journal is past journal.max_size: the remote that a sink waits for gets a full sync instead of its backlog", "remote", r.name)

@@ -58,10 +58,9 @@ func (s *Sink) take(e journal.Entry, now time.Time) error {
 		return nil
 	}
 	_, since := e.Since(JournalName(s.o.Name))
-	if before := s.waits(e.Path); !before.IsZero() && before.Before(since) {
+	if before := s.supersede(e); !before.IsZero() && before.Before(since) {
 		since = before
 	}
-	s.supersede(e)
 	var rec journal.Record
 	if e.Op == journal.OpChange {
 		var err error
@@ -78,17 +77,6 @@ func (s *Sink) take(e journal.Entry, now time.Time) error {
 	return nil
 }
 
-// waits is since when a path has been waiting; zero for one that does not.
-func (s *Sink) waits(path string) time.Time {
-	if it := s.byPath[path]; it != nil {
-		return it.since
-	}
-	if w := s.retries[path]; w != nil {
-		return w.since()
-	}
-	return time.Time{}
-}
-
 // wants tells whether an event is one that the sink was configured for.
 func (o *Options) wants(ev *Event) bool {
 	if !o.tells(ev.Op) || ev.Op == OpChange && ev.isDir && !o.Directories {
@@ -98,27 +86,38 @@ func (o *Options) wants(ev *Event) bool {
 }
 
 // supersede drops what an entry takes the place of. An entry that counts more than
-// itself is of a directory that is gone with all that was below it.
-func (s *Sink) supersede(e journal.Entry) {
+// itself is of a directory that is gone with all that was below it. It tells since
+// when the oldest of them has waited; zero for none.
+func (s *Sink) supersede(e journal.Entry) (since time.Time) {
+	note := func(at time.Time) {
+		if since.IsZero() || at.Before(since) {
+			since = at
+		}
+	}
 	if it := s.byPath[e.Path]; it != nil {
+		note(it.since)
 		s.drop(it)
 	}
-	if s.retries[e.Path] != nil {
+	if w := s.retries[e.Path]; w != nil {
+		note(w.since())
 		s.forget(e.Path)
 	}
 	if !(e.Op == journal.OpRemove && e.Count > 1 || e.Op == journal.OpChange && e.Count > 0) {
-		return
+		return since
 	}
 	for path, it := range s.byPath {
 		if it.entry.Op == journal.OpChange && strings.HasPrefix(path, e.Path+"/") {
+			note(it.since)
 			s.drop(it)
 		}
 	}
-	for path, r := range s.retries {
-		if r.rec.Op == journal.OpChange && strings.HasPrefix(path, e.Path+"/") {
+	for path, w := range s.retries {
+		if w.rec.Op == journal.OpChange && strings.HasPrefix(path, e.Path+"/") {
+			note(w.since())
 			s.forget(path)
 		}
 	}
+	return since
 }
 
 func (s *Sink) drop(it *item) {

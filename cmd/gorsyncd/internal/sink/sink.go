@@ -254,6 +254,7 @@ func (s *Sink) GiveUp(ctx context.Context, reason string) error {
 	if s.ended {
 		return ErrStopped
 	}
+	lost := s.resyncOf(reason) // before it is forgotten since when that waits
 	for path := range s.retries {
 		s.forget(path)
 	}
@@ -262,8 +263,8 @@ func (s *Sink) GiveUp(ctx context.Context, reason string) error {
 		s.drop(it)
 	}
 	s.sweepGone()
-	s.read, s.moved = s.o.Feed.Head(), true
-	s.lost = s.resyncOf(reason)
+	s.read, s.moved = max(s.read, lost.Total), true
+	s.lost = lost
 	s.lostTries, s.lostNext = 0, time.Time{}
 	s.update.lost = true
 	return s.commit(ctx)

@@ -314,6 +314,43 @@ func TestGiveUp(t *testing.T) {
 	r.idle()
 }
 
+// TestGiveUpKeepsTheLag: what was given up is owed for as long as it was before.
+func TestGiveUpKeepsTheLag(t *testing.T) {
+	r := newRig(t)
+	r.to.answer = func([]Event) Result { return transient(idConnect, "", "down") }
+	r.record(file("a"))
+	r.step()
+	r.later(time.Hour)
+	check(t, r.sink.GiveUp(t.Context(), "journal.max_size reached"))
+	r.restart()
+	if lag := r.sink.Status().LagSeconds; lag < 3599 || lag > 3660 {
+		t.Errorf("%.1f s behind, want an hour", lag)
+	}
+	r.to.answer = nil
+	r.later(time.Hour)
+	r.want("resync ")
+	if lag := r.sink.Status().LagSeconds; lag != 0 {
+		t.Errorf("%.1f s behind, want 0", lag)
+	}
+}
+
+// TestLagOfARemovedDirectory: what waits does not become younger because the directory
+// that it is in goes away.
+func TestLagOfARemovedDirectory(t *testing.T) {
+	r := newRig(t)
+	r.record(dirState("d"), file("x"))
+	r.step() // the directory is known
+	r.to.answer = func([]Event) Result { return transient(idConnect, "", "down") }
+	r.record(file("d/a"))
+	r.step()
+	r.sink.byPath["d/a"].since = r.now.Add(-time.Hour) // the journal has a clock of its own
+	r.record(gone("d"))
+	r.step()
+	if st := r.sink.Status(); st.LagEntries != 1 || st.LagSeconds < 3599 || st.LagSeconds > 3660 {
+		t.Errorf("%d events, %.1f s behind, want one and an hour", st.LagEntries, st.LagSeconds)
+	}
+}
+
 // TestGiveUpMeanwhile: a delivery under way does not bring back what was given up.
 func TestGiveUpMeanwhile(t *testing.T) {
 	r := newRig(t)
