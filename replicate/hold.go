@@ -50,7 +50,7 @@ func (d *Dispatcher) hold(reason string, now time.Time) {
 }
 
 func maxDeleteReason(n, limit uint64) string {
-	return fmt.Sprintf("G-MAXDELETE would delete %d paths within a minute (limit %d)", n, limit)
+	return fmt.Sprintf("G-MAXDELETE would delete %d paths within a minute (limit %d)", n, limit) // moves not known to be any included
 }
 
 // Approve lets a held remote go on: all removals journaled up to now pass the

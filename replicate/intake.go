@@ -94,6 +94,7 @@ func (d *Dispatcher) mayCount(e journal.Entry) bool {
 func (d *Dispatcher) countRemoval(e journal.Entry, now time.Time) {
 	if m := d.moves.from[e.Path]; m != nil && e.Op == journal.OpRemove {
 		m.lost = removed{at: e.Time, seq: e.Seq, count: e.Count}
+		d.heldMore(now)
 		return
 	}
 	if m := d.moves.behind(e.Path); m != nil && e.Op == journal.OpRemove {
@@ -101,6 +102,7 @@ func (d *Dispatcher) countRemoval(e journal.Entry, now time.Time) {
 			m.below = map[string]removed{}
 		}
 		m.below[e.Path] = removed{at: e.Time, seq: e.Seq, count: e.Count}
+		d.heldMore(now)
 		return
 	}
 	d.guardRemovals(removed{at: e.Time, seq: e.Seq, count: e.Count}, now)
@@ -116,7 +118,15 @@ type removed struct {
 // guardRemovals holds the remote when there are too many removals.
 func (d *Dispatcher) guardRemovals(r removed, now time.Time) {
 	if r.seq > d.state.Approved && d.guard.add(r.at, r.seq, r.count) {
-		d.hold(maxDeleteReason(d.guard.sum, d.guard.max), now)
+		d.hold(maxDeleteReason(d.guard.sum+d.moves.mayLose(), d.guard.max), now)
+	}
+}
+
+// heldMore has the reason of a hold tell of removals that came after it: nothing is
+// found out about moves while a remote is held.
+func (d *Dispatcher) heldMore(now time.Time) {
+	if g := d.guard; d.state.Held != "" && g.max > 0 && g.sum > g.max {
+		d.hold(maxDeleteReason(g.sum+d.moves.mayLose(), g.max), now)
 	}
 }
 

@@ -48,6 +48,17 @@ func (d *Dispatcher) guardBelow(m *move, now time.Time) {
 	m.below = nil
 }
 
+// mayLose is how many paths go away with what may have been moved, if it was not.
+func (s *moves) mayLose() (n uint64) {
+	for _, m := range s.from {
+		n += m.lost.count
+		for _, r := range m.below {
+			n += r.count
+		}
+	}
+	return n
+}
+
 // has counts what the index has at and below a path.
 func (d *Dispatcher) has(path string) uint64 {
 	// An error shows up wherever the journal is used next.
