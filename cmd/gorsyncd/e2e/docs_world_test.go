@@ -129,7 +129,7 @@ func (w *docWorld) cleanup() {
 }
 
 var (
-	docPath = regexp.MustCompile(`(^|[^\w./-])(/(?:etc|data0|data1|srv|mnt|root|var/lib|usr/local/bin)\b)`)
+	docPath = regexp.MustCompile(`(^|[^\w./-])(/(?:etc|data0|data1|srv|mnt|root|var/lib|usr/local/bin|run/gorsyncd)\b)`)
 	docHost = regexp.MustCompile(`((?:\w+@)?)192\.168\.222\.140::`)
 	docAddr = regexp.MustCompile(`192\.168\.222\.\d+`)
 	docUser = regexp.MustCompile(`\b\w+@(\w+\.example\.com)`)
@@ -153,7 +153,7 @@ func (w *docWorld) command(script string) *exec.Cmd {
 	cmd := exec.Command("/bin/bash", "-c", script)
 	cmd.Dir = filepath.Join(w.dir, "root")
 	cmd.Env = append(env(), "PATH="+w.dir+"/bin:"+w.dir+"/usr/local/bin:"+os.Getenv("PATH"), "HOME="+w.dir+"/root", "TZ=UTC",
-		"GORSYNCD_CONFIG="+w.dir+"/etc/gorsyncd/gorsyncd.yaml", "STATE_DIRECTORY="+w.dir+"/var/lib/gorsyncd", "RUNTIME_DIRECTORY="+w.dir+"/run")
+		"GORSYNCD_CONFIG="+w.dir+"/etc/gorsyncd/gorsyncd.yaml", "STATE_DIRECTORY="+w.dir+"/var/lib/gorsyncd", "RUNTIME_DIRECTORY="+w.dir+"/run/gorsyncd")
 	cmd.WaitDelay = time.Second
 	return cmd
 }

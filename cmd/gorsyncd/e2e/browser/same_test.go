@@ -33,7 +33,7 @@ func TestScriptsSayWhatTheServerSays(t *testing.T) {
 	t.Logf("seed: GORSYNCD_SEED=%d", seed)
 	g := &random{rand.New(rand.NewPCG(seed, 0))}
 	docs := []status.Status{busy(time.Now()), calm(time.Now()), status.New(time.Now(), status.FromDaemon)}
-	for range 120 {
+	for range 60 {
 		docs = append(docs, g.status())
 	}
 	st := newStage(t, docs[0])

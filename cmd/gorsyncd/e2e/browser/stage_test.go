@@ -156,3 +156,25 @@ func TestFailingEntries(t *testing.T) {
 	p.run(chromedp.SendKeys(chromedp.CSS("#failing-filter"), "nothing"))
 	p.wait("that nothing has it", shown(0)+" && "+says("#failing-none", "No failing entry has that"), soon)
 }
+
+// hide and show pretend that another tab is in front, and is no more.
+const (
+	hide = `(() => { Object.defineProperty(document, "hidden", { value: true, configurable: true }); document.dispatchEvent(new Event("visibilitychange")); return true; })()`
+	show = `(() => { delete document.hidden; document.dispatchEvent(new Event("visibilitychange")); return true; })()`
+)
+
+// TestATabInTheBackground says in its title what has come about, and paints nothing.
+func TestATabInTheBackground(t *testing.T) {
+	t.Parallel()
+	st := newStage(t, calm(time.Now()))
+	p := open(t, desk, st.URL)
+	p.wait("life", `document.querySelector(".rows tr[data-name]").view`, soon)
+	eval[bool](p, hide)
+	st.set(func(s *status.Status) { s.Remotes[0].State = replicate.StateFailing })
+	p.wait("the title", `document.title.startsWith("1 of 7 needs you: www/web1 is failing")`, soon)
+	if got := p.text(cell("www/web1", 2)); got != "in sync" {
+		t.Errorf("the row was painted: %q", got)
+	}
+	eval[bool](p, show)
+	p.wait("the row", says(cell("www/web1", 2), "failing"), soon)
+}

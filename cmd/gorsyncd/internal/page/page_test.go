@@ -69,13 +69,19 @@ func TestFirstPaintNeedsNoScript(t *testing.T) {
 		},
 	}
 	w := get(t, o, "/")
-	body, _, _ := strings.Cut(w.Body.String(), "<template") // which is what scripts fill in
+	body := w.Body.String()
 	for _, want := range []string{
 		"1 of 2 not in sync: s/retrying is retrying", "attempt 19", "in 4m10s", "is it up?", `href="errors#E-CONNECT"`, "worst lag of the last 60 minutes: 2h13m",
 		"#12\u202f345", `&lt;img src=x onerror=alert(1)&gt;\x1b[2J\n\xff`, `path_b64=`, "2026-11-22 08:00:00 UTC", "actions need a token",
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("%q is missing", want)
+		}
+	}
+	// Browsers without styles show what is hidden, and what only scripts use.
+	for _, bad := range []string{"<template", "<dialog", "data-act=", ">sink<", ">Nothing needs you", "Approve"} {
+		if strings.Contains(body, bad) {
+			t.Errorf("%q is there", bad)
 		}
 	}
 	if w.Code != http.StatusOK || strings.Contains(body, "\x1b") || strings.Contains(body, "<img") {
@@ -86,7 +92,7 @@ func TestFirstPaintNeedsNoScript(t *testing.T) {
 // TestNothingInline: the policy allows no inline script and no inline style.
 func TestNothingInline(t *testing.T) {
 	s := withRemotes(replicate.StateHeld)
-	for _, target := range []string{"/", "/errors", "/explain?path=/x"} {
+	for _, target := range []string{"/", "/errors", "/explain?path=/x", "/assets/x/parts/en"} {
 		body := get(t, Options{Status: always(s)}, target).Body.String()
 		for _, bad := range []string{`<script>`, `(?i)\son[a-z]+=`, `\sstyle=`, `<style`, `(?i)javascript:`, `(src|href)="(https?:)?//`} {
 			if m := regexp.MustCompile(bad).FindString(body); m != "" {
@@ -156,7 +162,7 @@ func TestAssets(t *testing.T) {
 	if len(found) != 3 {
 		t.Fatalf("%q", found)
 	}
-	for _, a := range append(found, "assets/"+h.build+"/lang/zh.json", "assets/"+h.build+"/view.js") {
+	for _, a := range append(found, "assets/"+h.build+"/lang/zh.json", "assets/"+h.build+"/view.js", "assets/"+h.build+"/parts/zh") {
 		w := get(t, o, "/"+a)
 		if w.Code != http.StatusOK || !strings.Contains(w.Header().Get("Cache-Control"), "immutable") || w.Header().Get("Content-Type") == "" {
 			t.Errorf("%s: %d %v", a, w.Code, w.Header())
@@ -165,7 +171,7 @@ func TestAssets(t *testing.T) {
 	if w := get(t, o, "/assets/old/main.js"); w.Code != http.StatusOK || w.Header().Get("Cache-Control") != "no-cache" {
 		t.Errorf("of another build: %d %v", w.Code, w.Header())
 	}
-	for _, a := range []string{"/assets/x/../page.html", "/assets/x/page.html", "/assets/x/%2e%2e/page.go", "/assets/x/", "/assets/", "/nothing", "/assets/x/lang"} {
+	for _, a := range []string{"/assets/x/../page.html", "/assets/x/page.html", "/assets/x/%2e%2e/page.go", "/assets/x/", "/assets/", "/nothing", "/assets/x/lang", "/assets/x/parts/xx", "/assets/x/parts/"} {
 		if w := get(t, o, a); w.Code == http.StatusOK {
 			t.Errorf("%s is served", a)
 		}

@@ -63,6 +63,9 @@ func (m *maker) sentence(v status.Verdict) (level, text string) {
 		}
 		return level, m.say("verdict.behind", "n", count(len(v.Parts)), "total", count(total), "list", m.list(v.Parts))
 	case status.VerdictNothing:
+		if m.s.From == status.FromDaemon && len(m.s.Sources) == 0 {
+			return levelBusy, m.say("verdict.starting") // a configuration has at least one source
+		}
 		return levelWarn, m.say("verdict.nothing")
 	}
 	if v.Sinks == 0 {

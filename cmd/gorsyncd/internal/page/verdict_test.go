@@ -22,6 +22,7 @@ func TestVerdict(t *testing.T) {
 		level, en, zh string
 	}{
 		{"nothing", withRemotes(), levelWarn, "No remote is configured", "尚未配置任何远端"},
+		{"just started", status.New(now, status.FromDaemon), levelBusy, "Starting: the sources are not open yet", "正在启动：源目录尚未打开"},
 		{"one", withRemotes(sync), levelOK, "The remote is in sync", "远端已同步"},
 		{"all", withRemotes(sync, sync), levelOK, "All 2 remotes in sync", "2 个远端全部已同步"},
 		{"with a sink", with(withRemotes(sync), func(s *status.Status) { s.Sinks = []sink.Status{{Name: "s/k", State: sync}} }), levelOK, "In sync: 1 remote and 1 sink", "1 个远端和1 个事件接收端全部已同步"},

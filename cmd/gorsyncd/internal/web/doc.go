@@ -27,7 +27,8 @@
 //     time, and wrong ones of an address are throttled to one in two seconds after the
 //     first ten. Who is logged in already is not held up by that.
 //   - A stolen cookie. It is not the token but a ticket signed with it: it ends after a
-//     week, by logout, and for all when the token is changed.
+//     week, by logout, and for all when the token is changed; then streams that it has
+//     opened end, too.
 //   - A script in a page. The Content-Security-Policy allows only files of the page
 //     itself, no inline script or style; nothing is framed; answers are what their
 //     Content-Type says.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -63,7 +64,10 @@ func (s *Server) forUs(next http.Handler) http.Handler {
 				Hint: "use its address or localhost, or add the name to http.hosts"})
 			return
 		}
-		next.ServeHTTP(w, control.Distant(r))
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(set.life, cancel)()
+		next.ServeHTTP(w, control.Distant(r.WithContext(ctx)))
 	})
 }
 

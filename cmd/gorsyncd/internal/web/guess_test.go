@@ -83,7 +83,7 @@ func TestTickets(t *testing.T) {
 	for i := range text {
 		for _, c := range "A_" {
 			changed := text[:i] + string(c) + text[i+1:]
-			if _, got, ok := readTicket(s, changed, now); ok && changed != text && !(i == len(text)-1 && got.Equal(ends)) {
+			if second(readTicket(s, changed, now)) && changed != text {
 				t.Errorf("with %c at %d it is good", c, i)
 			}
 		}

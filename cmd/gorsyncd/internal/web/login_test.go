@@ -1,6 +1,9 @@
 package web
 
 import (
+	"bufio"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -9,6 +12,33 @@ import (
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
 )
+
+// listen opens a live stream with a header.
+func (r *rig) listen(header string) net.Conn {
+	r.t.Helper()
+	conn, err := net.DialTimeout("tcp", r.addr, 5*time.Second)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.WriteString(conn, "GET /api/v1/live HTTP/1.1\r\nHost: localhost\r\n"+header+"\r\n\r\n"); err != nil {
+		r.t.Fatal(err)
+	}
+	if a, err := readAnswer(conn); err != nil || a.code != http.StatusOK {
+		r.t.Fatalf("%d %s %v", a.code, a.body, err)
+	}
+	return conn
+}
+
+// ends tells whether an answer that was begun comes to its end.
+func ends(conn net.Conn) bool {
+	for scan := bufio.NewScanner(conn); scan.Scan(); {
+		if scan.Text() == "0" { // the last chunk
+			return true
+		}
+	}
+	return false
+}
 
 // login returns the cookie of a login, "" when it failed.
 func (r *rig) login(with string) string {
@@ -57,6 +87,8 @@ func TestLoginAndLogout(t *testing.T) {
 	may(second, http.StatusOK)
 	may(second[:len(second)-1]+"_", http.StatusUnauthorized)
 
+	stream := r.listen("Cookie: " + second)
+	defer stream.Close()
 	// A new token ends what the old one was for, without another listener.
 	other := strings.Repeat("z", 40)
 	conf := config.HTTP{Listen: "127.0.0.1:0", TokenFile: tokenFile(t, other), MaxClients: 20}
@@ -68,6 +100,9 @@ func TestLoginAndLogout(t *testing.T) {
 	}
 	if got := r.web.Status().Address; got != r.addr {
 		t.Errorf("served at %s, before at %s", got, r.addr)
+	}
+	if !ends(stream) {
+		t.Error("a stream goes on that the old token let in")
 	}
 	if r.login(other) == "" || r.login(token) != "" {
 		t.Error("the new token is not in use")

@@ -186,7 +186,7 @@ func (s *Server) serve(ctx context.Context, c config.HTTP) error {
 	if cerr := h.close(); cerr != nil {
 		s.log.Debug("web: connections were cut", "error", cerr)
 	}
-	s.settings.Store(nil)
+	s.settings.Swap(nil).end()
 	return err
 }
 
@@ -208,6 +208,7 @@ func (s *Server) keep(ctx context.Context, c config.HTTP, served <-chan error) e
 		}
 		set, _, err := prepare(next, s.o.Credentials, func(error) {})
 		if err == nil {
+			set.replaces(s.settings.Load())
 			s.settings.Store(set)
 			c = next
 		} else {

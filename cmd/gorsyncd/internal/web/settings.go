@@ -1,7 +1,9 @@
 package web
 
 import (
+	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
@@ -20,6 +22,21 @@ type settings struct {
 	token  secret
 	hosts  map[string]bool
 	secure bool // TLS
+
+	// What was let in by these settings ends when others let in somebody else.
+	life context.Context
+	end  context.CancelFunc
+}
+
+// replaces takes the place of older settings: what those have let in may stay if it
+// would be let in again.
+func (s *settings) replaces(old *settings) {
+	if s.token == old.token && s.conf.AnonymousRead == old.conf.AnonymousRead && maps.Equal(s.hosts, old.hosts) {
+		s.end()
+		s.life, s.end = old.life, old.end
+		return
+	}
+	old.end()
 }
 
 // Error is about a key of http.
@@ -50,6 +67,7 @@ func prepare(c config.HTTP, dir string, failed func(error)) (*settings, *certs, 
 	_, keyIs := config.CredentialName(c.KeyFile)
 	c = c.Located(dir)
 	s := &settings{conf: c, hosts: hostSet(config.Texts(c.Hosts)), secure: c.CertFile != ""}
+	s.life, s.end = context.WithCancel(context.Background())
 	if c.TokenFile != "" {
 		token, err := readToken(c.TokenFile, tokenIs)
 		if err != nil {

@@ -41,7 +41,7 @@ func readTicket(s secret, text string, now time.Time) (id [ticketID]byte, ends t
 	if !s.set || len(text) != base64.RawURLEncoding.EncodedLen(ticketSize) {
 		return id, ends, false
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(text)
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || !hmac.Equal(raw[ticketBody:], sign(s, raw[:ticketBody])) {
 		return id, ends, false
 	}

@@ -1,4 +1,5 @@
-// Fills the markup of page.html with the values of a view.
+// Fills the markup of page.html with the values of a view. What the server has
+// filled in is replaced at the first time: it lacks what is hidden.
 //
 // In a copy of a template data-t names the value that is the text of an element,
 // data-if the one without which it is hidden, and data-a those of attributes, as
@@ -44,14 +45,27 @@ export function show(el, visible) {
   if (el.hidden === Boolean(visible)) el.hidden = !visible;
 }
 
+let parts = null;
+
+// load fetches the markup; to be called once, before clone.
+export async function load(lang) {
+  const answer = await fetch(new URL(`parts/${lang}`, import.meta.url));
+  parts = new DOMParser().parseFromString(await answer.text(), "text/html");
+}
+
 // clone makes an element from the template t-NAME.
-export function clone(name) { return $(`t-${name}`).content.firstElementChild.cloneNode(true); }
+export function clone(name) {
+  return document.importNode(parts.getElementById(`t-${name}`).content.firstElementChild, true);
+}
 
 // keyed makes the children of list those of the views, in order, one each by the
 // key of the view. Only children whose view has changed are touched. more is
 // called for a child that was filled.
 export function keyed(list, name, views, keyOf, more = () => {}) {
-  list.byKey ??= new Map([...list.children].map(el => [el.dataset.key, el]));
+  if (!list.byKey) {
+    list.byKey = new Map();
+    list.replaceChildren();
+  }
   const wanted = new Set(views.map(keyOf));
   for (const [key, el] of list.byKey) {
     if (!wanted.has(key)) { el.remove(); list.byKey.delete(key); }
@@ -72,6 +86,13 @@ export function keyed(list, name, views, keyOf, more = () => {}) {
     }
     if (list.children[i] !== el) list.insertBefore(el, list.children[i] ?? null);
   });
+  sayNone(list);
+}
+
+// sayNone tells below a list, where there is room for that, that it is empty.
+export function sayNone(list) {
+  const none = $(`${list.id}-none`);
+  if (none?.dataset.text) setText(none, list.firstElementChild ? "" : none.dataset.text);
 }
 
 function same(a, b) {

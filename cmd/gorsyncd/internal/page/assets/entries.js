@@ -56,7 +56,7 @@ function shown(doc) {
   total = doc.total;
   keyed($("failing"), "entry", entries, e => e.key);
   const filtered = $("failing-filter").value !== "";
-  setText($("failing-none"), say(filtered ? "failing.nothing" : "failing.none"));
+  setText($("failing-none"), entries.length ? "" : say(filtered ? "failing.nothing" : "failing.none"));
   const n = count(entries.length);
   setText($("failing-count"), !entries.length ? "" : total === null ? say("failing.shown", { n }) : say("failing.total", { n, total: count(total) }));
   show($("failing-more"), next !== "");

@@ -1,7 +1,7 @@
 // The last changes, by /api/v1/events, each once: also after the connection or
 // the daemon was gone.
 
-import { $, clone, fill, tickIn } from "./dom.js";
+import { $, clone, fill, sayNone, tickIn } from "./dom.js";
 import { count, millis, printable } from "./format.js";
 import { say } from "./text.js";
 
@@ -9,9 +9,16 @@ const most = 100, pause = 1000, patience = 2000;
 
 let source = null, last = "", fresh = true, waiting = [], timer = 0, failures = 0;
 
-// follow begins to read; nothing has to be called afterwards.
-export function follow() {
+// listen begins to read. It rests while nobody looks: a browser has few
+// connections to one server, and each page that is open needs one already.
+export function listen() {
+  document.addEventListener("visibilitychange", () => document.hidden ? source?.close() : follow());
+  follow();
+}
+
+function follow() {
   source?.close();
+  if (document.hidden) return;
   source = new EventSource(`api/v1/events?${last ? new URLSearchParams({ follow: "true", from: last }) : `follow=true&last=${most}`}`);
   for (const kind of ["message", "entry", "gap", "position"]) source.addEventListener(kind, take);
   source.onerror = () => {
@@ -47,6 +54,7 @@ function flush() {
   else list.prepend(...rows);
   fresh = false;
   while (list.children.length > most) list.lastElementChild.remove();
+  sayNone(list);
 }
 
 // line makes the view of an event, as eventOf of lists.go does; null for none.

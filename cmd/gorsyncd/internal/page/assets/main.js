@@ -1,7 +1,7 @@
 // Puts the parts together: what comes live is made a view, and that is shown.
 
 import * as actions from "./actions.js";
-import { $, keyed, setClock, setText, show, tick, watch } from "./dom.js";
+import { $, clone, keyed, load as loadParts, setClock, setText, show, tick, watch } from "./dom.js";
 import * as entries from "./entries.js";
 import * as events from "./events.js";
 import * as explain from "./explain.js";
@@ -29,9 +29,10 @@ function rowFor(r, isSink) {
   return rows.get(r);
 }
 
-// paint shows the status, at most once a second, and not while nobody looks.
+// paint shows the status, at most once a second; while nobody looks, only the
+// verdict, which is the title of the tab.
 function paint() {
-  if (document.hidden || timer || !status) return;
+  if (timer || !status) return;
   timer = setTimeout(() => { timer = 0; painted = Date.now(); paintNow(); }, Math.max(0, painted + pause - Date.now()));
 }
 
@@ -39,6 +40,7 @@ function paintNow() {
   const v = view(status, page.dataset.all, rowFor);
   verdict = v.verdict;
   sayVerdict();
+  if (document.hidden) return;
   keyed($("problems"), "problem", v.problems, p => p.key);
   $("problems-section").dataset.any = v.problems.length ? "yes" : "";
   setText($("unshown"), v.unshown);
@@ -72,7 +74,14 @@ function freshness() {
   setText($("asof"), clock(feed.asOf));
 }
 
-await load(page.dataset.lang);
+await Promise.all([load(page.dataset.lang), loadParts(page.dataset.lang)]);
+$("failing-tools").replaceWith(clone("tools"));
+$("failing-rest").replaceWith(clone("rest"));
+document.body.append(clone("dialog"));
+for (const name of ["notices", "notifiers"]) {
+  const section = $(`${name}-section`);
+  if (!section.querySelector("h2")) section.prepend(clone(`heading-${name}`));
+}
 const feed = live({
   status(s) {
     // Another version brings another page.
@@ -113,7 +122,7 @@ page.dataset.js = "";
 actions.listen();
 entries.listen();
 explain.listen();
-events.follow();
+events.listen();
 curves();
 document.addEventListener("visibilitychange", () => { if (!document.hidden) { paint(); tick(); freshness(); } });
 setInterval(() => { if (!document.hidden) { tick(); freshness(); } else feed.tick(); }, 1000);

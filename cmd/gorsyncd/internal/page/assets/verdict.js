@@ -53,6 +53,8 @@ function sentence(s) {
     const level = behind.some(p => levelOf(p.state) === "warn") ? "warn" : "busy";
     return { level, text: say("verdict.behind", { n: count(behind.length), total, list: list(behind) }) };
   }
+  // A configuration has at least one source.
+  if (!rows.length && s.source === "daemon" && !s.sources.length) return { level: "busy", text: say("verdict.starting") };
   if (!rows.length) return { level: "warn", text: say("verdict.nothing") };
   if (!s.sinks.length) return { level: "ok", text: say("verdict.in_sync", { n: count(rows.length) }) };
   const remotes = say("count.remotes", { n: count(s.remotes.length) }), sinks = say("count.sinks", { n: count(s.sinks.length) });
