@@ -119,7 +119,7 @@ func judge(s *status.Status, loops Loops, maxLag time.Duration, patterns []strin
 		if held, is := heldSources[r.Source]; is {
 			reason = "the source is held: " + names.Printable(held)
 		}
-		if why := unknown(r.Source, loops); why != "" {
+		if why := loops.Unknown(r.Source); why != "" {
 			reason = why
 		}
 		if s.Journal.Waiting != "" {
@@ -133,16 +133,16 @@ func judge(s *status.Status, loops Loops, maxLag time.Duration, patterns []strin
 	return ready, nil
 }
 
-// unknown is why what the status says of a source's remotes may be old, "" if it is
+// Unknown is why what the status says of a source's remotes may be old, "" if it is
 // not: loops that wait tell what they last knew.
-func unknown(source string, loops Loops) string {
-	for _, w := range loops.Waiting {
+func (l Loops) Unknown(source string) string {
+	for _, w := range l.Waiting {
 		other, isSource := strings.CutPrefix(w, SourceLoop(""))
 		if !isSource || other == source {
 			return names.Printable(w) + " does not answer"
 		}
 	}
-	if loops.Hanging > 0 {
+	if l.Hanging > 0 {
 		return "the daemon hangs"
 	}
 	return ""

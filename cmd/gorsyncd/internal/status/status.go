@@ -8,6 +8,7 @@
 package status
 
 import (
+	"strings"
 	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/notify"
@@ -89,6 +90,15 @@ func NewJournal(st journal.Stats, maxBytes int64) Journal {
 type Source struct {
 	Name string `json:"name"`
 	watch.Status
+}
+
+// noInstance begins the reason of a source that was not watched at all.
+const noInstance = "no inotify instance"
+
+// Approvable tells whether it is held by a guard, which waits for a person. Else it is
+// held for want of something, and goes on when the remedies in its hints have worked.
+func (s *Source) Approvable() bool {
+	return s.State == held && !strings.HasPrefix(s.Held, noInstance)
 }
 
 // New returns an empty Status of the moment now whose lists are present.

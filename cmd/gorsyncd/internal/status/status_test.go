@@ -289,3 +289,18 @@ func TestRateAndRestCountWhatIsUnderWay(t *testing.T) {
 		t.Error("less than nothing is left")
 	}
 }
+
+// TestNobodyCanApproveAWantOfInstances: the remedy is that of the watcher.
+func TestNobodyCanApproveAWantOfInstances(t *testing.T) {
+	s := New(time.Now(), FromDaemon)
+	src := Source{Name: "s", Status: watch.Status{State: "held", Held: "no inotify instance: too many open files", Hints: []string{"raise it"}}}
+	s.Sources = []Source{src}
+	if got := strings.Join(s.Attention(), "|"); src.Approvable() || strings.Contains(got, "approve") || !strings.Contains(got, "raise it") {
+		t.Errorf("%s", got)
+	}
+	src.Held = "its root is empty"
+	s.Sources = []Source{src}
+	if got := strings.Join(s.Attention(), "|"); !src.Approvable() || !strings.Contains(got, "gorsyncd approve 's/*'") {
+		t.Errorf("%s", got)
+	}
+}

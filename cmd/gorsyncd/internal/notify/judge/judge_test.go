@@ -159,3 +159,48 @@ func TestSelection(t *testing.T) {
 		}
 	}
 }
+
+// TestNoBeatOfWhatIsNotKnown: a status may be what was known long ago.
+func TestNoBeatOfWhatIsNotKnown(t *testing.T) {
+	t.Parallel()
+	s := healthy()
+	look := func(o Options, why string) notify.Beat {
+		return New(o).Look(0, s, Daemon{Unknown: func(source string) string {
+			if source == "www" {
+				return why
+			}
+			return ""
+		}}).Beat
+	}
+	if b := look(Options{}, ""); !b.OK {
+		t.Errorf("all is known: %+v", b)
+	}
+	if b := look(Options{}, "the daemon hangs"); b.OK || b.Starting || b.Why != "www/nas is not known: the daemon hangs" {
+		t.Errorf("it hangs: %+v", b)
+	}
+	s.Remotes = append(s.Remotes, replicate.Status{Name: "bbs/nas", Source: "bbs", Remote: "nas", State: replicate.StateInSync})
+	if b := look(Options{Remotes: []string{"bbs/*"}}, "source www does not answer"); !b.OK {
+		t.Errorf("that one is known: %+v", b)
+	}
+	if b := look(Options{Remotes: []string{"ww/*"}}, ""); b.OK {
+		t.Errorf("a heartbeat of nothing: %+v", b)
+	}
+}
+
+// TestWhatAWantOfInstancesNeeds: nobody can approve that.
+func TestWhatAWantOfInstancesNeeds(t *testing.T) {
+	t.Parallel()
+	s := healthy()
+	s.Sources[0].State, s.Sources[0].Held, s.Sources[0].Hints = watch.StateHeld, "no inotify instance: too many open files", []string{"raise it"}
+	for _, sight := range New(Options{}).Look(0, s, Daemon{}).Sights {
+		if c := sight.Condition; sight.Subject == "www" && sight.Health == notify.Ill && (c.Hint != "raise it" || c.Command != "gorsyncd doctor") {
+			t.Errorf("%+v", c)
+		}
+	}
+	s.Sources[0].Held = "its root is empty"
+	for _, sight := range New(Options{}).Look(0, s, Daemon{}).Sights {
+		if c := sight.Condition; sight.Subject == "www" && sight.Health == notify.Ill && c.Command != "gorsyncd approve 'www/*'" {
+			t.Errorf("%+v", c)
+		}
+	}
+}
