@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"io"
+	"math"
 	"testing"
 	"time"
 
@@ -52,6 +53,20 @@ func TestStreamsOfAConnectionAreBounded(t *testing.T) {
 	}
 	if answered > streamsEach {
 		t.Errorf("%d requests of one connection under way, at most %d are to be", answered, streamsEach)
+	}
+}
+
+// TestConnectionsLeaveFilesForTheRest: whatever max_clients is.
+func TestConnectionsLeaveFilesForTheRest(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		wanted int
+		files  uint64
+		want   int
+	}{{356, 1024, 356}, {10_256, 1024, 512}, {356, 256, 128}, {356, 1, 1}, {10_256, math.MaxUint64, 10_256}} {
+		if got := connsWithin(c.wanted, c.files); got != c.want {
+			t.Errorf("%d connections of %d files: %d, want %d", c.wanted, c.files, got, c.want)
+		}
 	}
 }
 

@@ -40,7 +40,7 @@ type listener struct {
 
 func (s *Server) listen(ctx context.Context, l net.Listener, set *settings, pair *certs) *listener {
 	ctx, cancel := context.WithCancel(ctx)
-	most := set.conf.MaxClients + spareConns
+	most := connsWithin(set.conf.MaxClients+spareConns, fileLimit())
 	each := most / perAddress
 	if set.conf.Loopback() || set.conf.Insecure {
 		each = 0 // everybody comes from the same address: of this machine, or of the proxy
