@@ -15,7 +15,9 @@ const childEnv = "GORSYNCD_JOURNAL_CHILD"
 func TestMain(m *testing.M) {
 	switch os.Getenv(childEnv) {
 	case "":
-		os.Exit(m.Run())
+		code := m.Run()
+		removePrograms()
+		os.Exit(code)
 	case "hold":
 		childHold(os.Args[1])
 	case "crash":

@@ -360,7 +360,7 @@ func (c damageCase) run(t *testing.T, dir string) string {
 
 // judge lets a child open the journal.
 func judge(dir, mode string) (v verdict, output string, err error) {
-	exe, err := os.Executable()
+	exe, err := judgeProgram()
 	if err != nil {
 		return v, "", err
 	}

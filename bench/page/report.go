@@ -25,9 +25,9 @@ func (b *bench) report(paint []shot, cost []usage, rate []speed) string {
 		}
 		fmt.Fprintf(&t, "| %s | %.1f | %.1f | %d | %s |\n", s.name, ms(s.p50), ms(s.worst), s.bytes>>10, verdict)
 	}
-	t.WriteString("\nProcessor time of the daemon, as a share of one core; the goal is that one page adds less than 5 %:\n\n| |")
+	t.WriteString("\nProcessor time of the daemon, as a share of one core, by the number of open pages; the goal is that one adds less than 5 %:\n\n| |")
 	for _, n := range cost[0].pages {
-		fmt.Fprintf(&t, " %d pages |", n)
+		fmt.Fprintf(&t, " %d open |", n)
 	}
 	t.WriteString(" one page adds | |\n|---|---|---|---|---|---|\n")
 	for _, u := range cost {
@@ -37,7 +37,7 @@ func (b *bench) report(paint []shot, cost []usage, rate []speed) string {
 		}
 		fmt.Fprintf(&t, " %.1f %% | %s |\n", 100*(u.share[1]-u.share[0]), met(u.share[1]-u.share[0] < goal))
 	}
-	fmt.Fprintf(&t, "\n%d files of a few bytes, until they are on the remote; median of %d, in turns, while all other remotes are behind:\n\n| pages | s | without a page = 1 |\n|---|---|---|\n", b.o.files, b.o.rounds)
+	fmt.Fprintf(&t, "\n%d files of a few bytes, until they are on the remote; median of %d, in turns, while all other remotes are behind:\n\n| open pages | s | without = 1 |\n|---|---|---|\n", b.o.files, b.o.rounds)
 	for _, s := range rate {
 		fmt.Fprintf(&t, "| %d | %.2f | %.2f |\n", s.pages, median(s.took).Seconds(), median(s.took).Seconds()/median(rate[0].took).Seconds())
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"gorsyncd/cmd/gorsyncd/internal/names"
 )
 
 const prefix = "/api/v1"
@@ -150,9 +152,9 @@ func (s *door) nowhere(mux *http.ServeMux, w http.ResponseWriter, r *http.Reques
 	}
 	if len(allowed) > 0 {
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		s.fail(w, &Error{Code: CodeMethod, Message: fmt.Sprintf("%s is not for %s", r.URL.Path, r.Method), Hint: "use " + strings.Join(allowed, " or ")})
+		s.fail(w, &Error{Code: CodeMethod, Message: names.Printable(fmt.Sprintf("%s is not for %s", r.URL.Path, r.Method)), Hint: "use " + strings.Join(allowed, " or ")})
 		return
 	}
-	s.fail(w, &Error{Code: CodeNotFound, Message: fmt.Sprintf("no such endpoint: %s %s", r.Method, r.URL.Path),
+	s.fail(w, &Error{Code: CodeNotFound, Message: names.Printable(fmt.Sprintf("no such endpoint: %s %s", r.Method, r.URL.Path)),
 		Hint: "the daemon may be older than this command: restart it"})
 }

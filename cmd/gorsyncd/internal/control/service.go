@@ -41,9 +41,10 @@ func (s *Service) Close() error {
 
 // Limits bound what the clients of one listener can use up.
 type Limits struct {
-	Requests int   // at once
-	Streams  int   // of them, those that last: events and the live status
-	Body     int64 // bytes of a request
+	Requests int    // at once
+	Streams  int    // of them, those that last: events and the live status
+	Body     int64  // bytes of a request
+	Full     func() // called when a request is refused for their number; nil for nothing
 }
 
 // Gate decides whether a request may pass to a route. It answers those that may not
@@ -53,7 +54,7 @@ type Gate func(Route, http.Handler) http.Handler
 // Handler serves the routes to one listener. Each is behind the gate; nil lets
 // everything pass, as the unix socket does, whose mode is its access control.
 func (s *Service) Handler(l Limits, gate Gate) http.Handler {
-	d := &door{Service: s, slots: make(chan struct{}, l.Requests), followers: make(chan struct{}, l.Streams), body: l.Body}
+	d := &door{Service: s, slots: make(chan struct{}, l.Requests), followers: make(chan struct{}, l.Streams), body: l.Body, full: l.Full}
 	return d.limit(d.routes(gate))
 }
 
@@ -63,6 +64,7 @@ type door struct {
 	slots     chan struct{} // one element per request under way
 	followers chan struct{} // likewise, of streams that last
 	body      int64
+	full      func()
 }
 
 // limit bounds what clients can use up: requests at once, size of a body, and
@@ -73,6 +75,9 @@ func (s *door) limit(next http.Handler) http.Handler {
 		case s.slots <- struct{}{}:
 			defer func() { <-s.slots }()
 		default:
+			if s.full != nil {
+				s.full()
+			}
 			s.fail(w, tooMany("too many requests at once", "try again"))
 			return
 		}

@@ -61,6 +61,7 @@ type guest struct {
 	// take an answer; since when. Guarded by crowd.mu.
 	waiting bool
 	since   time.Time
+	stuck   bool // guarded by crowd.mu: it is written to
 
 	deadline sync.Mutex
 	limit    time.Time // guarded by deadline: of writing, as the server has set it
@@ -224,9 +225,34 @@ func (g *guest) Write(text []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	g.crowd.waits(g, true, begun)
-	defer g.crowd.waits(g, false, begun)
+	g.crowd.writes(g, true, begun)
+	defer g.crowd.writes(g, false, begun)
 	return g.Conn.Write(text)
+}
+
+// writes notes whether a guest is written to, and meanwhile may make room for others.
+func (c *crowd) writes(g *guest, begins bool, now time.Time) {
+	c.waits(g, begins, now)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	g.stuck = begins
+}
+
+// relieve drops those that do not take their answers, so that others are served.
+func (c *crowd) relieve() {
+	now := time.Now()
+	var out []*guest
+	c.mu.Lock()
+	for g := range c.conns {
+		if g.stuck && now.Sub(g.since) >= patience {
+			out = append(out, g)
+			c.forget(g)
+		}
+	}
+	c.mu.Unlock()
+	for _, g := range out {
+		g.Conn.Close()
+	}
 }
 
 // waits notes whether a guest may make room for others.

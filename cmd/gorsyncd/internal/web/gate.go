@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/control"
+	"gorsyncd/cmd/gorsyncd/internal/names"
 )
 
 // handler is everything that is served, behind everything that guards it.
@@ -110,7 +111,7 @@ func (s *Server) gate(route control.Route, next http.Handler) http.Handler {
 			return
 		}
 		if route.Right == control.RightAct {
-			s.log.Info("asked over http", "method", r.Method, "endpoint", r.URL.Path, "address", remoteAddr(r).String())
+			s.log.Info("asked over http", "method", r.Method, "endpoint", names.Printable(r.URL.Path), "address", remoteAddr(r).String())
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -123,7 +124,7 @@ func (s *Server) judge(right control.Right, r *http.Request) error {
 		return nil
 	case control.RightRead, control.RightAct:
 	default:
-		return &control.Error{Code: control.CodePermission, Message: r.URL.Path + " is to be had at the unix socket only", Hint: "use the command line on the machine itself"}
+		return &control.Error{Code: control.CodePermission, Message: names.Printable(r.URL.Path) + " is to be had at the unix socket only", Hint: "use the command line on the machine itself"}
 	}
 	a := s.access(r)
 	if right == control.RightRead && a.MayRead || a.MayAct {

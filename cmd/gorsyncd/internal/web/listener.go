@@ -48,7 +48,7 @@ func (s *Server) listen(ctx context.Context, l net.Listener, set *settings, pair
 	c := newCrowd(l, most, each, pair == nil)
 	h := &listener{crowd: c, tls: pair != nil, cancel: cancel}
 	h.http = &http.Server{
-		Handler:           s.handler(control.Limits{Requests: set.conf.MaxClients + spareRequests, Streams: set.conf.MaxClients, Body: maxBody}),
+		Handler:           s.handler(control.Limits{Requests: set.conf.MaxClients + spareRequests, Streams: set.conf.MaxClients, Body: maxBody, Full: c.relieve}),
 		ReadHeaderTimeout: headerLimit,
 		ReadTimeout:       bodyLimit,
 		IdleTimeout:       idleLimit,

@@ -25,6 +25,9 @@ import (
 
 const token = "0123456789abcdef0123456789abcdef"
 
+// long makes an answer too large for the buffers of a connection, after a few.
+var long = strings.Repeat("x", 100_000)
+
 // fakeAPI has one remote, and counts what it is told to do. What it has no method
 // for must not be reached.
 type fakeAPI struct {
@@ -36,6 +39,7 @@ type fakeAPI struct {
 func (f *fakeAPI) Status(context.Context) (status.Status, error) {
 	f.looks.Add(1)
 	s := status.New(time.Unix(1_800_000_000, 0), status.FromDaemon)
+	s.Note = long
 	s.Remotes = append(s.Remotes, replicate.Status{Name: "a/b", Source: "a", Remote: "b", State: replicate.StateInSync, Target: "<script>alert(1)</script>"})
 	return s, nil
 }
@@ -51,7 +55,7 @@ func (f *fakeAPI) Explain(_ context.Context, path string) (control.Explanation, 
 }
 
 func (f *fakeAPI) ConfigShow(context.Context) (string, error) {
-	return "url: https://hooks.example.com/services/secret?token=secret # g.yaml:3\n" + strings.Repeat("x: y\n", 20_000), nil
+	return "url: https://hooks.example.com/services/secret?token=secret # g.yaml:3\n", nil
 }
 
 func (f *fakeAPI) Entries(context.Context, control.EntriesQuery) (control.EntriesPage, error) {
