@@ -32,7 +32,9 @@ func (r *rig) listen(header string) net.Conn {
 
 // ends tells whether an answer that was begun comes to its end.
 func ends(conn net.Conn) bool {
-	for scan := bufio.NewScanner(conn); scan.Scan(); {
+	scan := bufio.NewScanner(conn)
+	scan.Buffer(nil, 1<<20)
+	for scan.Scan() {
 		if scan.Text() == "0" { // the last chunk
 			return true
 		}
