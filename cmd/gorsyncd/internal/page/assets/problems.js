@@ -39,7 +39,7 @@ export function problems(s, notifiers) {
 
 // approvable tells whether a guard waits for a person. What else holds a source goes
 // on by itself when the remedy in its hints has worked.
-const approvable = src => !src.held.startsWith("no inotify instance");
+const approvable = src => !src.held?.startsWith("no inotify instance");
 
 function add(out, p) { if (p) out.push(p); }
 
