@@ -40,7 +40,8 @@ type Behind struct {
 // or 503 and who is behind. name, which may be given several times, chooses remotes
 // as on the command line; without it all are meant. A remote of which that cannot be
 // known is behind: one that starts, is in a full sync, fails or is known to differ,
-// whose source is held or does not answer, or any while nothing can be journaled.
+// whose source is held, does not answer or has not been scanned since the start, or any
+// while nothing can be journaled.
 func (m *Metrics) Readyz() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		maxLag, patterns, err := readyQuery(r.URL.Query())
@@ -104,11 +105,12 @@ func judge(s *status.Status, loops Loops, maxLag time.Duration, patterns []strin
 		return Readiness{}, err
 	}
 	ready := Readiness{Ready: true, MaxLag: maxLag.Seconds(), Remotes: chosen, Behind: []Behind{}}
-	heldSources := map[string]string{}
+	heldSources, unseen := map[string]string{}, map[string]bool{}
 	for i := range s.Sources {
 		if s.Sources[i].State == watch.StateHeld {
 			heldSources[s.Sources[i].Name] = s.Sources[i].Held
 		}
+		unseen[s.Sources[i].Name] = s.Sources[i].Unseen()
 	}
 	for i := range s.Remotes {
 		r := &s.Remotes[i]
@@ -116,6 +118,9 @@ func judge(s *status.Status, loops Loops, maxLag time.Duration, patterns []strin
 			continue
 		}
 		reason := behindBecause(r, maxLag)
+		if reason == "" && unseen[r.Source] {
+			reason = "the source is being scanned for the first time since the start"
+		}
 		if held, is := heldSources[r.Source]; is {
 			reason = "the source is held: " + names.Printable(held)
 		}

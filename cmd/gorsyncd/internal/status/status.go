@@ -101,6 +101,12 @@ func (s *Source) Approvable() bool {
 	return s.State == held && !strings.HasPrefix(s.Held, noInstance)
 }
 
+// Unseen tells whether it has not been scanned since the start: what changed while
+// nobody watched is not known yet, and its remotes do not know that they lack it.
+func (s *Source) Unseen() bool {
+	return s.Scans == 0 && (s.State == watch.StateStarting || s.State == watch.StateScanning)
+}
+
 // New returns an empty Status of the moment now whose lists are present.
 func New(now time.Time, from string) Status {
 	return Status{V: Version, Time: now.UTC(), From: from, Sources: []Source{}, Remotes: []replicate.Status{}, Sinks: []sink.Status{}, Kept: []Kept{}, Notifiers: []notify.Status{}}

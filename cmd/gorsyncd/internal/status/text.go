@@ -132,6 +132,9 @@ func (s Status) Attention() []string {
 			}
 			add("source %s is held: %s%s", src.Name, src.Held, remedy)
 		}
+		if src.Unseen() {
+			add("source %s is being scanned: what changed while gorsyncd did not run is not known yet", src.Name)
+		}
 		for _, f := range src.Fallbacks {
 			add("source %s: %s", src.Name, f)
 		}

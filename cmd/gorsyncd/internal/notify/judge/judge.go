@@ -108,6 +108,8 @@ func (j *Judge) beat(b *notify.Beat, r *replicate.Status, src *status.Source, d 
 		withhold(false, r.Name+" is "+string(r.State))
 	case r.State == replicate.StateStarting:
 		withhold(true, r.Name+" is starting")
+	case src != nil && src.Unseen():
+		withhold(true, "source "+src.Name+" is being scanned for the first time since the start")
 	case j.o.MaxLag > 0 && lag > j.o.MaxLag && r.State != replicate.StateWaiting:
 		withhold(false, r.Name+" is further behind than max_lag")
 	}

@@ -61,6 +61,8 @@ func TestWhatIsWrong(t *testing.T) {
 		"paused for long":    {func(s *status.Status) { s.Remotes[0].State, s.Remotes[0].LagSeconds = replicate.StatePaused, 1e6 }, "www/nas state?, www/nas lag?", "www/nas is further behind than max_lag"},
 		"outside its window": {func(s *status.Status) { s.Remotes[0].State, s.Remotes[0].LagSeconds = replicate.StateWaiting, 1e6 }, "www/nas state?, www/nas lag?", ""},
 		"starting":           {func(s *status.Status) { s.Remotes[0].State = replicate.StateStarting }, "www/nas state?, www/nas lag?", "www/nas is starting"},
+		"first scan":         {func(s *status.Status) { s.Sources[0].State = watch.StateScanning }, "www watch?", "source www is being scanned for the first time since the start"},
+		"later scan":         {func(s *status.Status) { s.Sources[0].State, s.Sources[0].Scans = watch.StateScanning, 1 }, "www watch?", ""},
 		"full sync":          {func(s *status.Status) { s.Remotes[0].State = replicate.StateFullSync }, "", ""},
 		"source held": {func(s *status.Status) { s.Sources[0].State, s.Sources[0].Held = watch.StateHeld, "the source is empty" },
 			"www/nas state?, www/nas lag?, www/dr state?, www/dr lag?, www/hook lag?, www held", "source www is held"},
