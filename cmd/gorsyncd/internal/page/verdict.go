@@ -100,10 +100,8 @@ func (m *maker) list(parts []status.VerdictPart) string {
 
 // unseen tells of a source of which it is not known what has changed; "" for none.
 func (m *maker) unseen() string {
-	for i := range m.s.Sources {
-		if src := &m.s.Sources[i]; src.Unseen() {
-			return m.say("verdict.unseen", "name", names.Printable(src.Name))
-		}
+	if name := m.s.Verdict().Unseen; name != "" {
+		return m.say("verdict.unseen", "name", names.Printable(name))
 	}
 	return ""
 }

@@ -135,6 +135,9 @@ func (s Status) ExitCode() int {
 		if src.State == held {
 			return ExitProblem
 		}
+		if src.Unseen() {
+			code = ExitBehind // nobody has looked, so nobody knows
+		}
 	}
 	for _, r := range s.rows() {
 		code = max(code, exitOf(r.State))
