@@ -204,6 +204,9 @@ func (g *random) source(name string) status.Source {
 	src.Backend = []string{"", "inotify", "fanotify", "mixed"}[g.IntN(4)]
 	if src.State == "held" {
 		src.Held = g.text()
+		if g.chance(3) {
+			src.Held = "no inotify instance: " + src.Held
+		}
 	}
 	for range g.IntN(3) {
 		src.Fallbacks, src.Hints = append(src.Fallbacks, g.text()), append(src.Hints, g.text())

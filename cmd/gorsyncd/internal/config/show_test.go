@@ -143,3 +143,23 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// TestShowHidesSecretHeaders: who looks at the status page sees what Show shows.
+func TestShowHidesSecretHeaders(t *testing.T) {
+	c := parse(t, `
+notify:
+  - webhook: {url: "https://h.example/hook", headers: {X-Api-Key: hunter2, X-Team: backup}}
+sources:
+  - path: /data
+    remotes: ["nas::m"]
+    sinks:
+      - {name: hook, http: {url: "https://h.example/changed", headers: {X-Auth-Token: hunter2, X-Team: backup}}}
+`)
+	text, err := c.Show()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(text, "hunter2") || strings.Count(text, "X-Team: backup") != 2 || !strings.Contains(text, "X-Api-Key") || !strings.Contains(text, "X-Auth-Token") {
+		t.Errorf("%s", text)
+	}
+}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"regexp"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v4"
@@ -31,7 +32,12 @@ func (k Sink) node() *yaml.Node {
 	return m
 }
 
-// headersOr spells a value as the file would: headers are a mapping.
+// secretHeader is a name of a header whose value is a secret as a rule, though it may
+// stand in the file.
+var secretHeader = regexp.MustCompile(`(?i)key|token|secret|auth|pass|sign|cookie|credential|session`)
+
+// headersOr spells a value as the file would: headers are a mapping. What may be a
+// secret in them is not shown: who may see this need not be able to read the file.
 func headersOr(path string, v any) *yaml.Node {
 	lines, ok := v.([]Item)
 	if !ok || !strings.HasSuffix(path, ".headers") {
@@ -40,6 +46,9 @@ func headersOr(path string, v any) *yaml.Node {
 	n := mappingNode()
 	for _, it := range lines {
 		name, text, _ := strings.Cut(it.Text, ": ")
+		if secretHeader.MatchString(name) {
+			text = "***"
+		}
 		add(n, name, str(text), "")
 	}
 	return n

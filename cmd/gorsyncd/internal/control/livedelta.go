@@ -157,8 +157,12 @@ func (p *parts) join(lists map[string]*elements, removed []byte) []byte {
 }
 
 // since is the event of what is not as it was: the whole where elements have come or
-// changed their places, nil where nothing but the time is another.
+// changed their places, where a key is gone, or where the name of what is gone is still
+// that of something else; nil where nothing but the time is another.
 func (p *parts) since(before *parts) []byte {
+	if !slices.Equal(p.keys, before.keys) {
+		return p.whole()
+	}
 	changed := map[string]*elements{}
 	gone := []string{}
 	news := !p.alike(before)
@@ -189,7 +193,21 @@ func (p *parts) since(before *parts) []byte {
 	if !news && len(gone) == 0 {
 		return nil
 	}
+	if slices.ContainsFunc(gone, p.has) {
+		return p.whole()
+	}
 	return event("delta", "", p.join(changed, mustJSON(gone)))
+}
+
+// has tells whether an element of any list has that name: a notifier may be called
+// like a source, and what is kept is called like the remote that it was kept for.
+func (p *parts) has(name string) bool {
+	for _, e := range p.lists {
+		if e.texts[name] != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // alike tells whether what is in no list is the same, but for what changes by itself.

@@ -50,13 +50,21 @@ const maxWorst = 20
 
 // SetFailing fills in the failing paths from the retry records of the remote.
 func (r *RemoteReport) SetFailing(retries []journal.Retry) {
-	r.Worst = []FailingPath{}
-	retries = slices.DeleteFunc(slices.Clone(retries), func(t journal.Retry) bool { return t.Attempts == 0 })
-	r.Failing = uint64(len(retries))
-	slices.SortStableFunc(retries, func(a, b journal.Retry) int { return cmp.Compare(b.Attempts, a.Attempts) })
-	for _, t := range retries[:min(len(retries), maxWorst)] {
+	r.Failing, r.Worst = 0, []FailingPath{}
+	r.AddFailing(retries)
+}
+
+// AddFailing takes in some more of the records, in the order of their paths.
+func (r *RemoteReport) AddFailing(retries []journal.Retry) {
+	for _, t := range retries {
+		if t.Attempts == 0 {
+			continue
+		}
+		r.Failing++
 		r.Worst = append(r.Worst, FailingPath{names.NewPath(t.Path), t.ErrorID, names.Printable(t.Error), t.Attempts, t.First.UTC()})
 	}
+	slices.SortStableFunc(r.Worst, func(a, b FailingPath) int { return cmp.Compare(b.Attempts, a.Attempts) })
+	r.Worst = slices.Clip(r.Worst[:min(len(r.Worst), maxWorst)])
 }
 
 // JournalCompacted is what a compaction came to.

@@ -61,6 +61,7 @@ type Daemon struct {
 	ready chan struct{} // closed when every source has been started
 
 	reloading lock // held by whoever starts or stops units
+	reporting lock // held while a report is made
 
 	mu         sync.RWMutex
 	cfg        *config.Config // guarded by mu
@@ -109,7 +110,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	d := &Daemon{
 		opts: o, log: o.Logger, started: time.Now(), cfg: o.Config,
-		slots: replicate.NewSlots(maxWarm), failed: make(chan error, 1), patience: patience{log: o.Logger}, reloading: newLock(), ready: make(chan struct{}),
+		slots: replicate.NewSlots(maxWarm), failed: make(chan error, 1), patience: patience{log: o.Logger}, reloading: newLock(), reporting: newLock(), ready: make(chan struct{}),
 	}
 	d.manager = manager{Notifier: o.Service, dog: service.NewWatchdog(o.Service, d.log)}
 	d.metrics = d.newMetrics()

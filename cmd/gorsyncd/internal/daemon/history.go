@@ -15,6 +15,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/control"
 	"gorsyncd/cmd/gorsyncd/internal/history"
 	"gorsyncd/cmd/gorsyncd/internal/names"
+	"gorsyncd/journal"
 	"gorsyncd/replicate"
 )
 
@@ -145,10 +146,15 @@ func (o observer) Ended(e replicate.Ending) {
 		Differences: e.Differences, Repaired: e.Repaired, Message: names.Printable(e.Message)})
 }
 
-// Report implements control.Historian.
+// Report implements control.Historian. It reads every record of what fails, so only
+// one is made at a time.
 func (d *Daemon) Report(ctx context.Context, q control.ReportRequest) (control.Report, error) {
 	now := time.Now().UTC()
 	out := control.Report{Source: "daemon", Since: q.Since.UTC(), Until: now, Remotes: []control.RemoteReport{}}
+	if err := d.reporting.take(ctx); err != nil {
+		return out, err
+	}
+	defer d.reporting.release()
 	remotes, err := d.chosen(ctx, q.Names)
 	if err != nil {
 		return out, err
@@ -164,12 +170,31 @@ func (d *Daemon) Report(ctx context.Context, q control.ReportRequest) (control.R
 		if err != nil {
 			return out, err
 		}
-		retries, err := store.Retries()
-		if err != nil {
+		if err := addFailing(ctx, &rep, store); err != nil {
 			return out, err
 		}
-		rep.SetFailing(retries)
 		out.Remotes = append(out.Remotes, rep)
 	}
 	return out, nil
+}
+
+// addFailing goes through the records without holding them all, or a commit up.
+func addFailing(ctx context.Context, rep *control.RemoteReport, store *journal.Remote) error {
+	rep.SetFailing(nil)
+	after, begun := "", false
+	for more := true; more; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var list []journal.Retry
+		var err error
+		if list, more, err = store.RetryPage(after, begun, entriesStep); err != nil {
+			return err
+		}
+		rep.AddFailing(list)
+		if n := len(list); n > 0 {
+			after, begun = list[n-1].Path, true
+		}
+	}
+	return nil
 }

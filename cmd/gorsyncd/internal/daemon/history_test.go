@@ -1,12 +1,15 @@
 package daemon
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"gorsyncd/cmd/gorsyncd/internal/control"
 	"gorsyncd/cmd/gorsyncd/internal/history"
 	"gorsyncd/replicate"
 )
@@ -98,5 +101,18 @@ func TestObserverTellsRuns(t *testing.T) {
 	s := l.Sum(now.Add(-time.Hour), now)
 	if len(s.Full) != 1 || s.Full[0].Reason != `r\x1b` || s.Full[0].Dirs != 3 || len(s.Verify) != 1 || s.Verify[0].Path != `p\xff` || s.Verify[0].Differences != 2 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestOneReportAtATime: each reads all that fails, and anybody who may look can ask.
+func TestOneReportAtATime(t *testing.T) {
+	d := &Daemon{reporting: newLock()}
+	if err := d.reporting.take(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := d.Report(ctx, control.ReportRequest{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("while another is made: %v", err)
 	}
 }

@@ -10,8 +10,6 @@ import (
 
 // noteLag remembers how far everything is behind until ctx ends.
 func (d *Daemon) noteLag(ctx context.Context) {
-	tick := time.NewTicker(lagring.Every)
-	defer tick.Stop()
 	for {
 		seconds := map[string]float64{}
 		for _, st := range statuses(d.allRemotes()) {
@@ -24,7 +22,7 @@ func (d *Daemon) noteLag(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-time.After(lagring.Wait(time.Now())):
 		}
 	}
 }

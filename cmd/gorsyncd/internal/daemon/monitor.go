@@ -26,10 +26,13 @@ func (d *Daemon) newMetrics() *metrics.Metrics {
 	return metrics.New(metrics.Options{
 		Version: d.opts.Version, Status: d.Status,
 		Configured: func() metrics.Configured { return namesIn(d.config()) },
-		Loops: func() metrics.Loops {
-			return metrics.Loops{Hanging: len(d.manager.dog.Hanging()), Waiting: d.manager.dog.Waiting()}
-		},
+		Loops:      d.loops,
 	})
+}
+
+// loops tells which of them hang, and what they wait for.
+func (d *Daemon) loops() metrics.Loops {
+	return metrics.Loops{Hanging: len(d.manager.dog.Hanging()), Waiting: d.manager.dog.Waiting()}
 }
 
 // namesIn are the names in a configuration.

@@ -186,14 +186,14 @@ func (d *Daemon) lookOnce(ctx context.Context, bells []*bell) time.Duration {
 	if err != nil || ctx.Err() != nil {
 		return lookEvery
 	}
-	wait, now := restLook, time.Now()
+	wait, now, loops := restLook, time.Now(), d.loops()
 	for _, b := range bells {
 		elapsed := time.Duration(0)
 		if !b.last.IsZero() {
 			elapsed = now.Sub(b.last)
 		}
 		b.last = now
-		b.teller.Look(b.judge.Look(elapsed, &s, judge.Daemon{Crashed: d.starts.crashed()}))
+		b.teller.Look(b.judge.Look(elapsed, &s, judge.Daemon{Crashed: d.starts.crashed(), Unknown: loops.Unknown}))
 		if b.teller.Busy() {
 			wait = lookEvery
 		}

@@ -41,6 +41,13 @@ var none = float32(math.NaN())
 
 func stepOf(t time.Time) int64 { return t.UnixNano() / int64(Every) }
 
+// Wait is how long to wait until the middle of the next step: what is noted there is
+// noted in each step once, also when it comes a little late, or the clock is slewed.
+func Wait(now time.Time) time.Duration {
+	middle := (stepOf(now)+1)*int64(Every) + int64(Every/2)
+	return time.Duration(middle - now.UnixNano())
+}
+
 func slot(step int64) int { return int(((step % Keep) + Keep) % Keep) }
 
 // Note takes in how many seconds each name is behind now. Names that are not in it are

@@ -79,3 +79,21 @@ func TestClockSetBack(t *testing.T) {
 		t.Errorf("%v", l)
 	}
 }
+
+// TestEachStepIsNotedOnce: whenever it began, and though looks take up to seconds.
+func TestEachStepIsNotedOnce(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	for range 1000 {
+		now := time.Unix(1_800_000_000, r.Int64N(int64(time.Minute)))
+		for range 10 {
+			before := stepOf(now)
+			now = now.Add(Wait(now)).Add(time.Duration(r.Int64N(int64(4 * time.Second))))
+			if stepOf(now) != before+1 {
+				t.Fatalf("from step %d to %d at %v", before, stepOf(now), now)
+			}
+		}
+	}
+}

@@ -40,7 +40,8 @@ type Behind struct {
 // or 503 and who is behind. name, which may be given several times, chooses remotes
 // as on the command line; without it all are meant. A remote of which that cannot be
 // known is behind: one that starts, is in a full sync, fails or is known to differ,
-// whose source is held or does not answer, or any while nothing can be journaled.
+// whose source is held, does not answer or has not been scanned since the start, or any
+// while nothing can be journaled.
 func (m *Metrics) Readyz() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		maxLag, patterns, err := readyQuery(r.URL.Query())
@@ -104,11 +105,12 @@ func judge(s *status.Status, loops Loops, maxLag time.Duration, patterns []strin
 		return Readiness{}, err
 	}
 	ready := Readiness{Ready: true, MaxLag: maxLag.Seconds(), Remotes: chosen, Behind: []Behind{}}
-	heldSources := map[string]string{}
+	heldSources, unseen := map[string]string{}, map[string]bool{}
 	for i := range s.Sources {
 		if s.Sources[i].State == watch.StateHeld {
 			heldSources[s.Sources[i].Name] = s.Sources[i].Held
 		}
+		unseen[s.Sources[i].Name] = s.Sources[i].Unseen()
 	}
 	for i := range s.Remotes {
 		r := &s.Remotes[i]
@@ -116,10 +118,13 @@ func judge(s *status.Status, loops Loops, maxLag time.Duration, patterns []strin
 			continue
 		}
 		reason := behindBecause(r, maxLag)
+		if reason == "" && unseen[r.Source] {
+			reason = "the source is being scanned for the first time since the start"
+		}
 		if held, is := heldSources[r.Source]; is {
 			reason = "the source is held: " + names.Printable(held)
 		}
-		if why := unknown(r.Source, loops); why != "" {
+		if why := loops.Unknown(r.Source); why != "" {
 			reason = why
 		}
 		if s.Journal.Waiting != "" {
@@ -133,16 +138,16 @@ func judge(s *status.Status, loops Loops, maxLag time.Duration, patterns []strin
 	return ready, nil
 }
 
-// unknown is why what the status says of a source's remotes may be old, "" if it is
+// Unknown is why what the status says of a source's remotes may be old, "" if it is
 // not: loops that wait tell what they last knew.
-func unknown(source string, loops Loops) string {
-	for _, w := range loops.Waiting {
+func (l Loops) Unknown(source string) string {
+	for _, w := range l.Waiting {
 		other, isSource := strings.CutPrefix(w, SourceLoop(""))
 		if !isSource || other == source {
 			return names.Printable(w) + " does not answer"
 		}
 	}
-	if loops.Hanging > 0 {
+	if l.Hanging > 0 {
 		return "the daemon hangs"
 	}
 	return ""

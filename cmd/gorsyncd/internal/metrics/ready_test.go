@@ -45,6 +45,8 @@ func TestReadyz(t *testing.T) {
 			w.st.Remotes[0].State, w.st.Remotes[0].LagSeconds, w.st.Remotes[0].Held = replicate.StateHeld, 100, &replicate.HeldStatus{Reason: "G-MAXDELETE"}
 		}, "", "s0/r0: it is held: G-MAXDELETE"},
 		{"source held", func(w *world) { w.st.Sources[1].State, w.st.Sources[1].Held = watch.StateHeld, "empty" }, "", "s1/r0: the source is held: empty, s1/r1: the source is held: empty"},
+		{"source not scanned yet", func(w *world) { w.st.Sources[1].State, w.st.Sources[1].Scans = watch.StateScanning, 0 }, "?name=s1/r0", "s1/r0: the source is being scanned for the first time since the start"},
+		{"source scanned again", func(w *world) { w.st.Sources[1].State, w.st.Sources[1].Scans = watch.StateScanning, 1 }, "", ""},
 		{"source hangs", func(w *world) { w.loops.Waiting = []string{SourceLoop("s1")} }, "", "s1/r0: source s1 does not answer, s1/r1: source s1 does not answer"},
 		{"another source hangs", func(w *world) { w.loops.Waiting = []string{SourceLoop("s1")} }, "?name=s0", ""},
 		{"disk hangs", func(w *world) { w.loops.Waiting = []string{"the disk of the journal"} }, "?name=s0/r1", "s0/r1: the disk of the journal does not answer"},

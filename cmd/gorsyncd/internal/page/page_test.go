@@ -262,7 +262,8 @@ func TestProblemsInOrder(t *testing.T) {
 	e := &replicate.StatusError{ID: "E-AUTH", Message: "no"}
 	s.Remotes[0].Error, s.Remotes[1].Error, s.Remotes[2].Error = e, e, e
 	s.Remotes[3].Held = &replicate.HeldStatus{Reason: "G-MAXDELETE would delete 5 files", Since: now}
-	s.Sources = append(s.Sources, status.Source{Name: "gone", Status: watch.Status{State: watch.StateHeld, Held: "its root is empty"}})
+	s.Sources = append(s.Sources, status.Source{Name: "gone", Status: watch.Status{State: watch.StateHeld, Held: "its root is empty"}},
+		status.Source{Name: "unwatched", Status: watch.Status{State: watch.StateHeld, Held: "no inotify instance: too many open files", Hints: []string{"raise it"}}})
 	s.Journal.Waiting = "no space"
 	var got []string
 	for _, p := range NewView(s, "en", "").Problems {
@@ -270,11 +271,14 @@ func TestProblemsInOrder(t *testing.T) {
 		if p.Key == "remote s/held" && (p.ID != "G-MAXDELETE" || p.Message != "would delete 5 files" || !p.Approve || !p.Looks || p.Retry) {
 			t.Errorf("%+v", p)
 		}
+		if p.Key == "source unwatched" && (p.Approve || p.Hint != "raise it") {
+			t.Errorf("%+v", p)
+		}
 		if p.Key == "source gone" && (p.Target != "gone/*" || !p.Approve || p.Looks) {
 			t.Errorf("%+v", p)
 		}
 	}
-	if want := []string{"journal", "source gone", "remote s/failing", "remote s/held", "remote s/retrying"}; !slices.Equal(got, want) {
+	if want := []string{"journal", "source gone", "source unwatched", "remote s/failing", "remote s/held", "remote s/retrying"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -30,6 +30,9 @@ const mostNamed = 3
 func (m *maker) verdict() VerdictView {
 	v := m.s.Verdict()
 	level, text := m.sentence(v)
+	if unseen := m.unseen(); level == levelOK && unseen != "" {
+		level, text = levelBusy, text+m.say("verdict.also", "what", unseen)
+	}
 	for _, also := range m.alsos() {
 		text += m.say("verdict.also", "what", also)
 		if level == levelOK || level == levelBusy {
@@ -93,6 +96,14 @@ func (m *maker) list(parts []status.VerdictPart) string {
 		}
 	}
 	return text
+}
+
+// unseen tells of a source of which it is not known what has changed; "" for none.
+func (m *maker) unseen() string {
+	if name := m.s.Verdict().Unseen; name != "" {
+		return m.say("verdict.unseen", "name", names.Printable(name))
+	}
+	return ""
 }
 
 // alsos are the troubles that leave replication as it is.

@@ -35,6 +35,8 @@ func TestVerdict(t *testing.T) {
 		{"many", withRemotes(held, held, failing, failing, failing), levelBad, "5 of 5 need you: s/held is held, s/held is held, s/failing is failing and 2 more", "5 个远端中有 5 个需要处理：s/held 待批准、s/held 待批准、s/failing 故障 等，另有 2 个"},
 		{"the journal is full", with(withRemotes(sync), func(s *status.Status) { s.Journal.Waiting = "no space" }), levelBad, "1 thing needs you: the journal cannot be written", "有 1 处需要处理：日志无法写入"},
 		{"a source is held", with(withRemotes(sync), func(s *status.Status) { s.Sources[0].State = watch.StateHeld }), levelBad, "1 thing needs you: source s is held", "有 1 处需要处理：源 s 待批准"},
+		{"not scanned yet", with(withRemotes(sync), func(s *status.Status) { s.Sources[0].State = watch.StateScanning }), levelBusy, "The remote is in sync; source s is being scanned, what changed while gorsyncd did not run is not known yet", "远端已同步；正在扫描源 s，gorsyncd 未运行期间的变更尚不清楚"},
+		{"scanned again", with(withRemotes(sync), func(s *status.Status) { s.Sources[0].State, s.Sources[0].Scans = watch.StateScanning, 1 }), levelOK, "The remote is in sync", "远端已同步"},
 		{"a refused reload", with(withRemotes(sync), func(s *status.Status) { s.Daemon.LastReloadError = "x" }), levelWarn, "The remote is in sync; the last change of the configuration was refused", "远端已同步；最近一次配置变更被拒绝"},
 		{"a reload refused beside trouble", with(withRemotes(held), func(s *status.Status) { s.Daemon.LastReloadError = "x" }), levelBad, "1 of 1 needs you: s/held is held; the last change of the configuration was refused", "1 个远端中有 1 个需要处理：s/held 待批准；最近一次配置变更被拒绝"},
 		{"nearly full", with(withRemotes(sync), func(s *status.Status) { s.Journal.SizeBytes, s.Journal.MaxBytes = 95, 100 }), levelWarn, "The remote is in sync; the journal is nearly full", "远端已同步；日志空间即将用尽"},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"regexp"
 	"slices"
+	"strings"
 
 	"gorsyncd/cmd/gorsyncd/internal/names"
 	"gorsyncd/cmd/gorsyncd/internal/sink"
@@ -42,8 +43,12 @@ func (m *maker) problems() []Problem {
 	}
 	for _, src := range m.s.Sources {
 		if src.State == "held" {
-			out = append(out, Problem{Key: "source " + src.Name, Name: names.Printable(src.Name), Target: src.Name + "/*", Level: levelBad, Icon: "i-held",
-				Word: m.stateWord(replicate.StateHeld), Message: names.Printable(src.Held), Hint: m.say("hint.source"), Approve: true})
+			p := Problem{Key: "source " + src.Name, Name: names.Printable(src.Name), Target: src.Name + "/*", Level: levelBad, Icon: "i-held",
+				Word: m.stateWord(replicate.StateHeld), Message: names.Printable(src.Held), Hint: m.say("hint.source"), Approve: true}
+			if !src.Approvable() {
+				p.Hint, p.Approve = names.Printable(strings.Join(src.Hints, "; ")), false
+			}
+			out = append(out, p)
 		}
 	}
 	for i := range m.s.Remotes {

@@ -156,6 +156,9 @@ func (r *renderer) head() []Line {
 	}
 	verdict := r.Status.Verdict()
 	colour := map[status.VerdictKind]Style{status.VerdictProblem: Red, status.VerdictBehind: Yellow, status.VerdictInSync: Green}[verdict.Kind]
+	if colour == Green && verdict.Unseen != "" {
+		colour = Yellow
+	}
 	text := verdict.String()
 	lines := []Line{{{r.Status.Headline(), Dim}}, {{strings.ToUpper(text[:1]) + text[1:], colour + bolder(colour)}}}
 	if r.Notice != "" {

@@ -221,3 +221,16 @@ func TestSpark(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestAGuessIsNotGreen: a source that was not scanned since the start may have changed.
+func TestAGuessIsNotGreen(t *testing.T) {
+	s := status.New(now, status.FromDaemon)
+	s.Remotes = []replicate.Status{{Name: "s/r", Source: "s", Remote: "r", State: replicate.StateInSync}}
+	for scans, want := range []Style{Yellow, Green} {
+		s.Sources = []status.Source{{Name: "s", Status: watch.Status{State: watch.StateScanning, Scans: uint64(scans)}}}
+		f := Render(View{Status: s, Width: 120, Height: 24, Now: now})
+		if got := f.Lines[1].Text(true); !strings.Contains(got, "\x1b["+string(want+bolder(want))+"m") {
+			t.Errorf("after %d scans: %q, want %s", scans, got, want)
+		}
+	}
+}

@@ -8,6 +8,7 @@
 package status
 
 import (
+	"strings"
 	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/notify"
@@ -91,6 +92,21 @@ type Source struct {
 	watch.Status
 }
 
+// noInstance begins the reason of a source that was not watched at all.
+const noInstance = "no inotify instance"
+
+// Approvable tells whether it is held by a guard, which waits for a person. Else it is
+// held for want of something, and goes on when the remedies in its hints have worked.
+func (s *Source) Approvable() bool {
+	return s.State == held && !strings.HasPrefix(s.Held, noInstance)
+}
+
+// Unseen tells whether it has not been scanned since the start: what changed while
+// nobody watched is not known yet, and its remotes do not know that they lack it.
+func (s *Source) Unseen() bool {
+	return s.Scans == 0 && (s.State == watch.StateStarting || s.State == watch.StateScanning)
+}
+
 // New returns an empty Status of the moment now whose lists are present.
 func New(now time.Time, from string) Status {
 	return Status{V: Version, Time: now.UTC(), From: from, Sources: []Source{}, Remotes: []replicate.Status{}, Sinks: []sink.Status{}, Kept: []Kept{}, Notifiers: []notify.Status{}}
@@ -118,6 +134,9 @@ func (s Status) ExitCode() int {
 	for _, src := range s.Sources {
 		if src.State == held {
 			return ExitProblem
+		}
+		if src.Unseen() {
+			code = ExitBehind // nobody has looked, so nobody knows
 		}
 	}
 	for _, r := range s.rows() {

@@ -181,6 +181,9 @@ func TestExitCodeAndVerdict(t *testing.T) {
 	}
 	offline := remotes(replicate.StateInSync)
 	offline.From = FromJournal
+	unseen, again := remotes(replicate.StateInSync), remotes(replicate.StateInSync)
+	unseen.Sources = []Source{{Name: "s", Status: watch.Status{State: watch.StateScanning}}}
+	again.Sources = []Source{{Name: "s", Status: watch.Status{State: watch.StateScanning, Scans: 1}}}
 	heldSource := remotes(replicate.StateInSync)
 	heldSource.Sources = []Source{{Name: "s", Status: watch.Status{State: "held"}}}
 	for _, c := range []struct {
@@ -195,6 +198,8 @@ func TestExitCodeAndVerdict(t *testing.T) {
 		{remotes(replicate.StateFullSync, replicate.StateStarting, replicate.StateRetrying), 3, "3 of 3 not in sync: s/full_sync is full sync, s/starting is starting, s/retrying is retrying"},
 		{remotes(replicate.StateSyncing, replicate.StateHeld), 4, "1 needs you: s/held is held"},
 		{remotes(replicate.StateFailing, replicate.StateInSync), 4, "1 needs you: s/failing is failing"},
+		{unseen, 3, "1 remote in sync as far as is known: source s is still being scanned"},
+		{again, 0, "1 remote in sync"},
 		{heldSource, 4, "1 needs you: source s is held"},
 		{offline, 3, "when it ended: 1 remote in sync"},
 	} {
@@ -287,5 +292,20 @@ func TestRateAndRestCountWhatIsUnderWay(t *testing.T) {
 	r.InFlight[0].BytesDone = 1 << 40
 	if BytesLeft(r) != 0 {
 		t.Error("less than nothing is left")
+	}
+}
+
+// TestNobodyCanApproveAWantOfInstances: the remedy is that of the watcher.
+func TestNobodyCanApproveAWantOfInstances(t *testing.T) {
+	s := New(time.Now(), FromDaemon)
+	src := Source{Name: "s", Status: watch.Status{State: "held", Held: "no inotify instance: too many open files", Hints: []string{"raise it"}}}
+	s.Sources = []Source{src}
+	if got := strings.Join(s.Attention(), "|"); src.Approvable() || strings.Contains(got, "approve") || !strings.Contains(got, "raise it") {
+		t.Errorf("%s", got)
+	}
+	src.Held = "its root is empty"
+	s.Sources = []Source{src}
+	if got := strings.Join(s.Attention(), "|"); !src.Approvable() || !strings.Contains(got, "gorsyncd approve 's/*'") {
+		t.Errorf("%s", got)
 	}
 }

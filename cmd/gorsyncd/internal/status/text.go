@@ -126,7 +126,14 @@ func (s Status) Attention() []string {
 	}
 	for _, src := range s.Sources {
 		if src.State == held {
-			add("source %s is held: %s: gorsyncd approve '%s/*'", src.Name, src.Held, src.Name)
+			remedy := ": gorsyncd approve '" + src.Name + "/*'"
+			if !src.Approvable() {
+				remedy = "" // it is in the hints, below
+			}
+			add("source %s is held: %s%s", src.Name, src.Held, remedy)
+		}
+		if src.Unseen() {
+			add("source %s is being scanned: what changed while gorsyncd did not run is not known yet", src.Name)
 		}
 		for _, f := range src.Fallbacks {
 			add("source %s: %s", src.Name, f)

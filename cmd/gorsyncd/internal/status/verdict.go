@@ -21,6 +21,10 @@ type Verdict struct {
 	// what needs a person for VerdictProblem, what is not in sync for
 	// VerdictBehind, none for the others.
 	Parts []VerdictPart
+
+	// Unseen is a source that has not been scanned since the start, which makes
+	// VerdictInSync a guess; "" for none.
+	Unseen string
 }
 
 // VerdictKind is what a verdict comes to.
@@ -58,6 +62,9 @@ func (s Status) Verdict() Verdict {
 		problems = append(problems, VerdictPart{What: OfJournal})
 	}
 	for _, src := range s.Sources {
+		if v.Unseen == "" && src.Unseen() {
+			v.Unseen = src.Name
+		}
 		if src.State == held {
 			problems = append(problems, VerdictPart{OfSource, src.Name, replicate.StateHeld})
 		}
@@ -87,7 +94,11 @@ func (s Status) Verdict() Verdict {
 
 // String is the sentence in English, safe for a terminal.
 func (v Verdict) String() string {
-	return v.when() + v.sentence()
+	text := v.when() + v.sentence()
+	if v.Kind == VerdictInSync && v.Unseen != "" {
+		text += " as far as is known: source " + names.Printable(v.Unseen) + " is still being scanned"
+	}
+	return text
 }
 
 func (v Verdict) when() string {

@@ -106,6 +106,23 @@ func TestAProxyIsNotThisMachine(t *testing.T) {
 	}
 }
 
+// TestHTTP10IsAProxy: nginx that was only told proxy_pass speaks it, with our own
+// address for the name.
+func TestHTTP10IsAProxy(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	for version, want := range map[string]int{"1.0": http.StatusUnauthorized, "1.1": http.StatusOK} {
+		a, err := r.raw("GET /api/v1/status HTTP/" + version + "\r\nHost: " + r.addr + "\r\nConnection: close\r\n\r\n")
+		if err != nil || a.code != want {
+			t.Errorf("HTTP/%s: %d, %v", version, a.code, err)
+		}
+	}
+	a, err := r.raw("GET /healthz HTTP/1.0\r\nHost: " + r.addr + "\r\n\r\n")
+	if err != nil || a.code == http.StatusUnauthorized {
+		t.Errorf("/healthz is for everybody: %d, %v", a.code, err)
+	}
+}
+
 // TestOtherNamesAreRefused: a name of somebody else's that leads here is no way in.
 func TestOtherNamesAreRefused(t *testing.T) {
 	t.Parallel()

@@ -3,10 +3,12 @@ package web
 import (
 	"crypto/tls"
 	"errors"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -63,6 +65,21 @@ type guest struct {
 
 	deadline sync.Mutex
 	limit    time.Time // guarded by deadline: of writing, as the server has set it
+}
+
+// connsWithin is how many connections there may be of those wanted: at least half of
+// the files that the process may have open are for the replication and for the socket.
+func connsWithin(wanted int, files uint64) int {
+	return int(min(uint64(wanted), max(files/2, 1)))
+}
+
+// fileLimit is how many files the process may have open.
+func fileLimit() uint64 {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		return math.MaxUint64
+	}
+	return l.Cur
 }
 
 func newCrowd(l net.Listener, most, each int, plain bool) *crowd {

@@ -99,8 +99,12 @@ func addrOf(hostport string) netip.Addr {
 }
 
 // passedOn tells whether a request says that a proxy has passed it on: then whoever is
-// behind it need not be on this machine.
+// behind it need not be on this machine. No browser speaks HTTP/1.0, but nginx does to
+// what it passes requests on to, and says nothing else unless it is told to.
 func passedOn(r *http.Request) bool {
+	if !r.ProtoAtLeast(1, 1) {
+		return true
+	}
 	for _, h := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
 		if r.Header.Get(h) != "" {
 			return true

@@ -23,6 +23,9 @@ const (
 	closeLimit  = 3 * time.Second  // for requests under way at the end
 	maxHeader   = 64 << 10         // a position of many sources is long
 	maxBody     = 1 << 20
+	// streamsEach is how many requests of HTTP/2 one connection may have under way: a
+	// page has two that last. A client that takes no answers keeps that many in memory.
+	streamsEach = 32
 	// spareRequests is how many there may be at once besides the streams.
 	spareRequests = 64
 )
@@ -37,7 +40,7 @@ type listener struct {
 
 func (s *Server) listen(ctx context.Context, l net.Listener, set *settings, pair *certs) *listener {
 	ctx, cancel := context.WithCancel(ctx)
-	most := set.conf.MaxClients + spareConns
+	most := connsWithin(set.conf.MaxClients+spareConns, fileLimit())
 	each := most / perAddress
 	if set.conf.Loopback() || set.conf.Insecure {
 		each = 0 // everybody comes from the same address: of this machine, or of the proxy
@@ -55,6 +58,7 @@ func (s *Server) listen(ctx context.Context, l net.Listener, set *settings, pair
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	if pair != nil {
+		h.http.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: streamsEach}
 		h.http.TLSConfig = &tls.Config{GetCertificate: pair.get, MinVersion: tls.VersionTLS12}
 	}
 	return h

@@ -61,6 +61,7 @@ func (w *Webhook) Send(ctx context.Context, m *notify.Message) (notify.Answer, *
 		return notify.Answer{}, person(idSecret, "it has to be one line that begins with https://", "what is given as the URL is none")
 	}
 	p := presets[w.Format]
+	hidden := append(headerSecrets(head), secret)
 	req := &request{url: u, head: head}
 	if req.head.Get("Content-Type") == "" {
 		req.head.Set("Content-Type", p.content)
@@ -81,10 +82,26 @@ func (w *Webhook) Send(ctx context.Context, m *notify.Message) (notify.Answer, *
 		}
 	}
 	if f != nil {
-		f.Message = redact(f.Message, address, secret)
+		f.Message = redact(f.Message, address, hidden...)
 		return notify.Answer{}, f
 	}
-	return notify.Answer{Text: redact(strings.TrimSpace(reply.Status+" "+reply.Said()), address, secret)}, nil
+	return notify.Answer{Text: redact(strings.TrimSpace(reply.Status+" "+reply.Said()), address, hidden...)}, nil
+}
+
+// headerSecrets are what of given headers a receiver could repeat in its answer: the
+// values, and of one with a scheme such as Bearer what is behind it.
+func headerSecrets(head http.Header) []string {
+	var list []string
+	for name, values := range head {
+		if name == "Content-Type" || name == "User-Agent" || name == "Host" {
+			continue
+		}
+		for _, v := range values {
+			_, rest, _ := strings.Cut(v, " ")
+			list = append(list, v, strings.TrimSpace(rest))
+		}
+	}
+	return list
 }
 
 // secrets reads what stands in files.

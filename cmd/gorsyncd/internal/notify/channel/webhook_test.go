@@ -278,3 +278,20 @@ func TestSecretsOfWebhooks(t *testing.T) {
 		}
 	}
 }
+
+// TestAnAnswerThatRepeatsAHeader: what it says is shown, but not the secret in it.
+func TestAnAnswerThatRepeatsAHeader(t *testing.T) {
+	t.Parallel()
+	for _, code := range []int{http.StatusOK, http.StatusForbidden} {
+		address, _ := server(t, code, "not allowed: tk_0123456789, key 9876543210")
+		w := &Webhook{Format: "ntfy", URL: address, HeadersFile: secretFile(t, "Authorization: Bearer tk_0123456789\nX-Key: 9876543210")}
+		a, f := send(t, w, trouble(1))
+		said := a.Text
+		if f != nil {
+			said = f.Message
+		}
+		if !strings.Contains(said, "not allowed: ***, key ***") {
+			t.Errorf("%d: %q", code, said)
+		}
+	}
+}

@@ -37,6 +37,9 @@ func New(o Options) *Judge { return &Judge{o: o, overflows: map[string]*overflow
 // Daemon is what the status does not tell.
 type Daemon struct {
 	Crashed string // how the process before this one ended, if not orderly; "" for orderly
+	// Unknown tells why what the status says of the remotes of a source may be old: it
+	// does not answer, or the daemon hangs. "" for what is known; nil for always.
+	Unknown func(source string) string
 }
 
 func (j *Judge) selects(name string) bool {
@@ -63,7 +66,7 @@ func (j *Judge) Look(elapsed time.Duration, s *status.Status, d Daemon) notify.V
 		}
 		wanted[r.Source] = true
 		v.Sights = append(v.Sights, j.remote(r, sources[r.Source]), j.lag(r.Name, r.State, r.LagSeconds, sources[r.Source]))
-		j.beat(&v.Beat, r, sources[r.Source])
+		j.beat(&v.Beat, r, sources[r.Source], d)
 	}
 	for i := range s.Sinks {
 		k := &s.Sinks[i]
@@ -72,6 +75,9 @@ func (j *Judge) Look(elapsed time.Duration, s *status.Status, d Daemon) notify.V
 		}
 		wanted[k.Source] = true
 		v.Sights = append(v.Sights, sinkSight(k), j.lag(k.Name, k.State, k.LagSeconds, sources[k.Source]))
+	}
+	if len(wanted) == 0 {
+		v.Beat = notify.Beat{Why: "there is no remote that it could be about"}
 	}
 	for i := range s.Sources {
 		if src := &s.Sources[i]; wanted[src.Name] || len(j.o.Remotes) == 0 {
@@ -86,7 +92,7 @@ func (j *Judge) Look(elapsed time.Duration, s *status.Status, d Daemon) notify.V
 }
 
 // beat withholds a heartbeat for one remote.
-func (j *Judge) beat(b *notify.Beat, r *replicate.Status, src *status.Source) {
+func (j *Judge) beat(b *notify.Beat, r *replicate.Status, src *status.Source, d Daemon) {
 	withhold := func(starting bool, why string) {
 		if b.OK || b.Starting && !starting {
 			*b = notify.Beat{Starting: starting, Why: why}
@@ -94,12 +100,16 @@ func (j *Judge) beat(b *notify.Beat, r *replicate.Status, src *status.Source) {
 	}
 	lag := time.Duration(r.LagSeconds * float64(time.Second))
 	switch {
+	case d.Unknown != nil && d.Unknown(r.Source) != "":
+		withhold(false, r.Name+" is not known: "+d.Unknown(r.Source))
 	case src != nil && src.State == watch.StateHeld:
 		withhold(false, "source "+src.Name+" is held")
 	case r.State == replicate.StateFailing || r.State == replicate.StateHeld:
 		withhold(false, r.Name+" is "+string(r.State))
 	case r.State == replicate.StateStarting:
 		withhold(true, r.Name+" is starting")
+	case src != nil && src.Unseen():
+		withhold(true, "source "+src.Name+" is being scanned for the first time since the start")
 	case j.o.MaxLag > 0 && lag > j.o.MaxLag && r.State != replicate.StateWaiting:
 		withhold(false, r.Name+" is further behind than max_lag")
 	}

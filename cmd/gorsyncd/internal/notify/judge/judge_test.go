@@ -61,6 +61,8 @@ func TestWhatIsWrong(t *testing.T) {
 		"paused for long":    {func(s *status.Status) { s.Remotes[0].State, s.Remotes[0].LagSeconds = replicate.StatePaused, 1e6 }, "www/nas state?, www/nas lag?", "www/nas is further behind than max_lag"},
 		"outside its window": {func(s *status.Status) { s.Remotes[0].State, s.Remotes[0].LagSeconds = replicate.StateWaiting, 1e6 }, "www/nas state?, www/nas lag?", ""},
 		"starting":           {func(s *status.Status) { s.Remotes[0].State = replicate.StateStarting }, "www/nas state?, www/nas lag?", "www/nas is starting"},
+		"first scan":         {func(s *status.Status) { s.Sources[0].State = watch.StateScanning }, "www watch?", "source www is being scanned for the first time since the start"},
+		"later scan":         {func(s *status.Status) { s.Sources[0].State, s.Sources[0].Scans = watch.StateScanning, 1 }, "www watch?", ""},
 		"full sync":          {func(s *status.Status) { s.Remotes[0].State = replicate.StateFullSync }, "", ""},
 		"source held": {func(s *status.Status) { s.Sources[0].State, s.Sources[0].Held = watch.StateHeld, "the source is empty" },
 			"www/nas state?, www/nas lag?, www/dr state?, www/dr lag?, www/hook lag?, www held", "source www is held"},
@@ -156,6 +158,51 @@ func TestSelection(t *testing.T) {
 	} {
 		if got := ill(New(Options{Remotes: strings.Fields(patterns)}).Look(0, s, Daemon{})); got != want {
 			t.Errorf("%s: %q, want %q", patterns, got, want)
+		}
+	}
+}
+
+// TestNoBeatOfWhatIsNotKnown: a status may be what was known long ago.
+func TestNoBeatOfWhatIsNotKnown(t *testing.T) {
+	t.Parallel()
+	s := healthy()
+	look := func(o Options, why string) notify.Beat {
+		return New(o).Look(0, s, Daemon{Unknown: func(source string) string {
+			if source == "www" {
+				return why
+			}
+			return ""
+		}}).Beat
+	}
+	if b := look(Options{}, ""); !b.OK {
+		t.Errorf("all is known: %+v", b)
+	}
+	if b := look(Options{}, "the daemon hangs"); b.OK || b.Starting || b.Why != "www/nas is not known: the daemon hangs" {
+		t.Errorf("it hangs: %+v", b)
+	}
+	s.Remotes = append(s.Remotes, replicate.Status{Name: "bbs/nas", Source: "bbs", Remote: "nas", State: replicate.StateInSync})
+	if b := look(Options{Remotes: []string{"bbs/*"}}, "source www does not answer"); !b.OK {
+		t.Errorf("that one is known: %+v", b)
+	}
+	if b := look(Options{Remotes: []string{"ww/*"}}, ""); b.OK {
+		t.Errorf("a heartbeat of nothing: %+v", b)
+	}
+}
+
+// TestWhatAWantOfInstancesNeeds: nobody can approve that.
+func TestWhatAWantOfInstancesNeeds(t *testing.T) {
+	t.Parallel()
+	s := healthy()
+	s.Sources[0].State, s.Sources[0].Held, s.Sources[0].Hints = watch.StateHeld, "no inotify instance: too many open files", []string{"raise it"}
+	for _, sight := range New(Options{}).Look(0, s, Daemon{}).Sights {
+		if c := sight.Condition; sight.Subject == "www" && sight.Health == notify.Ill && (c.Hint != "raise it" || c.Command != "gorsyncd doctor") {
+			t.Errorf("%+v", c)
+		}
+	}
+	s.Sources[0].Held = "its root is empty"
+	for _, sight := range New(Options{}).Look(0, s, Daemon{}).Sights {
+		if c := sight.Condition; sight.Subject == "www" && sight.Health == notify.Ill && c.Command != "gorsyncd approve 'www/*'" {
+			t.Errorf("%+v", c)
 		}
 	}
 }

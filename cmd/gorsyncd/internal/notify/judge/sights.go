@@ -121,7 +121,11 @@ func source(src *status.Source) notify.Sight {
 	case watch.StateHeld:
 		id, text := splitID(src.Held)
 		s.Health = notify.Ill
-		s.Condition = clean(notify.Condition{Kind: notify.Held, ID: id, Text: text, Command: "gorsyncd approve '" + src.Name + "/*'"})
+		c := notify.Condition{Kind: notify.Held, ID: id, Text: text, Command: "gorsyncd approve '" + src.Name + "/*'"}
+		if !src.Approvable() {
+			c.Hint, c.Command = strings.Join(src.Hints, "; "), "gorsyncd doctor"
+		}
+		s.Condition = clean(c)
 	case watch.StateStarting:
 		s.Health = notify.Unknown
 	}

@@ -22,7 +22,7 @@ export function problems(s, notifiers) {
     if (src.state !== "held") continue;
     out.push({
       ...empty, key: `source ${src.name}`, name: printable(src.name), target: `${src.name}/*`, icon: "i-held", word: stateWord("held"),
-      message: printable(src.held), hint: say("hint.source"), approve: true,
+      message: printable(src.held), hint: approvable(src) ? say("hint.source") : printable(src.hints.join("; ")), approve: approvable(src),
     });
   }
   for (const r of s.remotes) add(out, problem(r));
@@ -36,6 +36,10 @@ export function problems(s, notifiers) {
   }
   return [...out.filter(p => p.level === "bad"), ...out.filter(p => p.level !== "bad")];
 }
+
+// approvable tells whether a guard waits for a person. What else holds a source goes
+// on by itself when the remedy in its hints has worked.
+const approvable = src => !src.held?.startsWith("no inotify instance");
 
 function add(out, p) { if (p) out.push(p); }
 

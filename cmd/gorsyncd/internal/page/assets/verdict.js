@@ -24,6 +24,12 @@ export function nearlyFull(journal) {
 // verdict judges a status; notifiers are those of its view.
 export function verdict(s, notifiers) {
   let { level, text } = sentence(s);
+  // What has changed in such a source is not known.
+  const unseen = s.sources.find(src => src.scans === 0 && (src.state === "starting" || src.state === "scanning"));
+  if (unseen && level === "ok") {
+    text += say("verdict.also", { what: say("verdict.unseen", { name: printable(unseen.name) }) });
+    level = "busy";
+  }
   for (const what of alsos(s, notifiers)) {
     text += say("verdict.also", { what });
     if (level === "ok" || level === "busy") level = "warn";
