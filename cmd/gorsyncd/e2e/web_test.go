@@ -231,8 +231,11 @@ func TestHeldAndApprovedOverHTTP(t *testing.T) {
 		must(t, os.RemoveAll(filepath.Join(src, fmt.Sprintf("d%d", i))))
 	}
 	w.waitState("src/r", "held", 20*time.Second)
-	w.ask("GET", "/api/v1/remotes/src/r/held", "", &held)
-	if !strings.HasPrefix(held.Reason, "G-MAXDELETE") || held.Count == nil || *held.Count <= 10 || len(held.First) == 0 || len(held.First) > 20 {
+	w.waitFor("all 300 files and 10 directories to be counted", 20*time.Second, func() bool {
+		w.ask("GET", "/api/v1/remotes/src/r/held", "", &held)
+		return held.Count != nil && *held.Count == 310
+	})
+	if !strings.HasPrefix(held.Reason, "G-MAXDELETE") || len(held.First) == 0 || len(held.First) > 20 {
 		t.Errorf("%+v", held)
 	}
 	for _, p := range held.First {
