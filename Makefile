@@ -31,12 +31,12 @@ demo: setup build
 # limits that all processes share. The tests of the program wait a lot. What is
 # built by a test is not seen by the cache of results, hence -count=1.
 WATCHING := /(watch|bench/(crash|lab|race))$$
-PROGRAM  := /cmd(/|$$)
+PROGRAM  := /cmd/gorsyncd(/e2e)?$$
 test: setup
 	go build $(if $(RACE),-race) ./...
 	go test $(TESTFLAGS) -timeout 40m $$(go list ./... | grep -Ev '$(WATCHING)|$(PROGRAM)')
 	go test $(TESTFLAGS) -count=1 -p 1 -timeout 40m $$(go list ./... | grep -E '$(WATCHING)')
-	go test $(TESTFLAGS) -count=1 -p 1 -parallel 4 -timeout 40m $$(go list ./... | grep -E '$(PROGRAM)')
+	go test $(TESTFLAGS) -count=1 -p 1 -parallel 6 -timeout 40m $$(go list ./... | grep -E '$(PROGRAM)')
 	$(MAKE) browser-test
 
 # The status page in a real browser. A module of its own, so that what drives the

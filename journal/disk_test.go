@@ -10,6 +10,7 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // mounted mounts something on a new directory until the test ends.
@@ -117,5 +118,30 @@ func TestTablesOutliveTheirManifest(t *testing.T) {
 	}
 	if left, err := filepath.Glob(o.Dir + "/*.sst"); err != nil || !slices.Equal(left, tables) {
 		t.Errorf("%q are left of %q (%v)", left, tables, err)
+	}
+}
+
+// TestCloseEnds: a database whose directory is gone would be flushed for ever.
+func TestCloseEnds(t *testing.T) {
+	defer func(d time.Duration) { closePatience = d }(closePatience)
+	closePatience = 200 * time.Millisecond
+	dir := filepath.Join(t.TempDir(), "journal")
+	j, err := Open(Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree(t, source(t, j))
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- j.Close() }()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, errNotClosed) {
+			t.Errorf("Close: %v", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("Close does not end")
 	}
 }

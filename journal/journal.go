@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -233,18 +234,9 @@ func (j *Journal) close() error {
 		defer os.RemoveAll(j.temporary)
 	}
 	if j.Err() != nil {
-		// Badger repeats a failing flush forever; the process is to end
-		// anyway and the next Open recovers.
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			if err := j.db.Close(); err != nil {
-				j.log.Warn("close failed journal", "error", err)
-			}
-		}()
-		select {
-		case <-done:
-		case <-time.After(3 * time.Second):
+		// The process is to end anyway and the next Open recovers.
+		if err := j.closeDB(failedClose); err != nil {
+			j.log.Warn("close failed journal", "error", err)
 		}
 		return nil
 	}
@@ -253,8 +245,28 @@ func (j *Journal) close() error {
 		err = j.checkpoint()
 		j.clock.keep(true)
 	}
-	if cerr := j.db.Close(); cerr != nil && err == nil {
+	if cerr := j.closeDB(closePatience); cerr != nil && err == nil {
 		err = fmt.Errorf("close journal: %w", cerr)
 	}
 	return err
+}
+
+// How long the database may take to be closed. Badger repeats a failing flush for
+// ever: where its directory is gone, or full, it would keep the process from ending.
+// What is not flushed is in its logs.
+const failedClose = 3 * time.Second
+
+var closePatience = time.Minute // changed by tests
+
+var errNotClosed = errors.New("the database does not end: its directory may be gone, or full; the next start recovers")
+
+func (j *Journal) closeDB(limit time.Duration) error {
+	done := make(chan error, 1)
+	go func() { done <- j.db.Close() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(limit):
+		return errNotClosed
+	}
 }

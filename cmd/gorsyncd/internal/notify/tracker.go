@@ -134,6 +134,9 @@ func (tr *trouble) ill(c Condition, now time.Time, dt time.Duration) {
 		tr.Debt += dt
 	case tr.Away > 0:
 		tr.Breaks++
+		// It is back since some moment between the two looks. Without this, what
+		// comes and goes as fast as it is looked at would never add up.
+		tr.Debt += dt / 2
 	}
 	tr.pass(dt)
 	c.Since = tr.Condition.Since
