@@ -36,7 +36,7 @@ test: setup
 	go build $(if $(RACE),-race) ./...
 	go test $(TESTFLAGS) -timeout 40m $$(go list ./... | grep -Ev '$(WATCHING)|$(PROGRAM)')
 	go test $(TESTFLAGS) -count=1 -p 1 -timeout 40m $$(go list ./... | grep -E '$(WATCHING)')
-	go test $(TESTFLAGS) -count=1 -p 1 -parallel 6 -timeout 40m $$(go list ./... | grep -E '$(PROGRAM)')
+	go test $(TESTFLAGS) -count=1 -p 1 -parallel 4 -timeout 40m $$(go list ./... | grep -E '$(PROGRAM)')
 	$(MAKE) browser-test
 
 # The status page in a real browser. A module of its own, so that what drives the
