@@ -33,11 +33,11 @@ const skewNoise = time.Millisecond
 
 // clockFile is what is kept of the clock.
 type clockFile struct {
-	Boot string        `json:"boot"`     // of the kernel: random, another one after each start of the machine
-	Base time.Duration `json:"base_ns"`  // the clock minus CLOCK_BOOTTIME, since 1970
-	Skew time.Duration `json:"skew_ns"`  // the wall clock minus the clock
-	At   time.Time     `json:"at"`       // by the clock, when this was written
-	Lost bool          `json:"lost_ago"` // the wall clock was behind At when the machine started
+	Boot string        `json:"boot"`    // of the kernel: random, another one after each start of the machine
+	Base time.Duration `json:"base_ns"` // the clock minus CLOCK_BOOTTIME, since 1970
+	Skew time.Duration `json:"skew_ns"` // the wall clock minus the clock
+	At   time.Time     `json:"at"`      // by the clock, when this was written
+	Lost bool          `json:"lost"`    // the wall clock was behind At when the machine started
 }
 
 // TimeSource is where the time comes from.

@@ -64,15 +64,15 @@
 // different ones of those it has replaced (see Entry.Since), a retry record and a full
 // sync where they tell since when the remote is behind.
 //
+// DropSource deletes the header; records that it leaves belong to nobody, no sum has
+// them, and Maintain deletes them.
+//
 // # Time
 //
 // Entries are dated by a clock of the journal's own, Journal.Now, which goes on evenly
 // when the wall clock is set, so that the age of an entry is true; the file directory +
 // ".clock" takes it across restarts. OnWall is for people. Everything else, such as what
 // lstat says and when a record was observed, has the wall clock, as the kernel has.
-//
-// DropSource deletes the header; records that it leaves belong to nobody, no sum has
-// them, and Maintain deletes them.
 //
 // # Integrity
 //

@@ -47,7 +47,7 @@ func OpenOffline(dir string) (*Journal, string, error) {
 		}
 		return nil, "", err
 	}
-	j := newJournal(dir, log, db)
+	j := newJournal(dir, log, db, realTime())
 	j.readOnly, j.temporary, j.side = true, temporary, side
 	if fresh, err := j.load(); err != nil || fresh {
 		j.Close()

@@ -81,10 +81,11 @@ func Open(o Options) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := newJournal(dir, log, db)
+	clock := realTime()
 	if o.Time != nil {
-		j.now, j.clock = o.Time.Wall, openClock(dir, *o.Time, log)
+		clock = *o.Time
 	}
+	j := newJournal(dir, log, db, clock)
 	j.reserve, j.committed = space, o.Committed
 	j.SetRetain(o.Retain)
 	if err := j.start(); err != nil {
@@ -112,9 +113,9 @@ func closeRefused(db *badger.DB) {
 // a failing flush forever.
 const closeLimit = 3 * time.Second
 
-func newJournal(dir string, log *slog.Logger, db *badger.DB) *Journal {
+func newJournal(dir string, log *slog.Logger, db *badger.DB, t TimeSource) *Journal {
 	return &Journal{
-		dir: dir, log: log, db: db, now: time.Now, clock: openClock(dir, realTime(), log), grace: sweepGrace,
+		dir: dir, log: log, db: db, now: t.Wall, clock: openClock(dir, t, log), grace: sweepGrace,
 		commitTxn: (*badger.Txn).Commit, sources: map[string]*Source{}, more: make(chan struct{}), dropping: map[string]bool{}, ghosts: map[string]bool{},
 		rotated: make(chan struct{}, 1), compactNow: make(chan chan error),
 	}

@@ -49,8 +49,9 @@ func (d *Dispatcher) hold(reason string, now time.Time) {
 	}
 }
 
+// maxDeleteReason counts what may have been moved as removed until that is known.
 func maxDeleteReason(n, limit uint64) string {
-	return fmt.Sprintf("G-MAXDELETE would delete %d paths within a minute (limit %d)", n, limit) // moves not known to be any included
+	return fmt.Sprintf("G-MAXDELETE would delete %d paths within a minute (limit %d)", n, limit)
 }
 
 // Approve lets a held remote go on: all removals journaled up to now pass the

@@ -259,8 +259,8 @@ func (d *Dispatcher) leave(it *Item) (superseded bool) {
 	return superseded
 }
 
-// failPath counts a failure of a path, which is owed since then. A newer change of it that waits in the
-// queue is absorbed.
+// failPath counts a failure of a path, which is owed since then. A newer change of it
+// that waits in the queue is absorbed.
 func (d *Dispatcher) failPath(rec journal.Retry, out Outcome, since, now time.Time) {
 	var queued time.Time
 	if q := d.queue.get(rec.Path); q != nil && q.Seq != 0 {

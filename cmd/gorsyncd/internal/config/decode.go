@@ -17,7 +17,7 @@ type raw struct {
 	http     level
 	defaults level
 	sources  []rawSource
-	notify   []rawNotify
+	notify   []rawNamed
 	root     Pos
 }
 
@@ -32,7 +32,7 @@ type rawSource struct {
 	path     Item
 	settings level
 	remotes  []rawRemote
-	sinks    []rawSink
+	sinks    []rawNamed
 	broken   bool // an error in it has been reported: what is missing may follow from that
 }
 
@@ -63,7 +63,7 @@ func (p *parser) decode(root *yaml.Node) *raw {
 		case "http":
 			p.http(v, r.http)
 		case "notify":
-			p.list(v, key, func(n *yaml.Node) { r.notify = append(r.notify, p.notifier(n)) })
+			p.list(v, key, func(n *yaml.Node) { r.notify = append(r.notify, notifyTable.named(p, n, "a notifier", "webhook")) })
 		case "sources":
 			ok := p.list(v, key, func(n *yaml.Node) { r.sources = append(r.sources, p.source(n)) })
 			if ok && len(r.sources) == 0 {
@@ -161,7 +161,7 @@ func (p *parser) source(n *yaml.Node) rawSource {
 		case "remotes":
 			p.list(v, key, func(c *yaml.Node) { s.remotes = append(s.remotes, p.remote(c)) })
 		case "sinks":
-			p.list(v, key, func(c *yaml.Node) { s.sinks = append(s.sinks, p.sink(c)) })
+			p.list(v, key, func(c *yaml.Node) { s.sinks = append(s.sinks, sinkTable.named(p, c, "a sink", "http")) })
 		default:
 			settings.read(p, s.settings, key, v)
 		}

@@ -5,8 +5,6 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
-
-	yaml "go.yaml.in/yaml/v4"
 )
 
 // Notify is one receiver of notifications, or of heartbeats.
@@ -93,31 +91,7 @@ func (n Notify) Credentials() []string {
 // Same tells whether two notifiers are configured alike. Where a value stands in the
 // file does not matter.
 func (n Notify) Same(o Notify) bool {
-	return n.Name == o.Name && n.Kind == o.Kind && !slices.ContainsFunc(notifyFields, func(f fieldOf[NotifySettings]) bool {
-		return !sameValue(f.get(&n.NotifySettings), f.get(&o.NotifySettings))
-	})
-}
-
-type rawNotify struct {
-	pos      Pos
-	name     Item
-	settings level
-	broken   bool
-}
-
-func (p *parser) notifier(n *yaml.Node) rawNotify {
-	r := rawNotify{pos: p.pos(n), settings: level{}}
-	before := len(p.rep.list)
-	known := slices.Concat([]string{"name"}, notifyTable.names)
-	p.mapping(n, "a notifier", known, func(key string, _, v *yaml.Node) {
-		if key == "name" {
-			r.name, _ = p.item(v, "name")
-			return
-		}
-		p.notifySetting(r.settings, key, v)
-	})
-	r.broken = len(p.rep.list) > before
-	return r
+	return n.Name == o.Name && n.Kind == o.Kind && notifyTable.same(&n.NotifySettings, &o.NotifySettings)
 }
 
 // String is for messages.

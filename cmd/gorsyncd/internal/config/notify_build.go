@@ -13,16 +13,10 @@ import (
 
 // buildNotify resolves what was written of a notifier and reports what does not go
 // together.
-func buildNotify(r rawNotify, rep *reporter) Notify {
-	n := Notify{Name: r.name.Text, Pos: r.pos, origins: map[string]Pos{"name": r.name.Pos}}
-	for _, f := range notifyFields {
-		st, written := r.settings[f.path]
-		if !written {
-			st = notifyTable.defaults[f.path]
-		}
-		f.set(&n.NotifySettings, st.value)
-		n.origins[f.path] = st.pos
-	}
+func buildNotify(r rawNamed, rep *reporter) Notify {
+	n := Notify{Name: r.name.Text, Pos: r.pos}
+	n.origins = notifyTable.resolve(&n.NotifySettings, r.settings)
+	n.origins["name"] = r.name.Pos
 	if r.broken {
 		return n
 	}

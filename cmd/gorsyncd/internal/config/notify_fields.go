@@ -57,15 +57,6 @@ var notifyTable = newTable(notifyFields)
 // NotifyKeys lists every key of a notifier.
 func NotifyKeys() []Key { return notifyTable.keys() }
 
-// notifySetting reads one first-level key. webhook may be its address alone.
-func (p *parser) notifySetting(lv level, key string, v *yaml.Node) {
-	if key == "webhook" && deref(v).Kind == yaml.ScalarNode {
-		readLeaf(p, lv, notifyTable.groups[key][0], v)
-		return
-	}
-	notifyTable.read(p, lv, key, v)
-}
-
 func checkOn(s string) error {
 	known := []string{notify.Recovered}
 	for _, k := range notify.Kinds {

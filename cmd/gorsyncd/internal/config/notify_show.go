@@ -10,27 +10,15 @@ import (
 func (n Notify) node() *yaml.Node {
 	m := mappingNode()
 	add(m, "name", str(n.Name), comment(n.origins["name"]))
-	for _, name := range notifyTable.names {
-		into := m
-		for _, f := range notifyTable.groups[name] {
-			v := f.get(&n.NotifySettings)
-			if unset(v) || n.hides(f.path) {
-				continue
-			}
-			if f.path == "webhook.url" {
-				v = maskURL(n.Webhook.URL)
-			}
-			key := f.path
-			if _, tail, ok := strings.Cut(f.path, "."); ok {
-				if into == m {
-					into = mappingNode()
-					add(m, name, into, "")
-				}
-				key = tail
-			}
-			add(into, key, headersOr(f.path, v), comment(n.origins[f.path]))
+	notifyTable.show(m, &n.NotifySettings, n.origins, func(f fieldOf[NotifySettings], v any) *yaml.Node {
+		switch {
+		case unset(v) || n.hides(f.path):
+			return nil
+		case f.path == "webhook.url":
+			return str(maskURL(n.Webhook.URL))
 		}
-	}
+		return headersOr(f.path, v)
+	})
 	return m
 }
 

@@ -9,22 +9,8 @@ var defaultPos = Pos{File: "default"}
 // defaults. It returns where each value came from by field path.
 func resolve(levels ...level) (Settings, map[string]Pos) {
 	var s Settings
-	origins := make(map[string]Pos, len(fields))
-	for _, f := range fields {
-		st := nearest(f.path, levels)
-		f.set(&s, st.value)
-		origins[f.path] = st.pos
-	}
+	origins := settings.resolve(&s, levels...)
 	return s, origins
-}
-
-func nearest(path string, levels []level) setting {
-	for _, lv := range levels {
-		if st, ok := lv[path]; ok {
-			return st
-		}
-	}
-	return settings.defaults[path]
 }
 
 // decodeSettings is for a mapping that holds nothing but settings.

@@ -147,23 +147,12 @@ func unset(v any) bool {
 }
 
 func addSettings(m *yaml.Node, s Settings, from map[string]Pos, show func(field) bool) {
-	for _, name := range groupNames {
-		into := m
-		for _, f := range settings.groups[name] {
-			if !show(f) {
-				continue
-			}
-			key := f.path
-			if _, tail, ok := strings.Cut(f.path, "."); ok {
-				if into == m {
-					into = mappingNode()
-					add(m, name, into, "")
-				}
-				key = tail
-			}
-			add(into, key, value(f.get(&s)), comment(from[f.path]))
+	settings.show(m, &s, from, func(f field, v any) *yaml.Node {
+		if !show(f) {
+			return nil
 		}
-	}
+		return value(v)
+	})
 }
 
 func mappingNode() *yaml.Node { return &yaml.Node{Kind: yaml.MappingNode} }

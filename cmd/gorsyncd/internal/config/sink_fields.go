@@ -54,15 +54,6 @@ var sinkFields = []sinkField{
 
 var sinkTable = newTable(sinkFields)
 
-// sinkSetting reads one first-level key of a sink. http may be its address alone.
-func (p *parser) sinkSetting(lv level, key string, v *yaml.Node) {
-	if key == "http" && deref(v).Kind == yaml.ScalarNode {
-		readLeaf(p, lv, sinkTable.groups[key][0], v)
-		return
-	}
-	sinkTable.read(p, lv, key, v)
-}
-
 // SinkKeys lists every key of a sink.
 func SinkKeys() []Key { return sinkTable.keys() }
 

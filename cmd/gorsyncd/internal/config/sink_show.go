@@ -11,24 +11,12 @@ import (
 func (k Sink) node() *yaml.Node {
 	m := mappingNode()
 	add(m, "name", str(k.Name), comment(k.origins["name"]))
-	for _, name := range sinkTable.names {
-		into := m
-		for _, f := range sinkTable.groups[name] {
-			v := f.get(&k.SinkSettings)
-			if unset(v) || name == "cdn" && k.Kind != SinkCDN || name == "reply" && !k.Reply {
-				continue
-			}
-			key := f.path
-			if _, tail, ok := strings.Cut(f.path, "."); ok {
-				if into == m {
-					into = mappingNode()
-					add(m, name, into, "")
-				}
-				key = tail
-			}
-			add(into, key, headersOr(f.path, v), comment(k.origins[f.path]))
+	sinkTable.show(m, &k.SinkSettings, k.origins, func(f sinkField, v any) *yaml.Node {
+		if unset(v) || strings.HasPrefix(f.path, "cdn.") && k.Kind != SinkCDN || f.path == "reply" && !k.Reply {
+			return nil
 		}
-	}
+		return headersOr(f.path, v)
+	})
 	return m
 }
 

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	yaml "go.yaml.in/yaml/v4"
-
 	"gorsyncd/cmd/gorsyncd/internal/sink"
 	"gorsyncd/watch"
 )
@@ -109,53 +107,15 @@ func (s Source) FullSinkName(k Sink) string { return s.Name + "/" + k.Name }
 // Same tells whether two sinks are configured alike. Where a value stands in the file
 // does not matter.
 func (k Sink) Same(o Sink) bool {
-	if k.Name != o.Name || k.Kind != o.Kind {
-		return false
-	}
-	for _, f := range sinkFields {
-		a, b := f.get(&k.SinkSettings), f.get(&o.SinkSettings)
-		list, isList := a.([]Item)
-		if isList && !slices.Equal(Texts(list), Texts(b.([]Item))) || !isList && a != b {
-			return false
-		}
-	}
-	return true
-}
-
-type rawSink struct {
-	pos      Pos
-	name     Item
-	settings level
-	broken   bool
-}
-
-func (p *parser) sink(n *yaml.Node) rawSink {
-	s := rawSink{pos: p.pos(n), settings: level{}}
-	before := len(p.rep.list)
-	known := slices.Concat([]string{"name"}, sinkTable.names)
-	p.mapping(n, "a sink", known, func(key string, _, v *yaml.Node) {
-		if key == "name" {
-			s.name, _ = p.item(v, "name")
-			return
-		}
-		p.sinkSetting(s.settings, key, v)
-	})
-	s.broken = len(p.rep.list) > before
-	return s
+	return k.Name == o.Name && k.Kind == o.Kind && sinkTable.same(&k.SinkSettings, &o.SinkSettings)
 }
 
 // buildSink resolves what was written of a sink and reports what does not go
 // together.
-func buildSink(rs rawSink, rep *reporter) Sink {
-	k := Sink{Name: rs.name.Text, Pos: rs.pos, origins: map[string]Pos{"name": rs.name.Pos}}
-	for _, f := range sinkFields {
-		st, written := rs.settings[f.path]
-		if !written {
-			st = sinkTable.defaults[f.path]
-		}
-		f.set(&k.SinkSettings, st.value)
-		k.origins[f.path] = st.pos
-	}
+func buildSink(rs rawNamed, rep *reporter) Sink {
+	k := Sink{Name: rs.name.Text, Pos: rs.pos}
+	k.origins = sinkTable.resolve(&k.SinkSettings, rs.settings)
+	k.origins["name"] = rs.name.Pos
 	k.Filter = parseRules(matchRules(k.Match), rs.pos, rep)
 	if rs.broken {
 		return k

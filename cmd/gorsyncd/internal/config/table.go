@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v4"
@@ -86,6 +87,82 @@ func readLeaf[S any](p *parser, lv level, f fieldOf[S], v *yaml.Node) {
 	if value, ok := f.parse(p, v); ok {
 		lv[f.path] = setting{value: value, pos: p.pos(v)}
 	}
+}
+
+// resolve fills s with the nearest of what was written, or the default, and returns
+// where each value came from by field path.
+func (t *table[S]) resolve(s *S, levels ...level) map[string]Pos {
+	origins := make(map[string]Pos, len(t.fields))
+	for _, f := range t.fields {
+		st := t.nearest(f.path, levels)
+		f.set(s, st.value)
+		origins[f.path] = st.pos
+	}
+	return origins
+}
+
+func (t *table[S]) nearest(path string, levels []level) setting {
+	for _, lv := range levels {
+		if st, ok := lv[path]; ok {
+			return st
+		}
+	}
+	return t.defaults[path]
+}
+
+// same tells whether a and b are configured alike. Where a value stands in the file
+// does not matter.
+func (t *table[S]) same(a, b *S) bool {
+	return !slices.ContainsFunc(t.fields, func(f fieldOf[S]) bool { return !sameValue(f.get(a), f.get(b)) })
+}
+
+// show adds the values that spell gives a node for to m, grouped as in a file.
+func (t *table[S]) show(m *yaml.Node, s *S, from map[string]Pos, spell func(f fieldOf[S], v any) *yaml.Node) {
+	for _, name := range t.names {
+		into := m
+		for _, f := range t.groups[name] {
+			n := spell(f, f.get(s))
+			if n == nil {
+				continue
+			}
+			key := f.path
+			if _, tail, ok := strings.Cut(f.path, "."); ok {
+				if into == m {
+					into = mappingNode()
+					add(m, name, into, "")
+				}
+				key = tail
+			}
+			add(into, key, n, comment(from[f.path]))
+		}
+	}
+}
+
+// rawNamed is what was written of a sink or a notifier.
+type rawNamed struct {
+	pos      Pos
+	name     Item
+	settings level
+	broken   bool
+}
+
+// named reads a mapping of a name and settings. The short key may have a scalar, which
+// stands for the first key below it.
+func (t *table[S]) named(p *parser, n *yaml.Node, what, short string) rawNamed {
+	r := rawNamed{pos: p.pos(n), settings: level{}}
+	before := len(p.rep.list)
+	p.mapping(n, what, slices.Concat([]string{"name"}, t.names), func(key string, _, v *yaml.Node) {
+		switch {
+		case key == "name":
+			r.name, _ = p.item(v, "name")
+		case key == short && deref(v).Kind == yaml.ScalarNode:
+			readLeaf(p, r.settings, t.groups[key][0], v)
+		default:
+			t.read(p, r.settings, key, v)
+		}
+	})
+	r.broken = len(p.rep.list) > before
+	return r
 }
 
 // Key is a setting for the documentation: its dotted name and its default as

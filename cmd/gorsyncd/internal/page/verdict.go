@@ -112,7 +112,7 @@ func (m *maker) alsos() []string {
 	if d := m.s.Daemon; d != nil && d.LastReloadError != "" {
 		also = append(also, m.say("verdict.reload"))
 	}
-	if m.journalNearlyFull() {
+	if m.s.Journal.NearlyFull() {
 		also = append(also, m.say("verdict.nearly_full"))
 	}
 	for _, n := range m.notifiers() {
@@ -121,11 +121,6 @@ func (m *maker) alsos() []string {
 		}
 	}
 	return also
-}
-
-func (m *maker) journalNearlyFull() bool {
-	j := m.s.Journal
-	return j.MaxBytes > 0 && j.SizeBytes > j.MaxBytes/10*9
 }
 
 func (m *maker) stateWord(st replicate.State) string { return m.say("state." + string(st)) }

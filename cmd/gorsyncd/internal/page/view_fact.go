@@ -45,7 +45,7 @@ func (m *maker) notices() []Notice {
 		}
 	}
 	out = append(out, m.findings()...)
-	if m.journalNearlyFull() {
+	if m.s.Journal.NearlyFull() {
 		add(m.say("notice.journal", "size", size(m.s.Journal.SizeBytes), "max", size(m.s.Journal.MaxBytes)))
 	}
 	if d := m.s.Daemon; d != nil && len(d.NeedsRestart) > 0 {

@@ -67,6 +67,10 @@ type Journal struct {
 	Waiting     string     `json:"waiting,omitempty"` // why nothing can be journaled now
 }
 
+// NearlyFull tells whether the journal is about to reach its size: then the remote that
+// is furthest behind loses its place.
+func (j *Journal) NearlyFull() bool { return j.MaxBytes > 0 && j.SizeBytes > j.MaxBytes/10*9 }
+
 // NewJournal adds up what the journal says about its sources.
 func NewJournal(st journal.Stats, maxBytes int64) Journal {
 	j := Journal{SizeBytes: st.DiskBytes, MaxBytes: maxBytes}

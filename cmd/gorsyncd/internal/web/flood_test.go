@@ -32,7 +32,7 @@ func descriptors(t *testing.T) int {
 func TestManyStreams(t *testing.T) {
 	n := min(manyStreams, descriptors(t)-1500)
 	if n < 1000 {
-		t.Skipf("only %d clients are possible: raise the limit of open files", n)
+		t.Fatalf("only %d clients are possible: raise the limit of open files", n)
 	}
 	r := start(t, nil)
 	before := runtime.NumGoroutine()

@@ -1,7 +1,9 @@
 package channel
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
@@ -19,94 +21,93 @@ type verdict struct {
 	StatusMsg  string `json:"StatusMessage"`
 }
 
-// code reads the first of the given places that is there.
-func (v *verdict) code(places ...*int) (int, bool) {
-	for _, p := range places {
-		if p != nil && *p != 0 {
-			return *p, true
-		}
+// said is the code and the text of DingTalk and WeCom, told that of Feishu, whose
+// older answers have other keys. The code is nil when there is none.
+func (v *verdict) said() (*int, string) { return v.ErrCode, v.ErrMsg }
+
+func (v *verdict) told() (*int, string) {
+	code, text := v.Code, v.Msg
+	if code == nil || *code == 0 && v.StatusCode != nil && *v.StatusCode != 0 {
+		code = v.StatusCode
 	}
-	for _, p := range places {
-		if p != nil {
-			return 0, true
-		}
+	if text == "" {
+		text = v.StatusMsg
 	}
-	return 0, false
+	return code, text
 }
 
-func readVerdict(r *outbound.Reply) (v verdict, err *notify.Failure) {
+// robot is what the answers of one service mean. Codes that are not listed are for a
+// person, who is told gone.
+type robot struct {
+	name    string
+	read    func(*verdict) (*int, string)
+	limits  map[int]time.Duration // too many messages: how long nothing is taken
+	busy    int                   // worth another attempt; 0 for none
+	hints   map[int]string        // what a person has to see to
+	gone    string
+	limited func(code int, text string) bool // a limit that only its text tells; nil for none
+}
+
+var dingTalk = robot{
+	name:   "DingTalk",
+	read:   (*verdict).said,
+	limits: map[int]time.Duration{130101: 10 * time.Minute, 90030: 10 * time.Minute, 660026: 10 * time.Minute},
+	busy:   -1,
+	hints:  map[int]string{310000: "the robot's security settings: its keyword may be gorsyncd, its secret belongs into secret_file, its IP list needs this machine; and the clock must be right"},
+	gone:   "check the URL: the robot may have been removed",
+}
+
+var weCom = robot{
+	name:   "WeCom",
+	read:   (*verdict).said,
+	limits: map[int]time.Duration{45009: time.Minute, 45033: time.Minute},
+	busy:   -1,
+	gone:   "check the URL: the robot may have been removed",
+}
+
+const feishuPlaces = "the robot's security settings: its keyword may be gorsyncd, its IP list needs this machine"
+
+var feishu = robot{
+	name:   "Feishu",
+	read:   (*verdict).told,
+	limits: map[int]time.Duration{11232: time.Minute, 99991400: time.Minute},
+	hints: map[int]string{
+		19021: "secret_file has to hold the secret of the robot's signature check, and the clock must be right",
+		19022: feishuPlaces,
+		19024: feishuPlaces,
+	},
+	gone: "check the URL: the robot may have been removed or switched off",
+	limited: func(code int, text string) bool {
+		return code == 9499 && strings.Contains(strings.ToLower(text), "too many")
+	},
+}
+
+// judge reads an answer whose status was good: it may be a refusal all the same.
+func (b *robot) judge(r *outbound.Reply) *notify.Failure {
+	const hint = "check the URL and format"
+	var v verdict
 	if json.Unmarshal(r.Body, &v) != nil {
-		return v, person(idAnswer, "check the URL and format", "the answer is none of this service: %s", r.Said())
+		return person(idAnswer, hint, "the answer is none of this service: %s", r.Said())
 	}
-	return v, nil
-}
-
-// silence is how long DingTalk takes nothing after too many messages.
-const silence = 10 * time.Minute
-
-func judgeDingTalk(r *outbound.Reply) *notify.Failure {
-	v, f := readVerdict(r)
-	if f != nil {
-		return f
-	}
-	code, there := v.code(v.ErrCode)
+	code, text := b.read(&v)
 	switch {
-	case !there:
-		return person(idAnswer, "check the URL and format", "the answer is none of DingTalk: %s", r.Said())
-	case code == 0:
+	case code == nil:
+		return person(idAnswer, hint, "the answer is none of %s: %s", b.name, r.Said())
+	case *code == 0:
 		return nil
-	case code == 130101 || code == 90030 || code == 660026:
-		return limited(silence, "DingTalk answered %d %s", code, v.ErrMsg)
-	case code == -1:
-		return transient(idAnswer, "", "DingTalk answered %d %s", code, v.ErrMsg)
-	case code == 310000:
-		return person(idAnswer, "the robot's security settings: its keyword may be gorsyncd, its secret belongs into secret_file, its IP list needs this machine; and the clock must be right", "DingTalk answered %d %s", code, v.ErrMsg)
 	}
-	return person(idAnswer, "check the URL: the robot may have been removed", "DingTalk answered %d %s", code, v.ErrMsg)
-}
-
-func judgeWeCom(r *outbound.Reply) *notify.Failure {
-	v, f := readVerdict(r)
-	if f != nil {
-		return f
+	after, limit := b.limits[*code]
+	if b.limited != nil && b.limited(*code, text) {
+		after, limit = time.Minute, true
 	}
-	code, there := v.code(v.ErrCode)
-	switch {
-	case !there:
-		return person(idAnswer, "check the URL and format", "the answer is none of WeCom: %s", r.Said())
-	case code == 0:
-		return nil
-	case code == 45009 || code == 45033:
-		return limited(time.Minute, "WeCom answered %d %s", code, v.ErrMsg)
-	case code == -1:
-		return transient(idAnswer, "", "WeCom answered %d %s", code, v.ErrMsg)
+	switch answered := fmt.Sprintf("%s answered %d %s", b.name, *code, text); {
+	case limit:
+		return limited(after, "%s", answered)
+	case *code == b.busy:
+		return transient(idAnswer, "", "%s", answered)
+	default:
+		return person(idAnswer, cmp.Or(b.hints[*code], b.gone), "%s", answered)
 	}
-	return person(idAnswer, "check the URL: the robot may have been removed", "WeCom answered %d %s", code, v.ErrMsg)
-}
-
-func judgeFeishu(r *outbound.Reply) *notify.Failure {
-	v, f := readVerdict(r)
-	if f != nil {
-		return f
-	}
-	code, there := v.code(v.Code, v.StatusCode)
-	said := v.Msg
-	if said == "" {
-		said = v.StatusMsg
-	}
-	switch {
-	case !there:
-		return person(idAnswer, "check the URL and format", "the answer is none of Feishu: %s", r.Said())
-	case code == 0:
-		return nil
-	case code == 11232 || code == 99991400 || code == 9499 && strings.Contains(strings.ToLower(said), "too many"):
-		return limited(time.Minute, "Feishu answered %d %s", code, said)
-	case code == 19021:
-		return person(idAnswer, "secret_file has to hold the secret of the robot's signature check, and the clock must be right", "Feishu answered %d %s", code, said)
-	case code == 19022 || code == 19024:
-		return person(idAnswer, "the robot's security settings: its keyword may be gorsyncd, its IP list needs this machine", "Feishu answered %d %s", code, said)
-	}
-	return person(idAnswer, "check the URL: the robot may have been removed or switched off", "Feishu answered %d %s", code, said)
 }
 
 func judgeHealthchecks(r *outbound.Reply) *notify.Failure {

@@ -33,9 +33,9 @@ var presets = map[string]preset{
 	"json":         {content: asJSON, limit: 64 << 10, signs: true, fill: fillJSON},
 	"slack":        {content: asJSON, limit: 8000, fill: fillSlack},
 	"ntfy":         {content: "text/plain; charset=utf-8", limit: 4096 - slack, fill: fillNtfy},
-	"dingtalk":     {content: asJSON, limit: 8000, signs: true, fill: fillDingTalk, judge: judgeDingTalk},
-	"wecom":        {content: asJSON, limit: 2048 - slack, fill: fillText, judge: judgeWeCom},
-	"feishu":       {content: asJSON, limit: 8000, signs: true, fill: fillFeishu, judge: judgeFeishu},
+	"dingtalk":     {content: asJSON, limit: 8000, signs: true, fill: fillDingTalk, judge: dingTalk.judge},
+	"wecom":        {content: asJSON, limit: 2048 - slack, fill: fillText, judge: weCom.judge},
+	"feishu":       {content: asJSON, limit: 8000, signs: true, fill: fillFeishu, judge: feishu.judge},
 	"healthchecks": {content: "text/plain; charset=utf-8", limit: 8000, fill: fillHealthchecks, judge: judgeHealthchecks},
 }
 

@@ -172,7 +172,7 @@ func journalSight(j *status.Journal) notify.Sight {
 	case j.Waiting != "":
 		c.Text = "nothing can be journaled, and nothing is lost: " + j.Waiting
 		c.Hint = "make room on its file system"
-	case j.MaxBytes > 0 && j.SizeBytes > j.MaxBytes/10*9:
+	case j.NearlyFull():
 		c.Text = fmt.Sprintf("it holds %s of at most %s", status.Bytes(j.SizeBytes), status.Bytes(j.MaxBytes))
 		if j.PinnedBy != "" {
 			c.Hint = "held up by " + j.PinnedBy
