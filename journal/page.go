@@ -44,8 +44,8 @@ func (r *Remote) RetryPage(after string, begun bool, limit int) (list []Retry, m
 }
 
 // QueuePage looks at the entries from a seq on, limit of them at most, and returns
-// those that the remote has not had and that are not in its retry set. next is the
-// seq to go on from, 0 at the end.
+// those that the remote has not had and that are not in its retry set, for people: with
+// times by the wall clock. next is the seq to go on from, 0 at the end.
 func (r *Remote) QueuePage(from uint64, limit int) (list []Entry, next uint64, err error) {
 	c := r.Cursor()
 	page, err := r.s.Entries(max(from, c.Next()), limit)
@@ -65,6 +65,7 @@ func (r *Remote) QueuePage(from uint64, limit int) (list []Entry, next uint64, e
 				return err
 			}
 			if !found || t.Seq < e.Seq {
+				e.Time = r.s.j.OnWall(e.Time)
 				list = append(list, e)
 			}
 		}

@@ -2,7 +2,9 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -41,18 +43,19 @@ func (d *Daemon) Held(ctx context.Context, name string, limit int) (control.Held
 // has at its top, and the tree has not.
 func lostOf(ctx context.Context, u *unit, reason string, limit int) (control.Held, error) {
 	out := control.Held{Reason: reason, First: []names.Path{}}
-	var lost []string
+	var top []string
 	err := u.src.Children("", func(name string, r journal.Record, _ bool) error {
-		if r.Type == journal.Gone {
-			return nil
-		}
-		if _, err := os.Lstat(filepath.Join(u.cfg.Path, name)); err != nil {
-			lost = append(lost, name)
+		if r.Type != journal.Gone {
+			top = append(top, name)
 		}
 		return ctx.Err()
 	})
 	if err != nil {
 		return out, fmt.Errorf("read index: %w", err)
+	}
+	lost, err := u.gone(ctx, top)
+	if err != nil {
+		return out, err
 	}
 	count := uint64(0)
 	for i, name := range lost {
@@ -69,4 +72,33 @@ func lostOf(ctx context.Context, u *unit, reason string, limit int) (control.Hel
 	}
 	out.Count = &count
 	return out, nil
+}
+
+// gone are those of the names in the root that are not there. What cannot be looked at
+// is not gone. A source that hangs is waited for no longer than ctx, by whoever asks;
+// one of them goes on until it answers.
+func (u *unit) gone(ctx context.Context, top []string) ([]string, error) {
+	if err := u.looking.take(ctx); err != nil {
+		return nil, err
+	}
+	found := make(chan []string, 1)
+	go func() {
+		defer u.looking.release()
+		var lost []string
+		for _, name := range top {
+			if _, err := os.Lstat(filepath.Join(u.cfg.Path, name)); errors.Is(err, fs.ErrNotExist) {
+				lost = append(lost, name)
+			}
+			if ctx.Err() != nil {
+				return
+			}
+		}
+		found <- lost
+	}()
+	select {
+	case lost := <-found:
+		return lost, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }

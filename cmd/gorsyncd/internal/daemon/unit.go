@@ -27,6 +27,8 @@ type unit struct {
 	cancel context.CancelFunc // ends the tree
 	done   chan struct{}      // closed when the tree has ended
 
+	looking lock // held by who looks at the source, which may hang
+
 	remotes []*remote // guarded by Daemon.mu
 	sinks   []*reader // guarded by Daemon.mu
 }
@@ -76,7 +78,7 @@ func (d *Daemon) startUnit(sc config.Source) (*unit, error) {
 		life.Done()
 		return nil, fmt.Errorf("source %s: %w", sc.Name, err)
 	}
-	u := &unit{cfg: sc, src: src, tree: tree, done: make(chan struct{})}
+	u := &unit{cfg: sc, src: src, tree: tree, done: make(chan struct{}), looking: newLock()}
 	ctx, cancel := context.WithCancel(d.soft)
 	u.cancel = cancel
 	// Remotes first: a remote is new at the head before the first scan, so that
