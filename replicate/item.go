@@ -79,7 +79,8 @@ type Batch struct {
 	gentle    bool     // the receiver aborts runs with missing paths
 	existing  bool     // it makes nothing that the remote does not have
 	makes     bool     // reconcile: it deletes nothing, which another run does
-	move      *move    // of LaneMove
+	move      *move    // of LaneMove; for the goroutine of Run only
+	passage   passage  // that of the move when the batch was planned
 	rate      int64    // the limit that it started with, where it can be stopped…
 	stop      func()   // …when that changes; nil where it cannot
 	progress  *progress

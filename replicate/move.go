@@ -75,15 +75,21 @@ const (
 // inode identifies a file as the journal does.
 type inode struct{ dev, ino uint64 }
 
-// move is a directory or big file that went away and may have got another path
-// only.
-type move struct {
-	file     bool
-	replaced bool   // another directory is at the old path; it waits instead of a removal
-	from     string // the old path, whose removal waits
+// passage is what was moved, from where to where.
+type passage struct {
+	file bool
+	from string // the old path, whose removal waits
 	inode
-	to   string  // the new path; "" as long as it is not known
-	lost removed // what the guard has yet to count
+	to string // the new path; "" as long as it is not known
+}
+
+// move is a directory or big file that went away and may have got another path
+// only. It belongs to the goroutine of Run; a run has a copy of the passage, as
+// the move may be given another new path meanwhile.
+type move struct {
+	passage
+	replaced bool    // another directory is at the old path; it waits instead of a removal
+	lost     removed // what the guard has yet to count
 	// below is the same of what went away below a directory that was replaced.
 	below map[string]removed
 
@@ -186,7 +192,7 @@ func (d *Dispatcher) mayMove(path string, seq uint64, now time.Time) {
 	}
 	file := r.Size > 0                                                                           // a directory's is 0 in the index
 	if id := (inode{r.Dev, r.Ino}); d.moves.inodes[id] == nil && (!file || r.Size >= moveFile) { // else it was moved on, and the remote has it at the first path
-		d.moves.add(&move{file: file, from: path, inode: id, until: now.Add(moveWait)})
+		d.moves.add(&move{passage: passage{file: file, from: path, inode: id}, until: now.Add(moveWait)})
 	}
 }
 
@@ -302,7 +308,7 @@ func (s *moves) above(path string) *move {
 }
 
 // dirs are the new and the old directory of a run.
-func (m *move) dirs() (to, from string) {
+func (m *passage) dirs() (to, from string) {
 	if !m.file {
 		return m.to, m.from
 	}
@@ -310,7 +316,7 @@ func (m *move) dirs() (to, from string) {
 }
 
 // renamed tells whether the last element of the path is another.
-func (m *move) renamed() bool { return path.Base(m.from) != path.Base(m.to) }
+func (m *passage) renamed() bool { return path.Base(m.from) != path.Base(m.to) }
 
 func dirOf(path string) string {
 	dir, _ := parentOf(path)
@@ -363,7 +369,7 @@ func (d *Dispatcher) unlinkable(m *move) string {
 	switch {
 	case m.file && m.renamed() && dirOf(m.to) != dirOf(m.from):
 		return "another name in another directory"
-	case !d.o.reaches(m):
+	case !d.o.reaches(&m.passage):
 		return "its name"
 	case d.mayLeadElsewhere(m):
 		return "the remote may have no directory at the old path"

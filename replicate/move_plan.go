@@ -150,7 +150,7 @@ func (r *round) carry(it *Item) bool {
 		r.full = true
 	default:
 		r.add(it, u)
-		r.batch.move = m
+		r.batch.move, r.batch.passage = m, m.passage
 	}
 	return true
 }
@@ -167,7 +167,7 @@ func (r *round) carries(it *Item, seen Seen) bool {
 
 // reaches tells whether paths can be named as a run of a move has to: in
 // rsync's arguments, where the receiver expands wildcards.
-func (o *Options) reaches(m *move) bool {
+func (o *Options) reaches(m *passage) bool {
 	if o.Excluded != nil && o.Excluded(m.to, !m.file) || m.to == "" || m.from == "" {
 		return false
 	}

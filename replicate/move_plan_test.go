@@ -3,6 +3,7 @@ package replicate
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"gorsyncd/journal"
 )
@@ -13,7 +14,7 @@ func TestPlanMove(t *testing.T) {
 		"q/l": {Presence: IsFile, Size: 5, Ino: 9, Nlink: 2}, "a": aDir, "a/f": aFile(1), "q/x": aFile(450), "q/y": aFile(450),
 		"w": aDir, "w/f": aFile(1), "r": aDir, "r/f": aFile(1),
 	}
-	q, r := &move{from: "p", to: "q"}, &move{from: "o/p", to: "r"}
+	q, r := &move{passage: passage{from: "p", to: "q"}}, &move{passage: passage{from: "o/p", to: "r"}}
 	for _, c := range []struct {
 		name    string
 		queue   []*Item
@@ -73,6 +74,8 @@ func TestPlanMove(t *testing.T) {
 				return
 			case b.Lane != c.lane || !slices.Equal(b.Paths, c.paths) || b.Content != c.content:
 				t.Errorf("%s %q, content %v; want %s %q", b.Lane, b.Paths, b.Content, c.lane, c.paths)
+			case b.Lane == LaneMove && b.passage != b.move.passage:
+				t.Errorf("a run from %q to %q", b.passage.from, b.passage.to)
 			case b.Lane == LaneMove && !slices.Equal(b.Locks, []Lock{{ScopeTree, "q"}, {ScopeTree, "p"}}):
 				t.Errorf("locks %v", b.Locks)
 			}
@@ -80,8 +83,35 @@ func TestPlanMove(t *testing.T) {
 	}
 }
 
+// A run does not turn to the path that its move is given meanwhile.
+func TestMovedOnWhileUnderWay(t *testing.T) {
+	tree := fakeTree{"": aDir, "q": aDir, "q/f": aFile(1)}
+	m := &move{passage: passage{from: "p", inode: inode{1, 2}, to: "q"}}
+	s := &moves{}
+	s.add(m)
+	s.to["q"] = m
+	p := tree.planner()
+	p.moved = func(*Item) (*move, bool) { return m, false }
+	b := p.next(slices.Values(items("q/f")), &Locks{}, true).batch
+	s.spot("r/f", func(dir string) Seen {
+		if dir == "r" {
+			return Seen{Presence: IsDir, Dev: 1, Ino: 2}
+		}
+		return Seen{}
+	}, time.Time{})
+	if m.to != "r" {
+		t.Fatalf("the move goes to %q", m.to)
+	}
+	if got := string(b.list()); got != "./f\x00" {
+		t.Errorf("list %q", got)
+	}
+	if c, _ := b.change(">f+++++++++|f"); c.Path != "q/f" {
+		t.Errorf("change of %q", c.Path)
+	}
+}
+
 func TestMoveArgs(t *testing.T) {
-	b := &Batch{Lane: LaneMove, Paths: []string{"new/q", "new/q/f", "new/q/#"}, move: &move{from: "old p", to: "new"}}
+	b := &Batch{Lane: LaneMove, Paths: []string{"new/q", "new/q/f", "new/q/#"}, move: &move{}, passage: passage{from: "old p", to: "new"}}
 	if got := string(b.list()); got != "./q\x00./q/f\x00./q/#\x00" {
 		t.Errorf("list %q", got)
 	}
@@ -110,7 +140,7 @@ func TestMoveArgs(t *testing.T) {
 		if a := o.argv(b, Send); slices.Contains(a, want) || !slices.Contains(a, "--copy"+want[len("--link"):]) {
 			t.Errorf("%s, nothing is removed: %q", target, a)
 		}
-		bad := &move{from: "p", to: "q[1]*"}
+		bad := &passage{from: "p", to: "q[1]*"}
 		if o.reaches(bad) != (o.Target.Kind == Local) {
 			t.Errorf("%s: a name with wildcards", target)
 		}

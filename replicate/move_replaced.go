@@ -31,7 +31,7 @@ func (d *Dispatcher) mayReplace(e journal.Entry, now time.Time) {
 		return
 	}
 	if dev, ino, ok := r.Replaced(); ok && d.moves.inodes[inode{dev, ino}] == nil {
-		d.moves.add(&move{replaced: true, from: e.Path, inode: inode{dev, ino}, until: now.Add(moveWait)})
+		d.moves.add(&move{passage: passage{from: e.Path, inode: inode{dev, ino}}, replaced: true, until: now.Add(moveWait)})
 	}
 }
 

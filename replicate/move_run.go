@@ -28,8 +28,8 @@ func (o *Options) argvMove(b *Batch, mode Mode, more []string) []string {
 	}
 	// The receiver of a local target finds nothing outside of the source then.
 	confined := o.Target.Kind == Local && slices.ContainsFunc(more, func(s string) bool { return strings.HasPrefix(s, "--confine-root=") })
-	to, from := b.move.dirs()
-	if b.move.file && b.move.renamed() {
+	to, from := b.passage.dirs()
+	if b.passage.file && b.passage.renamed() {
 		a = append(a, "--fuzzy")
 	}
 	if !confined && to != from {
@@ -60,7 +60,7 @@ func (b *Batch) name(p string) string {
 	if b.move == nil {
 		return p
 	}
-	to, _ := b.move.dirs()
+	to, _ := b.passage.dirs()
 	return strings.TrimPrefix(p, slashed(to))
 }
 
@@ -70,7 +70,7 @@ func (b *Batch) change(line string) (Change, bool) {
 	if !ok || b.move == nil {
 		return c, ok
 	}
-	to, _ := b.move.dirs()
+	to, _ := b.passage.dirs()
 	if c.Path == "" {
 		c.Path = to
 	} else {
@@ -88,7 +88,7 @@ func (b *Batch) enterMoved(root *os.File) (*os.File, error) {
 	if b.move == nil {
 		return root, nil
 	}
-	to, _ := b.move.dirs()
+	to, _ := b.passage.dirs()
 	if to == "" {
 		return root, nil
 	}
@@ -106,7 +106,7 @@ func (b *Batch) enterMoved(root *os.File) (*os.File, error) {
 	}
 	dir := os.NewFile(uintptr(fd), join(root.Name(), to))
 	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil || st.Ino != b.move.ino && !b.move.file {
+	if err := unix.Fstat(fd, &st); err != nil || st.Ino != b.passage.ino && !b.passage.file {
 		dir.Close()
 		return root, errors.Join(errMovedOn, err)
 	}
@@ -137,8 +137,9 @@ func (d *Dispatcher) movedEnded(rep report, now time.Time) bool {
 		}
 		return false
 	default:
-		m.broken = true
-		d.log.Info("what was moved is sent instead of linked", "path", m.to, "from", m.from,
+		// Nothing is said of a path that it was given meanwhile.
+		m.broken = m.broken || m.to == b.passage.to
+		d.log.Info("what was moved is sent instead of linked", "path", b.passage.to, "from", b.passage.from,
 			"error_id", out.ID, "message", out.Message)
 		d.cutOff(b, &rep.res)
 	}

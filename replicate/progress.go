@@ -148,7 +148,7 @@ func (d *Dispatcher) newProgress(b *Batch, now time.Time) *progress {
 	p := &progress{older: amount{at: now}, newer: amount{at: now}}
 	p.tree, _ = d.o.Tree.(indexed)
 	if b.move != nil {
-		p.prefix, _ = b.move.dirs()
+		p.prefix, _ = b.passage.dirs()
 	}
 	p.hashes = b.Lane == LaneReconcile && b.Content || b.Lane == LaneMove && !b.Content
 	return p

@@ -47,10 +47,10 @@ func TestRestricted(t *testing.T) {
 	for name, plain := range map[string]bool{
 		"a/b-c_d.e,f+g@1": true, "中文/é": true, "a b": false, "a\u3000b": false, "$(id)": false, "a'b": false, "a\\b": false, "a\xffb": false, "a{b,c}": false, "~a": false,
 	} {
-		if got := o.reaches(&move{from: name, to: "x"}); got != plain {
+		if got := o.reaches(&passage{from: name, to: "x"}); got != plain {
 			t.Errorf("%q is linked: %v", name, got)
 		}
-		if got := (&Options{Target: Target{Kind: Shell, Host: "h", Path: "/"}}).reaches(&move{from: name, to: "x"}); !got {
+		if got := (&Options{Target: Target{Kind: Shell, Host: "h", Path: "/"}}).reaches(&passage{from: name, to: "x"}); !got {
 			t.Errorf("%q is not linked without rrsync", name)
 		}
 	}
