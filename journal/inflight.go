@@ -12,37 +12,91 @@ import (
 // the next observation and is not. So a change needs FlagChecksum unless
 // every remote was done with the path before the mtime that is now seen.
 
-// history knows which entries were done at a time in the recent past.
+// history knows which entries were done at times of the recent past.
 type history struct {
 	last  time.Time // of the last commit, or of opening
-	old   Cursor    // the cursor as it was
-	oldAt time.Time // at that time, or since
-	mid   Cursor    // the next one to become old
-	midAt time.Time
+	marks []past    // oldest first
+	// reread are paths that were read without an entry, and the last time when that
+	// may have been.
+	reread map[string]time.Time
 }
 
-// historyStep is how far apart the cursors of a history are at least: short
-// against the time between two changes of a file that must not cost a
-// comparison, long against a tick.
-const historyStep = 50 * time.Millisecond
+// past is the cursor as it was at a time.
+type past struct {
+	at  time.Time
+	cur Cursor
+}
 
-// note is called when the cursor is about to be replaced.
+const (
+	// historyStep is how far apart the marks of a history are at least: short
+	// against the time between two changes of a file that must not cost a
+	// comparison, long against a tick.
+	historyStep = 50 * time.Millisecond
+	// historySpan is how old a mark may get. In a stream of changes it may take
+	// as long until a change that was made is observed, and commits never cease.
+	historySpan = time.Minute
+	maxReread   = 10_000 // paths
+)
+
+// note is called when the cursor is about to be replaced. Of the marks those are
+// kept that lie apart about as far as they are old: some twenty.
 func (h *history) note(now time.Time, cur Cursor) {
-	if now.Sub(h.midAt) >= historyStep {
-		h.old, h.oldAt = h.mid, h.midAt
-		h.mid, h.midAt = cur, now
-	}
 	h.last = now
+	if n := len(h.marks); n > 0 {
+		if age := now.Sub(h.marks[n-1].at); age >= 0 && age < historyStep {
+			return
+		}
+	}
+	kept := h.marks[:0]
+	for i, m := range h.marks {
+		age := now.Sub(m.at)
+		switch {
+		case age < 0 || age > historySpan: // of another clock, or too old
+		case len(kept) > 0 && i+1 < len(h.marks) && h.marks[i+1].at.Sub(kept[len(kept)-1].at) < age/3:
+		default:
+			kept = append(kept, m)
+		}
+	}
+	clear(h.marks[len(kept):])
+	h.marks = append(kept, past{now, cur})
+	for p, at := range h.reread {
+		if now.Sub(at) > historySpan {
+			delete(h.reread, p)
+		}
+	}
 }
 
-// doneBefore tells whether the entry is known to have been done at that time.
-func (r *Remote) doneBefore(seq uint64, at time.Time) bool {
+// noteRead is called with directories that were read without an entry.
+func (h *history) noteRead(now time.Time, dirs []string) {
+	if len(h.reread)+len(dirs) > maxReread {
+		*h = history{last: now}
+		return
+	}
+	if h.reread == nil {
+		h.reread = map[string]time.Time{}
+	}
+	for _, p := range dirs {
+		h.reread[p] = now
+	}
+}
+
+// doneBefore tells whether the entry of a path is known to have been done at that
+// time, and the path not to have been read since.
+func (r *Remote) doneBefore(path string, seq uint64, at time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	h := &r.history
-	return h.last.Before(at) && r.cursor.Has(seq) ||
-		h.midAt.Before(at) && h.mid.Has(seq) ||
-		h.oldAt.Before(at) && h.old.Has(seq)
+	if t, ok := r.history.reread[path]; ok && !t.Before(at) {
+		return false
+	}
+	if r.history.last.Before(at) && r.cursor.Has(seq) {
+		return true
+	}
+	for _, m := range r.history.marks {
+		if m.at.Before(at) && m.cur.Has(seq) {
+			return true
+		}
+	}
+	return false
 }
 
 // mayBeRead tells whether a remote may have read the path since its mtime, or
@@ -54,7 +108,7 @@ func (s *Source) mayBeRead(txn *badger.Txn, path string, last uint64, since int6
 		if r.hearsOnly() {
 			continue
 		}
-		if !r.doneBefore(last, at) || r.needsFullSync() {
+		if !r.doneBefore(path, last, at) || r.needsFullSync() {
 			return true, nil
 		}
 		failing = failing || r.hasRetries()
@@ -63,6 +117,22 @@ func (s *Source) mayBeRead(txn *badger.Txn, path string, last uint64, since int6
 		return false, nil
 	}
 	return s.inRetry(txn, path)
+}
+
+// onlyDirs tells whether all of the paths are directories. Of a file a remote has
+// read all other names, too.
+func (s *Source) onlyDirs(paths []string) (only bool, err error) {
+	only = true
+	err = s.j.reading(func(txn *badger.Txn) error {
+		for _, p := range paths {
+			r, ok, err := s.trusted(txn, p)
+			if only = ok && r.Type == Dir; err != nil || !only {
+				return err
+			}
+		}
+		return nil
+	})
+	return only, err
 }
 
 // anyFullSync tells whether any remote is being reconciled, which reads paths

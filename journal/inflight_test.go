@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"strconv"
 	"testing"
 	"time"
 )
@@ -10,6 +11,7 @@ import (
 func TestReadInBetween(t *testing.T) {
 	full := &FullSync{Reason: "asked"}
 	retry := Retry{Path: "f", Seq: 2, Op: OpChange}
+	stamp, other := Retry{Path: "", Seq: 1, Op: OpChange}, Retry{Path: "g", Seq: 3, Op: OpChange}
 	for name, c := range map[string]struct {
 		commits []Update
 		pause   time.Duration // from the last commit to the mtime
@@ -26,6 +28,9 @@ func TestReadInBetween(t *testing.T) {
 		"other failing":      {[]Update{{Cursor: &Cursor{Low: 4}, PutRetry: []Retry{{Path: "g", Seq: 3, Op: OpChange}}}}, time.Second, 0},
 		"full sync":          {[]Update{{Cursor: &Cursor{Low: 4}, FullSync: full}}, time.Second, FlagChecksum},
 		"full sync ended":    {[]Update{{Cursor: &Cursor{Low: 4}, FullSync: full}, {EndFullSync: true}}, time.Second, 0},
+		"dir stamped":        {[]Update{{Cursor: &Cursor{Low: 2}, PutRetry: []Retry{stamp}}, {Cursor: &Cursor{Low: 3}, DelRetry: []string{""}, Shallow: true}, {Cursor: &Cursor{Low: 4}}}, 10 * time.Millisecond, 0},
+		"dir of a sink":      {[]Update{{Cursor: &Cursor{Low: 2}, PutRetry: []Retry{stamp}}, {Cursor: &Cursor{Low: 4}, DelRetry: []string{""}}}, 10 * time.Millisecond, FlagChecksum},
+		"other file healed":  {[]Update{{Cursor: &Cursor{Low: 2}, PutRetry: []Retry{other}}, {Cursor: &Cursor{Low: 4}, DelRetry: []string{"g"}, Shallow: true}}, 10 * time.Millisecond, FlagChecksum},
 		"ended just now":     {[]Update{{Cursor: &Cursor{Low: 4}, FullSync: full}, {EndFullSync: true}}, 10 * time.Millisecond, FlagChecksum},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -47,6 +52,44 @@ func TestReadInBetween(t *testing.T) {
 			list := entries(t, s)
 			equal(t, "flags", list[len(list)-1].Flags, c.want)
 		})
+	}
+}
+
+// TestHistoryOfAStream: commits that never cease leave known what was done a
+// second ago, or ten, and nothing that was not.
+func TestHistoryOfAStream(t *testing.T) {
+	r := &Remote{}
+	begin := time.Unix(0, base)
+	now := begin
+	for i := range uint64(10_000) { // one entry each 10 ms: 100 s
+		r.history.note(now, r.cursor)
+		r.cursor = Cursor{Low: i + 1}
+		now = now.Add(10 * time.Millisecond)
+	}
+	if n := len(r.history.marks); n > 40 {
+		t.Errorf("%d marks", n)
+	}
+	for _, age := range []time.Duration{time.Millisecond, 70 * time.Millisecond, 500 * time.Millisecond, 3 * time.Second, 20 * time.Second, 40 * time.Second} {
+		at := now.Add(-age)
+		done := uint64(at.Sub(begin) / (10 * time.Millisecond)) // at that time
+		if r.doneBefore("f", done+2, at) {
+			t.Errorf("what was not done %v ago is known for done", age)
+		}
+		enough := uint64(age/2+100*time.Millisecond) / uint64(10*time.Millisecond)
+		if done > enough && !r.doneBefore("f", done-enough, at) {
+			t.Errorf("what was done %d entries before is not known to be done %v ago", enough, age)
+		}
+	}
+	at := now.Add(-3 * time.Second)
+	r.history.noteRead(now.Add(-2*time.Second), []string{"d"})
+	if r.doneBefore("d", 1, at) || !r.doneBefore("d/f", 1, at) || !r.doneBefore("d", 1, now.Add(-time.Second)) {
+		t.Error("a path that was read without an entry, two seconds ago")
+	}
+	for i := range maxReread {
+		r.history.noteRead(now, []string{strconv.Itoa(i)})
+	}
+	if r.doneBefore("f", 1, at) || !r.doneBefore("f", 1, now.Add(time.Second)) {
+		t.Error("too many paths were read without an entry")
 	}
 }
 

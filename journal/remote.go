@@ -36,6 +36,7 @@ type Update struct {
 	Cursor      *Cursor
 	PutRetry    []Retry  // set or replace, by path
 	DelRetry    []string // paths; those without a record do not matter
+	Shallow     bool     // of the directories among DelRetry nothing but their attributes was read
 	FullSync    *FullSync
 	EndFullSync bool
 	State       *RemoteState
@@ -271,15 +272,24 @@ func (r *Remote) commit(ctx context.Context, u Update) error {
 	if u.Cursor != nil {
 		cursor = *u.Cursor
 	}
+	quiet := len(u.DelRetry) == 0
+	if u.Shallow && !quiet {
+		var err error
+		if quiet, err = r.s.onlyDirs(u.DelRetry); err != nil {
+			return err
+		}
+	}
 	if err := w.submit(ctx, cursor); err != nil {
 		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if u.EndFullSync || len(u.DelRetry) > 0 {
-		r.history = history{last: r.s.j.now()} // paths were read without an entry
+	now := r.s.j.now()
+	if u.EndFullSync || !quiet { // files were read without an entry
+		r.history = history{last: now}
 	} else {
-		r.history.note(r.s.j.now(), r.cursor)
+		r.history.note(now, r.cursor)
+		r.history.noteRead(now, u.DelRetry)
 	}
 	r.cursor = cursor
 	if u.FullSync != nil || u.EndFullSync {

@@ -62,6 +62,7 @@ func (d *Dispatcher) commit(ctx context.Context) {
 	u := journal.Update{
 		PutRetry:    d.withSince(c.put),
 		DelRetry:    slices.Collect(maps.Keys(c.del)),
+		Shallow:     true, // what is below a directory has entries or records of its own
 		EndFullSync: c.endFull,
 	}
 	d.completed.pending = d.completed.cursor
