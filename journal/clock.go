@@ -50,7 +50,31 @@ type TimeSource struct {
 func realTime() TimeSource {
 	// Without it (no /proc) each start counts as one of the machine.
 	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	return TimeSource{time.Now, bootTime, strings.TrimSpace(string(boot))}
+	return TimeSource{time.Now, new(upClock).now, strings.TrimSpace(string(boot))}
+}
+
+// upClock is CLOCK_BOOTTIME. Reading it is a system call each time, and each entry
+// is dated and told of some times over. In between the process's monotonic clock
+// goes on at the same rate; that the machine was suspended shows upStep later.
+type upClock struct {
+	mu   sync.Mutex
+	read time.Time     // shortly after it was read; zero for never
+	up   time.Duration // what it was
+	last time.Duration // what was said last: it never goes back
+}
+
+const upStep = 10 * time.Millisecond
+
+func (u *upClock) now() time.Duration {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	d := time.Since(u.read)
+	if u.read.IsZero() || d < 0 || d >= upStep {
+		u.up, d = bootTime(), 0
+		u.read = time.Now()
+	}
+	u.last = max(u.last, u.up+d)
+	return u.last
 }
 
 func bootTime() time.Duration {

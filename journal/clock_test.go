@@ -158,3 +158,22 @@ func TestDamagedClockFile(t *testing.T) {
 		t.Errorf("with a new clock it is %v old", age)
 	}
 }
+
+// TestUpClock: between two readings the clock goes on, and it is never far from
+// the kernel's.
+func TestUpClock(t *testing.T) {
+	u, last := new(upClock), time.Duration(0)
+	for end := time.Now().Add(5 * upStep); time.Now().Before(end); {
+		before := bootTime()
+		now := u.now()
+		after := bootTime()
+		if now < last {
+			t.Fatalf("went back from %v to %v", last, now)
+		}
+		// A thread may lose the processor between the two readings of an anchor.
+		if now > after || before-now > time.Second {
+			t.Fatalf("shows %v between %v and %v", now, before, after)
+		}
+		last = now
+	}
+}

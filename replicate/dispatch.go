@@ -87,7 +87,7 @@ func (d *Dispatcher) nextRetry(l *look, now time.Time) *Batch {
 		return nil
 	}
 	due := d.retries.due(now)
-	if len(due) == 0 {
+	if len(due) == 0 || d.gatherStamps(due, now) {
 		return nil
 	}
 	return d.plan(l, slices.Values(due), d.maxRetry, now, true)

@@ -72,6 +72,7 @@ type Dispatcher struct {
 	maxCovered  int
 	tidy        leftBehind
 	unstamped   unstamped
+	stampedAt   time.Time // when a run began that is for stamps alone
 	moves       moves
 	stream      stream
 	gatherUntil time.Time // until when changes wait for more of them; zero for not

@@ -60,7 +60,7 @@ type Batch struct {
 	Removes   bool     // paths that are gone are in Paths and are to be removed
 	Covered   bool     // removals whose parent is gone, too
 	Retry     bool     // made of the retry set
-	Paths     []string // relative, in the order to list them; reconcile: directories
+	Paths     []string // relative; reconcile: directories
 	Parents   []string // directories listed only to be stamped
 	Restamp   []string // directories the run may leave with a wrong mtime: stamp them afterwards
 	Within    []string // directories it writes into and does not list: the same, in any case

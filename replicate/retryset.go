@@ -86,6 +86,7 @@ type retryEntry struct {
 	// again is set when the path changed while it was in flight: success then
 	// is success of the older state.
 	again bool
+	stamp bool // it has not failed: a run left the attributes of a directory to it
 
 	// Since when changes are owed that it stands for, the state under way and a
 	// later one; zero for none.
@@ -112,7 +113,7 @@ func (s *retrySet) put(r journal.Retry) *retryEntry {
 		s.byPath[r.Path] = e
 		s.order = append(s.order, e)
 	}
-	e.Retry = r
+	e.Retry, e.stamp = r, false
 	e.item.Seq, e.item.Op, e.item.Flags, e.item.asked = r.Seq, r.Op, r.Flags, r.First
 	e.item.needless = 0 // something has happened
 	// One that aborted a batch would abort each batch it is in.

@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -190,25 +191,21 @@ func (b *Batch) timeout(d time.Duration) time.Duration {
 
 // list is what goes to rsync's stdin: NUL-separated names. The leading "./"
 // keeps '#' and ';' from starting a comment and '-' from starting an option.
+// Single names are in order: rsync looks at the directory of each that has another
+// one than the name before.
 func (b *Batch) list() []byte {
+	names := slices.Concat(b.Paths, b.Parents)
+	if b.Lane == LaneList || b.Lane == LaneTop {
+		slices.Sort(names)
+	}
 	var out []byte
-	add := func(p, suffix string) {
+	for i, p := range names {
 		out = append(out, "./"...)
-		out = append(out, p...)
-		if p != "" {
-			out = append(out, suffix...)
+		out = append(out, b.name(p)...)
+		if b.Lane == LaneReconcile && i < len(b.Paths) && p != "" {
+			out = append(out, '/')
 		}
 		out = append(out, 0)
-	}
-	for _, p := range b.Paths {
-		if b.Lane == LaneReconcile {
-			add(p, "/")
-		} else {
-			add(b.name(p), "")
-		}
-	}
-	for _, p := range b.Parents {
-		add(p, "")
 	}
 	return out
 }

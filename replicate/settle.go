@@ -226,10 +226,10 @@ func (d *Dispatcher) ackItem(it *Item, retry bool, now time.Time) {
 	case e.again:
 		d.delivered(now, e.owed())
 		e.again = false
-		rec := e.Retry
+		rec, stamp := e.Retry, e.stamp
 		rec.Attempts, rec.Next, rec.ErrorID, rec.Error = 0, now, "", ""
 		it.state = itemQueued
-		d.keepRetry(rec)
+		d.keepRetry(rec).stamp = stamp
 	default:
 		d.delivered(now, e.owed())
 		d.dropRetry(it.Path)
@@ -328,7 +328,7 @@ func (d *Dispatcher) restampAt(dir string, at, now time.Time) {
 	}
 	rec := d.newRetry(dir)
 	rec.First, rec.Next = now, at
-	d.keepRetry(rec)
+	d.keepRetry(rec).stamp = true
 }
 
 // newRetry is a record of a path for which no entry asks: a change as of now,

@@ -113,3 +113,18 @@ func (r *round) passes(it *Item, u *unit) bool {
 func (r *round) busyWithin(it *Item, u *unit) bool {
 	return u.stamps && r.passes(it, u) && r.held.Within(it.Path)
 }
+
+// gatherStamps tells whether what is due of the retry set waits for more of its
+// kind, beside a run that is under way: after one run for stamps, for stampPause.
+func (d *Dispatcher) gatherStamps(due []*Item, now time.Time) bool {
+	for _, it := range due {
+		if e := d.retries.get(it.Path); e == nil || !e.stamp {
+			return false
+		}
+	}
+	if len(d.waiters) == 0 && d.listing() && now.Sub(d.stampedAt) < stampPause {
+		return true
+	}
+	d.stampedAt = now
+	return false
+}

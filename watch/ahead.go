@@ -15,10 +15,10 @@ import (
 //     scan or makes what was read void; see readAhead.touch.
 //   - Times of observation are those of the reading, so that a later event is not
 //     taken for one that the observation has answered.
-//   - Only that a name looks as the index has it, or that the index does not know
-//     it, is taken from what was read. All else is looked at anew, through handles
-//     that are opened and compared anew: a removal is never concluded from what was
-//     read ahead.
+//   - Only that a name looks as the index has it, that the index does not know it,
+//     or that a file was written to, is taken from what was read. All else is looked
+//     at anew, through handles that are opened and compared anew: a removal is never
+//     concluded from what was read ahead.
 //   - As long as the directory is not compared, a look at a name in it must not
 //     count on events: what had changed before they were let in is not known yet.
 //     See node.unread.

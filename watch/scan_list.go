@@ -172,6 +172,18 @@ func (l *lister) unknown(i int) {
 	l.todo = append(l.todo, n)
 }
 
+// rewritten returns what was seen of a file whose content has changed, if nothing
+// else can have. Where size and mtime are the recorded ones, the index asks what
+// events had said by the time of the look, and by then more may have come.
+func (l *lister) rewritten(r journal.Record, now journal.State, st unix.Stat_t, at int64) *seenName {
+	switch {
+	case r.Type != journal.File || now.Type != journal.File, r.Ino != now.Ino || r.Dev != now.Dev,
+		isLinked(r.State) || isLinked(now), r.Size == now.Size && r.Mtime == now.Mtime:
+		return nil
+	}
+	return &seenName{st: st, at: at}
+}
+
 // stat looks at the i-th name, or tells what was seen ahead.
 func (l *lister) stat(i int, name string, st *unix.Stat_t) (at int64, err error) {
 	if l.read.seen != nil {
@@ -207,6 +219,7 @@ func (l *lister) known(i int, r journal.Record, trusted bool) {
 			mount: r.Type == journal.Dir && r.Dev != 0,
 			away:  r.Type == journal.Dir && t.unseen(l.sc, path) && movedUnseen(r, o.State),
 			was:   r.State,
+			seen:  l.rewritten(r, o.State, st, at),
 		})
 	case r.Type == journal.Dir:
 		if l.sc.deep || t.needsScan(path, keyOf(&st)) {
