@@ -75,11 +75,12 @@ type Dispatcher struct {
 	stampedAt   time.Time // when a run began that is for stamps alone
 	moves       moves
 	stream      stream
-	gatherUntil time.Time // until when changes wait for more of them; zero for not
-	maxFiles    int       // shrinks when batches run out of space, grows with success
-	maxRetry    int       // the same for the retry set, when nothing tells which path fails
-	liveRuns    int       // live batches started since the last chunk
-	retried     bool      // the last batch was of the retry set
+	gatherUntil time.Time     // until when changes wait for more of them; zero for not
+	runTime     time.Duration // of a run of live changes, about
+	maxFiles    int           // shrinks when batches run out of space, grows with success
+	maxRetry    int           // the same for the retry set, when nothing tells which path fails
+	liveRuns    int           // live batches started since the last chunk
+	retried     bool          // the last batch was of the retry set
 	batches     uint64
 	quickest    time.Duration // what a run has taken at least, connection included; 0 for not known
 	rate        int64         // the bandwidth limit that was last seen in force

@@ -2,16 +2,19 @@ package replicate
 
 import "time"
 
-// gatherTime is how long changes wait at most for more of them, or for the run
-// that is under way.
-const gatherTime = 50 * time.Millisecond
+const (
+	// gatherTime is how long changes wait at least for more of them beside the run
+	// that is under way, gatherMost at most.
+	gatherTime = 50 * time.Millisecond
+	gatherMost = 250 * time.Millisecond
+)
 
 // gathering tells whether live changes wait for a moment. Where nothing is under
 // way they go at once. Beside another run they go when they are a full batch, or
-// old enough: each run costs three processes and a connection, and in a burst
-// many small ones would leave it no processor. Runs that may be long, those of big
-// files and of full syncs, are waited for by nobody. In a steady stream of changes
-// there is a pause between runs, see stream.
+// when they have waited about as long as a run takes: each costs three processes
+// and a connection, and in a burst many small ones would leave it no processor.
+// Runs that may be long, those of big files and of full syncs, are waited for by
+// nobody. In a steady stream of changes there is a pause between runs, see stream.
 func (d *Dispatcher) gathering(now time.Time) bool {
 	pause := d.stream.until(now)
 	if d.queue.len() >= d.maxFiles || len(d.waiters) > 0 {
@@ -25,9 +28,20 @@ func (d *Dispatcher) gathering(now time.Time) bool {
 		d.gatherUntil = time.Time{}
 		return false
 	case d.gatherUntil.IsZero():
-		d.gatherUntil = now.Add(gatherTime)
+		d.gatherUntil = now.Add(min(max(gatherTime, d.runTime), gatherMost))
 	}
 	return now.Before(d.gatherUntil)
+}
+
+// tookTime learns how long a run of live changes takes of late.
+func (d *Dispatcher) tookTime(b *Batch, took time.Duration) {
+	switch {
+	case b.Lane != LaneList && b.Lane != LaneTop, b.Retry, b.tidy:
+	case d.runTime == 0:
+		d.runTime = took
+	default:
+		d.runTime += (took - d.runTime) / 4
+	}
 }
 
 // listing tells whether a run of live changes is under way that should be short.
