@@ -109,7 +109,8 @@
 // mtime was set back to before the last look, and may be one that the remote
 // has; or a remote may have read the path since that mtime, in a state that was
 // never observed and has the same mtime (its entry was under way or queued, it
-// is in the retry set, a full sync runs). A file that looks unchanged is a
+// is in the retry set, a full sync runs; or, where it has other names or was a
+// directory, anything was). A file that looks unchanged is a
 // difference with this flag when an event came after it was recorded
 // (Observation.Suspect). The flag passes on to the entry that supersedes it.
 // Tombstones keep size and mtime for the same comparison.

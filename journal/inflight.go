@@ -19,6 +19,7 @@ type history struct {
 	// reread are paths that were read without an entry, and the last time when that
 	// may have been.
 	reread map[string]time.Time
+	floor  time.Time // what the wall clock had shown when it was set back
 }
 
 // past is the cursor as it was at a time.
@@ -41,6 +42,9 @@ const (
 // note is called when the cursor is about to be replaced. Of the marks those are
 // kept that lie apart about as far as they are old: some twenty.
 func (h *history) note(now time.Time, cur Cursor) {
+	if was := h.last.Round(0); now.Round(0).Before(was) && was.After(h.floor) {
+		h.floor = was
+	}
 	h.last = now
 	if n := len(h.marks); n > 0 {
 		if age := now.Sub(h.marks[n-1].at); age >= 0 && age < historyStep {
@@ -51,7 +55,7 @@ func (h *history) note(now time.Time, cur Cursor) {
 	for i, m := range h.marks {
 		age := now.Sub(m.at)
 		switch {
-		case age < 0 || age > historySpan: // of another clock, or too old
+		case age < 0 || age > historySpan:
 		case len(kept) > 0 && i+1 < len(h.marks) && h.marks[i+1].at.Sub(kept[len(kept)-1].at) < age/3:
 		default:
 			kept = append(kept, m)
@@ -69,7 +73,7 @@ func (h *history) note(now time.Time, cur Cursor) {
 // noteRead is called with directories that were read without an entry.
 func (h *history) noteRead(now time.Time, dirs []string) {
 	if len(h.reread)+len(dirs) > maxReread {
-		*h = history{last: now}
+		*h = history{last: now, floor: h.floor}
 		return
 	}
 	if h.reread == nil {
@@ -80,12 +84,24 @@ func (h *history) noteRead(now time.Time, dirs []string) {
 	}
 }
 
+// noteDone is called before an update is written. What it tells of was read before.
+func (r *Remote) noteDone(u *Update) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.s.j.now()
+	if u.EndFullSync || len(u.DelRetry) > 0 && !u.Shallow { // files were read without an entry
+		r.history = history{last: now, floor: r.history.floor}
+	}
+	r.history.note(now, r.cursor)
+	r.history.noteRead(now, u.DelRetry)
+}
+
 // doneBefore tells whether the entry of a path is known to have been done at that
 // time, and the path not to have been read since.
 func (r *Remote) doneBefore(path string, seq uint64, at time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if t, ok := r.history.reread[path]; ok && !t.Before(at) {
+	if t, ok := r.history.reread[path]; ok && !t.Before(at) || !at.After(r.history.floor) {
 		return false
 	}
 	if r.history.last.Before(at) && r.cursor.Has(seq) {
@@ -99,16 +115,26 @@ func (r *Remote) doneBefore(path string, seq uint64, at time.Time) bool {
 	return false
 }
 
+// restedSince tells whether the remote has had nothing to do since then.
+func (r *Remote) restedSince(at time.Time, head uint64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.history.last.Before(at) && at.After(r.history.floor) && r.cursor.Low >= head && r.held.Retries == 0
+}
+
 // mayBeRead tells whether a remote may have read the path since its mtime, or
-// since its ctime where somebody has set an mtime in the future.
-func (s *Source) mayBeRead(txn *badger.Txn, path string, last uint64, since int64) (bool, error) {
-	at := time.Unix(0, since-racyWindow)
+// since its ctime where somebody has set an mtime in the future. A file with other
+// names is read with each of them, whatever entry they have; and what was a
+// directory, with what was removed below it.
+func (s *Source) mayBeRead(txn *badger.Txn, path string, old Record, now State) (bool, error) {
+	at := time.Unix(0, min(now.Mtime, now.Ctime)-racyWindow)
+	shared := old.linked() || now.linked() || old.Type == Dir
 	failing := false
 	for _, r := range s.handles() {
 		if r.hearsOnly() {
 			continue
 		}
-		if !r.doneBefore(path, last, at) || r.needsFullSync() {
+		if !r.doneBefore(path, old.LastSeq, at) || r.needsFullSync() || shared && !r.restedSince(at, s.Head()) {
 			return true, nil
 		}
 		failing = failing || r.hasRetries()
@@ -117,22 +143,6 @@ func (s *Source) mayBeRead(txn *badger.Txn, path string, last uint64, since int6
 		return false, nil
 	}
 	return s.inRetry(txn, path)
-}
-
-// onlyDirs tells whether all of the paths are directories. Of a file a remote has
-// read all other names, too.
-func (s *Source) onlyDirs(paths []string) (only bool, err error) {
-	only = true
-	err = s.j.reading(func(txn *badger.Txn) error {
-		for _, p := range paths {
-			r, ok, err := s.trusted(txn, p)
-			if only = ok && r.Type == Dir; err != nil || !only {
-				return err
-			}
-		}
-		return nil
-	})
-	return only, err
 }
 
 // anyFullSync tells whether any remote is being reconciled, which reads paths

@@ -30,7 +30,7 @@ func TestReadInBetween(t *testing.T) {
 		"full sync ended":    {[]Update{{Cursor: &Cursor{Low: 4}, FullSync: full}, {EndFullSync: true}}, time.Second, 0},
 		"dir stamped":        {[]Update{{Cursor: &Cursor{Low: 2}, PutRetry: []Retry{stamp}}, {Cursor: &Cursor{Low: 3}, DelRetry: []string{""}, Shallow: true}, {Cursor: &Cursor{Low: 4}}}, 10 * time.Millisecond, 0},
 		"dir of a sink":      {[]Update{{Cursor: &Cursor{Low: 2}, PutRetry: []Retry{stamp}}, {Cursor: &Cursor{Low: 4}, DelRetry: []string{""}}}, 10 * time.Millisecond, FlagChecksum},
-		"other file healed":  {[]Update{{Cursor: &Cursor{Low: 2}, PutRetry: []Retry{other}}, {Cursor: &Cursor{Low: 4}, DelRetry: []string{"g"}, Shallow: true}}, 10 * time.Millisecond, FlagChecksum},
+		"other file healed":  {[]Update{{Cursor: &Cursor{Low: 2}, PutRetry: []Retry{other}}, {Cursor: &Cursor{Low: 4}, DelRetry: []string{"g"}}}, 10 * time.Millisecond, FlagChecksum},
 		"ended just now":     {[]Update{{Cursor: &Cursor{Low: 4}, FullSync: full}, {EndFullSync: true}}, 10 * time.Millisecond, FlagChecksum},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,6 +90,61 @@ func TestHistoryOfAStream(t *testing.T) {
 	}
 	if r.doneBefore("f", 1, at) || !r.doneBefore("f", 1, now.Add(time.Second)) {
 		t.Error("too many paths were read without an entry")
+	}
+}
+
+// TestHistoryAndTheClock: what a clock showed before it was set back says nothing
+// until it shows that again.
+func TestHistoryAndTheClock(t *testing.T) {
+	r := &Remote{cursor: Cursor{Low: 9}}
+	before := time.Unix(0, base)
+	r.history.note(before, r.cursor)
+	set := before.Add(-time.Minute)
+	r.history.note(set, r.cursor)
+	for at, want := range map[time.Time]bool{set.Add(time.Second): false, before: false, before.Add(time.Second): true} {
+		if got := r.doneBefore("f", 5, at); got != want {
+			t.Errorf("%v after the clock was set: done %v", at.Sub(set), got)
+		}
+	}
+}
+
+// TestReadByAnotherName: a file with other names, and what was a directory, may be
+// read with other entries than their own.
+func TestReadByAnotherName(t *testing.T) {
+	linked := func(path string, ino uint64) Observation {
+		return with(file(path, ino, -100), func(o *Observation) { o.State.Nlink = 2 })
+	}
+	for name, c := range map[string]struct {
+		before, after Observation
+		low           uint64
+		pause         time.Duration
+		want          Flag
+	}{
+		"one name, others under way":  {file("f", 2, -100), file("f", 2, -100), 2, 10 * time.Second, 0},
+		"two names, others under way": {linked("f", 2), linked("f", 2), 2, 10 * time.Second, FlagChecksum},
+		"the other name went":         {linked("f", 2), file("f", 2, -100), 2, 10 * time.Second, FlagChecksum},
+		"two names, all done":         {linked("f", 2), linked("f", 2), 4, 10 * time.Second, 0},
+		"two names, done just now":    {linked("f", 2), linked("f", 2), 4, 10 * time.Millisecond, FlagChecksum},
+		"was a directory":             {dir("f", 2), file("f", 9, -100), 2, 10 * time.Second, FlagChecksum},
+		"was a directory, all done":   {dir("f", 2), file("f", 9, -100), 4, 10 * time.Second, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := openTest(t)
+			now := time.Unix(0, base)
+			setClock(j, func() time.Time { return now })
+			s := source(t, j)
+			r := remote(t, s, "nas")
+			commit(t, r, Update{EndFullSync: true})
+			record(t, s, dir("", 1), c.before, file("g", 3, -100), file("h", 4, -100))
+			now = now.Add(time.Second)
+			commit(t, r, Update{Cursor: &Cursor{Low: c.low}})
+			mtime := now.Add(c.pause).UnixNano()
+			record(t, s, with(c.after, func(o *Observation) {
+				o.State.Mtime, o.State.Ctime, o.At = mtime, mtime, mtime+second
+			}))
+			list := entries(t, s)
+			equal(t, "flags", list[len(list)-1].Flags, c.want)
+		})
 	}
 }
 

@@ -128,7 +128,7 @@ func (c *chunk) observe(o Observation) (Result, error) {
 		flags = FlagChecksum
 	}
 	if flags == 0 && o.State.Type == File {
-		read, err := c.s.mayBeRead(c.txn, o.Path, old.LastSeq, min(o.State.Mtime, o.State.Ctime))
+		read, err := c.s.mayBeRead(c.txn, o.Path, old, o.State)
 		if err != nil {
 			return Result{}, err
 		}

@@ -36,7 +36,7 @@ type Update struct {
 	Cursor      *Cursor
 	PutRetry    []Retry  // set or replace, by path
 	DelRetry    []string // paths; those without a record do not matter
-	Shallow     bool     // of the directories among DelRetry nothing but their attributes was read
+	Shallow     bool     // the runs that had DelRetry listed a directory for each
 	FullSync    *FullSync
 	EndFullSync bool
 	State       *RemoteState
@@ -260,6 +260,7 @@ func (r *Remote) commit(ctx context.Context, u Update) error {
 	if err := r.check(&u); err != nil {
 		return err
 	}
+	r.noteDone(&u)
 	w := remoteWrite{r: r, held: r.holdings()}
 	if err := w.retries(ctx, u); err != nil {
 		return err
@@ -272,25 +273,11 @@ func (r *Remote) commit(ctx context.Context, u Update) error {
 	if u.Cursor != nil {
 		cursor = *u.Cursor
 	}
-	quiet := len(u.DelRetry) == 0
-	if u.Shallow && !quiet {
-		var err error
-		if quiet, err = r.s.onlyDirs(u.DelRetry); err != nil {
-			return err
-		}
-	}
 	if err := w.submit(ctx, cursor); err != nil {
 		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := r.s.j.now()
-	if u.EndFullSync || !quiet { // files were read without an entry
-		r.history = history{last: now}
-	} else {
-		r.history.note(now, r.cursor)
-		r.history.noteRead(now, u.DelRetry)
-	}
 	r.cursor = cursor
 	if u.FullSync != nil || u.EndFullSync {
 		r.full = u.FullSync

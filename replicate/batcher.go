@@ -66,9 +66,11 @@ type unit struct {
 	within   []string // written into without being listed
 	// stamps marks a directory that the remote has: only its attributes changed.
 	stamps bool
-	locks  []Lock
-	needs  []Lock // must be free at the start but are not held
-	bytes  int64
+	// attributes marks any directory.
+	attributes bool
+	locks      []Lock
+	needs      []Lock // must be free at the start but are not held
+	bytes      int64
 	// either marks a directory directly below the root: listed in the list
 	// lane it is stamped as well, only the root is not.
 	either bool
@@ -246,6 +248,7 @@ func (r *round) add(it *Item, u *unit) {
 		r.join(u)
 	}
 	b := r.batch
+	it.attributes = u.attributes
 	b.Items = append(b.Items, it)
 	for _, p := range u.paths {
 		if !r.listed["p"+p] {
@@ -317,14 +320,14 @@ func (p *planner) unit(it *Item) (*unit, Outcome) {
 		return p.small(it.Path, Lock{ScopeTree, it.Path}, true), Outcome{}
 	case IsDir:
 		if it.Path == "" {
-			return &unit{lane: LaneRoot, paths: []string{""}, locks: []Lock{{ScopeDir, ""}}}, Outcome{}
+			return &unit{lane: LaneRoot, attributes: true, paths: []string{""}, locks: []Lock{{ScopeDir, ""}}}, Outcome{}
 		}
 		own := Lock{ScopeDir, it.Path}
 		if p.standing[it.Path] && it.Count == 0 && !it.turned() {
 			own.Scope = ScopeStamp
 		}
 		u := p.small(it.Path, own, false)
-		u.stamps = own.Scope == ScopeStamp
+		u.stamps, u.attributes = own.Scope == ScopeStamp, true
 		u.existing = p.empty != nil && p.empty(it.Path)
 		u.either = u.lane == LaneTop
 		return u, Outcome{}

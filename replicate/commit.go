@@ -18,6 +18,7 @@ type changes struct {
 	state   bool
 	put     map[string]journal.Retry
 	del     map[string]bool
+	read    bool // a record of del was carried as something else than a directory's attributes
 	full    bool // write full-sync progress
 	endFull bool
 	// started and finished number the commits, for those who wait for one.
@@ -62,7 +63,7 @@ func (d *Dispatcher) commit(ctx context.Context) {
 	u := journal.Update{
 		PutRetry:    d.withSince(c.put),
 		DelRetry:    slices.Collect(maps.Keys(c.del)),
-		Shallow:     true, // what is below a directory has entries or records of its own
+		Shallow:     !c.read,
 		EndFullSync: c.endFull,
 	}
 	d.completed.pending = d.completed.cursor

@@ -87,10 +87,18 @@ func (d *Dispatcher) nextRetry(l *look, now time.Time) *Batch {
 		return nil
 	}
 	due := d.retries.due(now)
-	if len(due) == 0 || d.gatherStamps(due, now) {
+	stamps := d.onlyStamps(due)
+	if stamps {
+		due = d.gatherStamps(due, now)
+	}
+	if len(due) == 0 {
 		return nil
 	}
-	return d.plan(l, slices.Values(due), d.maxRetry, now, true)
+	b := d.plan(l, slices.Values(due), d.maxRetry, now, true)
+	if b != nil && stamps {
+		d.stampedAt = now
+	}
+	return b
 }
 
 // nextOther chooses between live changes and the full sync.

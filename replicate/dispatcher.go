@@ -72,7 +72,7 @@ type Dispatcher struct {
 	maxCovered  int
 	tidy        leftBehind
 	unstamped   unstamped
-	stampedAt   time.Time // when a run began that is for stamps alone
+	stampedAt   time.Time // when the last run began that is for stamps alone
 	moves       moves
 	stream      stream
 	gatherUntil time.Time     // until when changes wait for more of them; zero for not
@@ -313,8 +313,11 @@ func (d *Dispatcher) untilNext(now time.Time) time.Duration {
 	if d.breaker.open() {
 		sooner(d.breaker.until)
 	}
-	if next, ok := d.retries.next(); ok {
+	if next, ok := d.retries.next(now); ok {
 		sooner(next)
+	}
+	if d.retries.len() > 0 {
+		sooner(d.stampedAt.Add(stampPause))
 	}
 	if d.probe.by != nil {
 		sooner(d.probe.due)

@@ -24,7 +24,7 @@ func (d *Dispatcher) gathering(now time.Time) bool {
 	case now.Before(pause):
 		d.gatherUntil = pause
 		return true
-	case d.queue.len() >= d.maxFiles || !d.listing():
+	case d.queue.len() >= d.maxFiles || len(d.waiters) > 0 || !d.listing():
 		d.gatherUntil = time.Time{}
 		return false
 	case d.gatherUntil.IsZero():

@@ -131,3 +131,22 @@ func TestNobodyWaitsForAStream(t *testing.T) {
 		}
 	})
 }
+
+// TestNobodyWaitsBesideARun: who asked for everything to arrive does not wait for
+// more to gather.
+func TestNobodyWaitsBesideARun(t *testing.T) {
+	simulate(t, nil, func(t *testing.T, g *rig, f *fakeTransport) {
+		f.takes = 10 * time.Second
+		write(t, g.src, map[string]string{"a/f": "1", "b/f": "1"})
+		g.j.change("a/f")
+		time.Sleep(time.Second)
+		begin := time.Now()
+		seq := g.j.change("b/f")
+		if err := g.d.WaitFor(t.Context(), seq, []string{"b/f"}); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(begin); took != f.takes {
+			t.Errorf("a run of %v took %v", f.takes, took)
+		}
+	})
+}

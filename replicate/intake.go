@@ -146,9 +146,11 @@ func (d *Dispatcher) supersedeBelow(dir string) (since time.Time) {
 		if it.state == itemQueued || d.breaker.open() { // else it is about to arrive
 			since = older(since, it.Time)
 		}
+		if it.state == itemQueued { // else the path may yet be read
+			d.ledger.ack(it.Seq)
+		}
 		d.queue.take(it, itemDropped)
 		it.state = itemDropped
-		d.ledger.ack(it.Seq)
 		d.guard.forget(it.Seq) // counted again with the directory
 		d.linkDone(it)
 	}

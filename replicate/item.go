@@ -20,6 +20,9 @@ type Item struct {
 	Size  int64     // bytes of a regular file at the last look; 0 before
 	alone bool      // it has aborted a whole batch before
 	moved bool      // a run of LaneMove had it
+	// attributes says that the run it travels with lists a directory for it, whose
+	// attributes are all it reads.
+	attributes bool
 	// needless is the head of the journal when there was nothing to send for it; 0
 	// before that.
 	needless uint64

@@ -271,6 +271,7 @@ type memRemote struct {
 	state   journal.RemoteState
 	fail    error
 	commits int
+	deleted []journal.Update // those that deleted records
 }
 
 func newMemRemote(low uint64) *memRemote {
@@ -296,6 +297,9 @@ func (r *memRemote) Commit(_ context.Context, u journal.Update) error {
 		return r.fail
 	}
 	r.commits++
+	if len(u.DelRetry) > 0 {
+		r.deleted = append(r.deleted, u)
+	}
 	if u.Cursor != nil {
 		if u.Cursor.Low < r.cursor.Low {
 			return errors.New("cursor goes back")

@@ -95,7 +95,7 @@ func (d *Dispatcher) readyMove(m *move, now time.Time) bool {
 // pendingDir tells whether the remote may have no such directory yet: what made
 // it is on its way.
 func (d *Dispatcher) pendingDir(dir string) bool {
-	if d.retries.get(dir) != nil {
+	if r := d.retries.get(dir); r != nil && !r.stamp {
 		return true
 	}
 	first := uint64(0)

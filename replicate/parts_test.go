@@ -111,7 +111,7 @@ func TestRetrySetOrder(t *testing.T) {
 	for _, p := range got {
 		s.remove(p)
 	}
-	if next, ok := s.next(); !ok || !next.Equal(now.Add(time.Minute)) || s.len() != 1 {
+	if next, ok := s.next(now); !ok || !next.Equal(now.Add(time.Minute)) || s.len() != 1 {
 		t.Errorf("next %v %v", next, ok)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -185,4 +186,44 @@ func TestDeleteNoneFullSyncTellsReplacedDirectories(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.equal()
+}
+
+// TestSupersededUnderWay: what is under way below a directory that goes away may
+// yet be read, and is not done before its run has ended, however that ends.
+func TestSupersededUnderWay(t *testing.T) {
+	for name, end := range map[string]Result{
+		"arrives":         {Outcome: Outcome{Class: ClassOK}},
+		"the remote goes": failed("E-CONNECT", ClassTransient, 10),
+		"its path fails":  failed("E-DEST-PERM", ClassEntry, 23),
+	} {
+		t.Run(name, func(t *testing.T) {
+			simulate(t, nil, func(t *testing.T, g *rig, f *fakeTransport) {
+				write(t, g.src, map[string]string{"d/f": "1", "e/f": "1"})
+				f.takes = 10 * time.Second
+				f.set(func(b *Batch, _ Mode) Result {
+					if slices.Contains(b.Paths, "d/f") {
+						return end
+					}
+					return Result{Outcome: Outcome{Class: ClassOK}}
+				})
+				seq := g.j.change("d/f")
+				time.Sleep(time.Second)
+				if err := os.RemoveAll(g.src + "/d"); err != nil {
+					t.Fatal(err)
+				}
+				last := g.j.remove("d", 2)
+				time.Sleep(5 * time.Second)
+				synctest.Wait()
+				if g.r.Cursor().Has(seq) {
+					t.Error("done while it is under way")
+				}
+				if err := g.d.WaitFor(t.Context(), last, nil); err != nil {
+					t.Fatal(err)
+				}
+				if c := g.r.Cursor(); c.Low != last {
+					t.Errorf("the cursor stays at %+v", c)
+				}
+			})
+		})
+	}
 }

@@ -159,11 +159,12 @@ func (s *retrySet) due(now time.Time) []*Item {
 	return out
 }
 
-// next is the earliest time at which a path that is not in flight is due.
-func (s *retrySet) next() (time.Time, bool) {
+// next is the earliest time from now on at which a path that is not in flight is
+// due. What is due already waits for something else.
+func (s *retrySet) next(now time.Time) (time.Time, bool) {
 	s.sort()
 	for _, e := range s.order {
-		if s.byPath[e.Path] == e && e.item.state == itemQueued {
+		if s.byPath[e.Path] == e && e.item.state == itemQueued && e.Next.After(now) {
 			return e.Next, true
 		}
 	}

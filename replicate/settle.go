@@ -229,10 +229,14 @@ func (d *Dispatcher) ackItem(it *Item, retry bool, now time.Time) {
 		e.again = false
 		rec, stamp := e.Retry, e.stamp
 		rec.Attempts, rec.Next, rec.ErrorID, rec.Error = 0, now, "", ""
+		if stamp {
+			rec.First = now
+		}
 		it.state = itemQueued
 		d.keepRetry(rec).stamp = stamp
 	default:
 		d.delivered(now, e.owed())
+		d.update.read = d.update.read || !it.attributes
 		d.dropRetry(it.Path)
 	}
 }
@@ -329,7 +333,7 @@ func (d *Dispatcher) restampAt(dir string, at, now time.Time) {
 	}
 	rec := d.newRetry(dir)
 	rec.First, rec.Next = now, at
-	d.keepRetry(rec).stamp = true
+	d.keepRetry(rec).stamp = rec.Op == journal.OpChange && rec.Flags == 0
 }
 
 // newRetry is a record of a path for which no entry asks: a change as of now,
@@ -373,7 +377,9 @@ func (d *Dispatcher) handBack(b *Batch, items []*Item) {
 func (d *Dispatcher) requeue(items []*Item) {
 	var front []*Item
 	for _, it := range items {
-		if it.state == itemDropped {
+		if it.state == itemDropped { // superseded while it was under way
+			d.ledger.ack(it.Seq)
+			d.update.cursor = true
 			continue
 		}
 		if q := d.queue.get(it.Path); q != nil {

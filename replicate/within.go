@@ -1,6 +1,7 @@
 package replicate
 
 import (
+	"slices"
 	"time"
 
 	"gorsyncd/journal"
@@ -21,6 +22,8 @@ const (
 	// stampPause is how long the stamp of a directory lets runs pass that write
 	// into it: each of them would make it stale.
 	stampPause = time.Second
+	// stampPatience is how long it waits at most for others to share its run.
+	stampPatience = 5 * time.Second
 )
 
 // standing is the directories that this remote is known to have: a run has
@@ -114,17 +117,21 @@ func (r *round) busyWithin(it *Item, u *unit) bool {
 	return u.stamps && r.passes(it, u) && r.held.Within(it.Path)
 }
 
-// gatherStamps tells whether what is due of the retry set waits for more of its
-// kind, beside a run that is under way: after one run for stamps, for stampPause.
-func (d *Dispatcher) gatherStamps(due []*Item, now time.Time) bool {
-	for _, it := range due {
-		if e := d.retries.get(it.Path); e == nil || !e.stamp {
-			return false
-		}
+// onlyStamps tells whether all that is due of the retry set was left by runs.
+func (d *Dispatcher) onlyStamps(due []*Item) bool {
+	return !slices.ContainsFunc(due, func(it *Item) bool {
+		e := d.retries.get(it.Path)
+		return e == nil || !e.stamp
+	})
+}
+
+// gatherStamps returns those of the stamps that are due which do not wait for more
+// of their kind. Beside a run that is under way all do, for stampPause after the
+// last that went, but those that have waited for long: where much goes on their
+// directory is free for moments only.
+func (d *Dispatcher) gatherStamps(due []*Item, now time.Time) []*Item {
+	if len(d.waiters) > 0 || !d.listing() || now.Sub(d.stampedAt) >= stampPause {
+		return due
 	}
-	if len(d.waiters) == 0 && d.listing() && now.Sub(d.stampedAt) < stampPause {
-		return true
-	}
-	d.stampedAt = now
-	return false
+	return slices.DeleteFunc(due, func(it *Item) bool { return now.Sub(it.asked) < stampPatience })
 }

@@ -64,6 +64,75 @@ func TestRunsShareADirectory(t *testing.T) {
 	})
 }
 
+// TestStampsShareRuns: beside others stamps go once a second, those of a directory
+// that is never at rest as well, and what else is due does not wait for them.
+func TestStampsShareRuns(t *testing.T) {
+	opt := func(g *rig) { g.o.Workers, g.o.BatchFiles = 4, 5 }
+	simulate(t, opt, func(t *testing.T, g *rig, f *fakeTransport) {
+		f.takes = 230 * time.Millisecond
+		end := time.Now().Add(20 * time.Second)
+		for i := 0; time.Now().Before(end); i++ {
+			p := []string{fmt.Sprintf("hot/f%d", i), fmt.Sprintf("d%d/f%d", i%7, i)}
+			write(t, g.src, map[string]string{p[0]: "1", p[1]: "1"})
+			g.j.change(p...)
+			time.Sleep(10 * time.Millisecond)
+		}
+		runs, seen := 0, map[string]int{}
+		for _, r := range f.all() {
+			if r.retry {
+				runs++
+				for _, p := range r.paths {
+					seen[p]++
+				}
+			}
+		}
+		for _, dir := range []string{"hot", "d0", "d1", "d2", "d3", "d4", "d5", "d6"} {
+			if seen[dir] < 2 {
+				t.Errorf("%s was stamped %d times in 20 s", dir, seen[dir])
+			}
+		}
+		if runs > 35 {
+			t.Errorf("%d runs for stamps in 20 s", runs)
+		}
+	})
+}
+
+// TestGatheredStampsHideNothing: the timer of a record that is due later.
+func TestGatheredStampsHideNothing(t *testing.T) {
+	now := time.Unix(1000, 0)
+	s := newRetrySet([]journal.Retry{{Path: "stamp", Next: now.Add(-time.Second)}, {Path: "f", Next: now.Add(100 * time.Millisecond)}})
+	if next, ok := s.next(now); !ok || !next.Equal(now.Add(100*time.Millisecond)) {
+		t.Errorf("next %v %v", next, ok)
+	}
+}
+
+// TestWhatWasReadIsTold: the journal is told whether a record that goes stood for
+// the attributes of a directory alone.
+func TestWhatWasReadIsTold(t *testing.T) {
+	simulate(t, nil, func(t *testing.T, g *rig, f *fakeTransport) {
+		write(t, g.src, map[string]string{"d/f": "1"})
+		f.set(refuses("d/f"))
+		g.j.change("d/f")
+		synctest.Wait()
+		f.set(nil)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		g.d.do(t.Context(), func() { g.d.restamp("d", time.Now()) })
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		g.d.do(t.Context(), func() { g.d.restamp("", time.Now()) })
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		var got []string
+		for _, u := range g.r.deleted {
+			got = append(got, fmt.Sprintf("%q %v", u.DelRetry, u.Shallow))
+		}
+		if want := []string{`["d/f"] false`, `["d"] true`, `[""] true`}; !slices.Equal(got, want) {
+			t.Errorf("told %q, want %q", got, want)
+		}
+	})
+}
+
 // TestDirectoryThatGoesIsNotShared: what takes a directory away is seen before a
 // run writes into it unlisted.
 func TestDirectoryThatGoesIsNotShared(t *testing.T) {
