@@ -111,6 +111,7 @@ type round struct {
 	big      bool
 	full     bool
 	either   bool // every unit so far could be in the list lane as well
+	unsure   bool // one of them is a directory that the remote is not known to have
 	looks    int  // at paths of another lane that might join
 }
 
@@ -227,10 +228,9 @@ func (r *round) join(u *unit) {
 		r.either = false
 	case b.Lane == LaneTop && u.lane == LaneList:
 		b.Lane = LaneList
-		b.Restamp = append(b.Restamp, "")
-		r.listed["r"] = true
+		r.leaveRoot(b, r.unsure)
 	case b.Lane == LaneList && u.either:
-		u.restamp = append(u.restamp, "")
+		r.leaveRoot(b, !u.stamps)
 	default:
 		r.either = r.either && u.either
 	}
@@ -248,6 +248,7 @@ func (r *round) add(it *Item, u *unit) {
 		r.join(u)
 	}
 	b := r.batch
+	r.unsure = r.unsure || u.either && !u.stamps
 	it.attributes = u.attributes
 	b.Items = append(b.Items, it)
 	for _, p := range u.paths {

@@ -74,7 +74,11 @@ func TestPlan(t *testing.T) {
 		{name: "files with their parent", queue: items("a/f", "a/g", "a/b/f"), kind: "list",
 			paths: []string{"a/f", "a/g", "a/b/f"}, parents: []string{"a", "a/b"}},
 		{name: "a directory below the root joins what is in it", queue: items("a", "a/f"), kind: "list",
-			paths: []string{"a", "a/f"}, parents: []string{"a"}, restamp: []string{""}},
+			paths: []string{"a", "a/f"}, parents: []string{"a"}, restamp: []string{""}, opt: standsAll},
+		{name: "which another run may have made for what is in it", queue: items("a", "a/f"), kind: "list",
+			paths: []string{"a", "a/f"}, parents: []string{"a"}, within: []string{""}},
+		{name: "and when it comes second", queue: items("a/f", "a"), kind: "list",
+			paths: []string{"a/f", "a"}, parents: []string{"a"}, within: []string{""}},
 		{name: "the root joins what is below it", queue: items("", "top"), kind: "top", paths: []string{"top"}},
 		{name: "the root alone", queue: items("", "a/f"), kind: "root", paths: []string{""}},
 		{name: "top files apart from deep ones", queue: items("top", "a/f", "top2"), kind: "top", paths: []string{"top", "top2"}},
@@ -243,7 +247,7 @@ func checkBatch(t *rapid.T, tree fakeTree, b *Batch, flying []*Batch) {
 	}
 	for _, p := range b.Paths {
 		parent, ok := parentOf(p)
-		if !ok || b.Lane == LaneTop || b.Covered || slices.Contains(b.Parents, parent) || slices.Contains(b.Restamp, parent) {
+		if !ok || b.Lane == LaneTop || b.Covered || slices.Contains(b.Parents, parent) || slices.Contains(b.Restamp, parent) || slices.Contains(b.Within, parent) {
 			continue
 		}
 		if !slices.Contains(b.Within, parent) || !slices.Contains(b.Locks, Lock{ScopeWithin, parent}) {

@@ -87,15 +87,11 @@ func (d *Dispatcher) nextRetry(l *look, now time.Time) *Batch {
 		return nil
 	}
 	due := d.retries.due(now)
-	stamps := d.onlyStamps(due)
-	if stamps {
-		due = d.gatherStamps(due, now)
-	}
-	if len(due) == 0 {
+	if due = d.gatherStamps(due, now); len(due) == 0 {
 		return nil
 	}
 	b := d.plan(l, slices.Values(due), d.maxRetry, now, true)
-	if b != nil && stamps {
+	if b != nil && !slices.ContainsFunc(b.Items, func(it *Item) bool { return !d.isStamp(it) }) {
 		d.stampedAt = now
 	}
 	return b

@@ -163,8 +163,14 @@ func (s *retrySet) due(now time.Time) []*Item {
 // due. What is due already waits for something else.
 func (s *retrySet) next(now time.Time) (time.Time, bool) {
 	s.sort()
-	for _, e := range s.order {
-		if s.byPath[e.Path] == e && e.item.state == itemQueued && e.Next.After(now) {
+	i, _ := slices.BinarySearchFunc(s.order, now, func(e *retryEntry, now time.Time) int {
+		if e.Next.After(now) {
+			return 1
+		}
+		return -1
+	})
+	for _, e := range s.order[i:] {
+		if s.byPath[e.Path] == e && e.item.state == itemQueued {
 			return e.Next, true
 		}
 	}

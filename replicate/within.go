@@ -117,21 +117,34 @@ func (r *round) busyWithin(it *Item, u *unit) bool {
 	return u.stamps && r.passes(it, u) && r.held.Within(it.Path)
 }
 
-// onlyStamps tells whether all that is due of the retry set was left by runs.
-func (d *Dispatcher) onlyStamps(due []*Item) bool {
-	return !slices.ContainsFunc(due, func(it *Item) bool {
-		e := d.retries.get(it.Path)
-		return e == nil || !e.stamp
-	})
+// leaveRoot has the root stamped after a batch of the list lane with a directory
+// directly below it: where the run tells that it made that, or in any case where
+// another run, for what is below, may have made it before without a word (rsync
+// makes the directories above a name, with --no-implied-dirs, and prints none).
+func (r *round) leaveRoot(b *Batch, always bool) {
+	list, kind := &b.Restamp, "r"
+	if always {
+		list, kind = &b.Within, "w"
+	}
+	if !r.listed[kind] {
+		r.listed[kind] = true
+		*list = append(*list, "")
+	}
 }
 
-// gatherStamps returns those of the stamps that are due which do not wait for more
-// of their kind. Beside a run that is under way all do, for stampPause after the
-// last that went, but those that have waited for long: where much goes on their
+// isStamp tells whether an item of the retry set was left by a run.
+func (d *Dispatcher) isStamp(it *Item) bool {
+	e := d.retries.get(it.Path)
+	return e != nil && e.stamp
+}
+
+// gatherStamps returns what is due of the retry set without stamps that wait for
+// more of their kind. Beside a run that is under way all do, for stampPause after
+// the last that went, but those that have waited for long: where much goes on their
 // directory is free for moments only.
 func (d *Dispatcher) gatherStamps(due []*Item, now time.Time) []*Item {
 	if len(d.waiters) > 0 || !d.listing() || now.Sub(d.stampedAt) >= stampPause {
 		return due
 	}
-	return slices.DeleteFunc(due, func(it *Item) bool { return now.Sub(it.asked) < stampPatience })
+	return slices.DeleteFunc(due, func(it *Item) bool { return d.isStamp(it) && now.Sub(it.asked) < stampPatience })
 }
