@@ -6,6 +6,17 @@ import (
 	"time"
 )
 
+// syncedAt is a source with a remote that is done with its full sync, by a clock
+// that shows now.
+func syncedAt(t *testing.T, now *time.Time) (*Source, *Remote) {
+	j := openTest(t)
+	setClock(j, func() time.Time { return *now })
+	s := source(t, j)
+	r := remote(t, s, "nas")
+	commit(t, r, Update{EndFullSync: true})
+	return s, r
+}
+
 // TestReadInBetween: a remote that may have read a file since its mtime needs
 // the content compared, others do not.
 func TestReadInBetween(t *testing.T) {
@@ -34,12 +45,8 @@ func TestReadInBetween(t *testing.T) {
 		"ended just now":     {[]Update{{Cursor: &Cursor{Low: 4}, FullSync: full}, {EndFullSync: true}}, 10 * time.Millisecond, FlagChecksum},
 	} {
 		t.Run(name, func(t *testing.T) {
-			j := openTest(t)
 			now := time.Unix(0, base)
-			setClock(j, func() time.Time { return now })
-			s := source(t, j)
-			r := remote(t, s, "nas")
-			commit(t, r, Update{EndFullSync: true})
+			s, r := syncedAt(t, &now)
 			record(t, s, dir("", 1), file("f", 2, -100), file("g", 3, -100), file("h", 4, -100))
 			for _, u := range c.commits {
 				now = now.Add(time.Second)
@@ -129,12 +136,8 @@ func TestReadByAnotherName(t *testing.T) {
 		"was a directory, all done":   {dir("f", 2), file("f", 9, -100), 4, 10 * time.Second, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			j := openTest(t)
 			now := time.Unix(0, base)
-			setClock(j, func() time.Time { return now })
-			s := source(t, j)
-			r := remote(t, s, "nas")
-			commit(t, r, Update{EndFullSync: true})
+			s, r := syncedAt(t, &now)
 			record(t, s, dir("", 1), c.before, file("g", 3, -100), file("h", 4, -100))
 			now = now.Add(time.Second)
 			commit(t, r, Update{Cursor: &Cursor{Low: c.low}})
