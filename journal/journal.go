@@ -21,7 +21,7 @@ type Journal struct {
 	dir       string
 	log       *slog.Logger
 	retain    atomic.Int64 // a time.Duration
-	db        *badger.DB
+	db        *database
 	epoch     string // set once while opening
 	readOnly  bool
 	temporary string           // directory to remove on Close

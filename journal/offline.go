@@ -32,22 +32,26 @@ func OpenOffline(dir string) (*Journal, string, error) {
 	}
 	log := slog.New(slog.DiscardHandler)
 	how := "read-only"
-	db, err := openBadger(dir, log, true)
-	temporary := ""
-	if err != nil && !errors.Is(err, ErrLocked) {
-		how = "copy"
-		if temporary, err = copyLocked(dir); err != nil {
-			return nil, "", err
-		}
-		db, err = openBadger(temporary, log, false)
-	}
+	unlock, err := lockDir(dir, syscall.LOCK_SH)
 	if err != nil {
-		if temporary != "" {
-			os.RemoveAll(temporary)
-		}
 		return nil, "", err
 	}
-	j := newJournal(dir, log, db, realTime())
+	db, err := openBadger(dir, log, true)
+	temporary := ""
+	if err != nil {
+		how = "copy"
+		temporary, err = copyToTemporary(dir)
+		unlock() // the copy is nobody else's
+		unlock = func() {}
+		if err != nil {
+			return nil, "", err
+		}
+		if db, err = openBadger(temporary, log, false); err != nil {
+			os.RemoveAll(temporary)
+			return nil, "", err
+		}
+	}
+	j := newJournal(dir, log, &database{db, unlock}, realTime())
 	j.readOnly, j.temporary, j.side = true, temporary, side
 	if fresh, err := j.load(); err != nil || fresh {
 		j.Close()
@@ -59,14 +63,8 @@ func OpenOffline(dir string) (*Journal, string, error) {
 	return j, how, nil
 }
 
-// copyLocked copies the database to a temporary directory while no daemon can
-// start on it.
-func copyLocked(dir string) (string, error) {
-	unlock, err := lockDir(dir, syscall.LOCK_SH)
-	if err != nil {
-		return "", err
-	}
-	defer unlock()
+// copyToTemporary copies a database that is locked to a temporary directory.
+func copyToTemporary(dir string) (string, error) {
 	temporary, err := os.MkdirTemp("", "gorsyncd-journal-")
 	if err != nil {
 		return "", fmt.Errorf("copy journal: %w", err)

@@ -74,10 +74,7 @@ func Open(o Options) (*Journal, error) {
 	if err := space.toOpen(); err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	if err := verifyTables(dir); err != nil {
-		return nil, err
-	}
-	db, err := openBadger(dir, log, false)
+	db, err := openLocked(dir, log)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +94,7 @@ func Open(o Options) (*Journal, error) {
 
 // closeRefused closes a database that is not going to be used. A damaged one
 // may never finish; the reason for refusing it matters more.
-func closeRefused(db *badger.DB) {
+func closeRefused(db *database) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -113,7 +110,7 @@ func closeRefused(db *badger.DB) {
 // a failing flush forever.
 const closeLimit = 3 * time.Second
 
-func newJournal(dir string, log *slog.Logger, db *badger.DB, t TimeSource) *Journal {
+func newJournal(dir string, log *slog.Logger, db *database, t TimeSource) *Journal {
 	return &Journal{
 		dir: dir, log: log, db: db, now: t.Wall, clock: openClock(dir, t, log), grace: sweepGrace,
 		commitTxn: (*badger.Txn).Commit, sources: map[string]*Source{}, more: make(chan struct{}), dropping: map[string]bool{}, ghosts: map[string]bool{},
@@ -216,7 +213,24 @@ var (
 	blockCacheSize int64 = 16 << 20
 )
 
-// openBadger opens the database. A crash can leave an empty file behind, for
+// openLocked locks, verifies and opens the database.
+func openLocked(dir string, log *slog.Logger) (*database, error) {
+	unlock, err := lockDir(dir, syscall.LOCK_EX)
+	if err != nil {
+		return nil, err
+	}
+	db, err := (*badger.DB)(nil), verifyTables(dir)
+	if err == nil {
+		db, err = openBadger(dir, log, false)
+	}
+	if err != nil {
+		unlock()
+		return nil, err
+	}
+	return &database{db, unlock}, nil
+}
+
+// openBadger opens the database of a directory that is locked. A crash can leave an empty file behind, for
 // which Badger fails once and repairs it ("Create a new file"): hence the loop.
 func openBadger(dir string, log *slog.Logger, readOnly bool) (*badger.DB, error) {
 	// SyncWrites is the only mode in which acknowledged means durable. Reading
@@ -233,6 +247,7 @@ func openBadger(dir string, log *slog.Logger, readOnly bool) (*badger.DB, error)
 		WithCompression(options.Snappy).WithBlockCacheSize(blockCacheSize).WithIndexCacheSize(0).
 		WithChecksumVerificationMode(options.OnBlockRead).
 		WithMetricsEnabled(false).
+		WithBypassLockGuard(true). // see lockDir
 		WithLogger(badgerLog{log})
 	var db *badger.DB
 	var err error
@@ -259,9 +274,6 @@ func callOpen(o badger.Options) (db *badger.DB, err error) {
 // the text has to decide.
 func openError(dir string, err error) error {
 	text := err.Error()
-	if strings.Contains(text, "Cannot acquire directory lock") {
-		return fmt.Errorf("%w: %s", ErrLocked, dir)
-	}
 	for _, s := range []string{"permission denied", "no space left", "too many open files", "read-only file system",
 		"cannot allocate memory", "input/output error", "operation not permitted"} {
 		if strings.Contains(text, s) {

@@ -19,16 +19,10 @@ import (
 	"github.com/dgraph-io/badger/v4/table"
 )
 
-// verifyTables reads every table of a database that nobody has open and
-// verifies the sums of its index and blocks. Badger itself would open a
+// verifyTables reads every table of a database that is locked and verifies the sums of its index and blocks. Badger itself would open a
 // damaged table and read over the damage, drop it for good with the next
 // compaction, or die of it in one of its goroutines.
 func verifyTables(dir string) error {
-	unlock, err := lockDir(dir, syscall.LOCK_EX)
-	if err != nil {
-		return err
-	}
-	defer unlock()
 	ids, err := listedTables(dir)
 	if err != nil {
 		return err
@@ -107,13 +101,13 @@ func globEscape(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(s)
 }
 
-// verifyTable relies on the table's own code, which panics at some kinds of
-// damage.
 // scarce tells a lack of the machine's means from damage.
 func scarce(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
 }
 
+// verifyTable relies on the table's own code, which panics at some kinds of
+// damage.
 func verifyTable(name string) (err error) {
 	b, err := os.ReadFile(name)
 	if err != nil {
@@ -145,24 +139,4 @@ var errPanic = errors.New("reading it panics")
 func faultsPanic() func() {
 	old := debug.SetPanicOnFault(true)
 	return func() { debug.SetPanicOnFault(old) }
-}
-
-// lockDir takes Badger's lock, so that no daemon can start meanwhile. A
-// directory that is not there needs none.
-func lockDir(dir string, how int) (unlock func(), err error) {
-	d, err := os.Open(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return func() {}, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("lock journal: %w", err)
-	}
-	if err := syscall.Flock(int(d.Fd()), how|syscall.LOCK_NB); err != nil {
-		d.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			err = ErrLocked
-		}
-		return nil, fmt.Errorf("lock journal %s: %w", dir, err)
-	}
-	return func() { d.Close() }, nil
 }
