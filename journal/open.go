@@ -219,10 +219,11 @@ func openLocked(dir string, log *slog.Logger) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := (*badger.DB)(nil), verifyTables(dir)
-	if err == nil {
-		db, err = openBadger(dir, log, false)
+	if err := verifyTables(dir); err != nil {
+		unlock()
+		return nil, err
 	}
+	db, err := openBadger(dir, log, false)
 	if err != nil {
 		unlock()
 		return nil, err
