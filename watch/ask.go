@@ -3,11 +3,11 @@ package watch
 // HaveFanotify says why fanotify cannot be had by this process, or nil. Whether a
 // file system can be marked shows when it is watched.
 func HaveFanotify() error {
-	f, err := openFanotify("", newHandles())
+	g, err := openGroup(nil)
 	if err != nil {
 		return err
 	}
-	f.close()
+	g.close()
 	return nil
 }
 

@@ -24,13 +24,13 @@ func (b Backend) valid() bool {
 	return false
 }
 
-// openFan opens a fanotify group if it is wanted and can be had. Else all is
+// openFan joins the fanotify group if it is wanted and can be had. Else all is
 // left to inotify: that is slower to start and knows limits, but loses nothing.
 func (t *Tree) openFan() *fanotify {
 	if t.o.Backend == BackendInotify {
 		return nil
 	}
-	f, err := openFanotify(t.o.FenceDir, t.w.handles)
+	f, err := t.o.Group.join(t.events, t.o.FenceDir)
 	if err == nil {
 		return f
 	}

@@ -38,8 +38,6 @@ type events struct {
 	wake chan struct{} // capacity 1
 	many chan struct{} // likewise: restEvents have gathered
 
-	hurry chan struct{} // likewise: somebody waits for what the reader has yet to read
-
 	mu    sync.Mutex // guards the following
 	taken            // since the last take
 }
@@ -54,7 +52,7 @@ type taken struct {
 }
 
 func newEvents(base time.Time) *events {
-	return &events{base: base, wake: make(chan struct{}, 1), many: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
+	return &events{base: base, wake: make(chan struct{}, 1), many: make(chan struct{}, 1)}
 }
 
 // run reads until the watcher is closed.
@@ -86,12 +84,8 @@ func (q *events) push(ev fsnotify.Event) {
 	q.signal(n)
 }
 
-// pushBatch appends what one read of a fanotify group returned, and says whether
-// any of it was wanted.
-func (q *events) pushBatch(b *fanBatch) bool {
-	if len(b.list) == 0 && !b.lost && !b.nameless {
-		return false
-	}
+// pushBatch appends what one read of the fanotify group has for this tree.
+func (q *events) pushBatch(b *fanBatch) {
 	q.mu.Lock()
 	now := time.Now()
 	for _, e := range b.list {
@@ -107,7 +101,6 @@ func (q *events) pushBatch(b *fanBatch) bool {
 	}
 	q.mu.Unlock()
 	q.signal(n)
-	return true
 }
 
 // append is called with the lock, and now was read with it: before a take that

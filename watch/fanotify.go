@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -75,20 +73,23 @@ import (
 // overlay, no subvolume of btrfs (its id differs from that of the volume), no
 // fuse. Two file systems with one id, as of a copy of a disk image, cannot be
 // told apart. Directories on these have watches of inotify.
+//
+// # Trees share a group
+//
+// The trees of a process share a group, see Group. Each has its own view of what
+// is marked, and subscribes to its directories; marks that several want are one
+// to the kernel. A directory in several trees that overlap is told to all of them.
 type fanotify struct {
-	fd      int
-	bell    *bell
-	stopped atomic.Bool
-	handles *handles
-	fence   fileKey // the directory of the cookies
+	shared *Group
+	group  *fanGroup
+	q      *events
 
-	// The goroutine of run owns these.
-	base   time.Time
-	pace   pace
-	wanted uint64 // events
+	batch fanBatch // the reader's
 
-	// The goroutine of Run owns it.
+	// The goroutine of Run owns these.
+	fence fileKey            // the directory of the cookies
 	marks map[uint64]*fsMark // by device
+	used  map[fsid]string    // all that were ever marked, with a directory there
 }
 
 // fsMark is what is known of the mark of one file system.
@@ -100,51 +101,22 @@ type fsMark struct {
 	silent bool   // stores to mapped memory leave no time stamps
 }
 
-const (
-	fanGroup = unix.FAN_CLASS_NOTIF | unix.FAN_CLOEXEC | unix.FAN_NONBLOCK |
-		unix.FAN_REPORT_DFID_NAME_TARGET | // with the inode of the name: events of different files never become one
-		unix.FAN_UNLIMITED_QUEUE | unix.FAN_UNLIMITED_MARKS
-	fanEvents = unix.FAN_CREATE | unix.FAN_DELETE | unix.FAN_MOVED_FROM | unix.FAN_MOVED_TO |
-		unix.FAN_MODIFY | unix.FAN_ATTRIB | unix.FAN_CLOSE_WRITE | unix.FAN_ONDIR
-)
+const fanEvents = unix.FAN_CREATE | unix.FAN_DELETE | unix.FAN_MOVED_FROM | unix.FAN_MOVED_TO |
+	unix.FAN_MODIFY | unix.FAN_ATTRIB | unix.FAN_CLOSE_WRITE | unix.FAN_ONDIR
 
-// openFanotify makes a group whose queue also tells of cookies in fenceDir, if
-// that is not empty. An error says that the kernel, the rights of the process or
-// the file system of fenceDir do not allow it.
-func openFanotify(fenceDir string, h *handles) (*fanotify, error) {
-	fd, err := unix.FanotifyInit(fanGroup, unix.O_RDONLY)
-	switch {
-	case err == unix.EPERM:
-		return nil, fmt.Errorf("fanotify needs CAP_SYS_ADMIN: %w", err)
-	case err == unix.EINVAL || err == unix.ENOSYS:
-		return nil, fmt.Errorf("fanotify needs Linux 5.17: %w", err)
-	case err != nil:
-		return nil, fmt.Errorf("open fanotify: %w", err)
-	}
-	b, err := newBell(fd)
-	if err != nil {
-		unix.Close(fd)
-		return nil, err
-	}
-	f := &fanotify{fd: fd, bell: b, handles: h, marks: map[uint64]*fsMark{}, base: time.Now(), pace: pace{most: readRest}}
-	if fenceDir != "" {
-		if err := f.markFence(fenceDir); err != nil {
-			f.close()
-			return nil, fmt.Errorf("mark fence directory: %w", err)
-		}
-	}
-	return f, nil
-}
+// add subscribes to the events of a directory.
+func (f *fanotify) add(id handleID, key fileKey) { f.group.handles.add(id, subscription{f, key}) }
 
-// stop ends run.
-func (f *fanotify) stop() {
-	f.stopped.Store(true)
-	f.bell.stop()
-}
+func (f *fanotify) remove(id handleID) { f.group.handles.remove(id, f) }
 
-func (f *fanotify) close() {
-	f.bell.close()
-	unix.Close(f.fd)
+// leave ends the membership, after it has taken away the marks that nobody else
+// needs. abs is of the tree. That of the fence directory stays: nobody makes
+// cookies there any more.
+func (f *fanotify) leave(abs func(rel string) string) {
+	for id, on := range f.used {
+		f.group.release(id, f, abs(on))
+	}
+	f.shared.part(f)
 }
 
 // markFence asks for the events of one directory, whatever file system it is on.
@@ -154,7 +126,7 @@ func (f *fanotify) markFence(dir string) error {
 		return err
 	}
 	defer h.close()
-	if err := unix.FanotifyMark(f.fd, unix.FAN_MARK_ADD, unix.FAN_CREATE, h.fd, "."); err != nil {
+	if err := unix.FanotifyMark(f.group.fd, unix.FAN_MARK_ADD, unix.FAN_CREATE, h.fd, "."); err != nil {
 		return err
 	}
 	var st unix.Statfs_t
@@ -166,7 +138,7 @@ func (f *fanotify) markFence(dir string) error {
 		return err
 	}
 	f.fence = keyOf(&h.st)
-	f.handles.add(id, f.fence)
+	f.add(id, f.fence)
 	return nil
 }
 
@@ -198,10 +170,13 @@ func (f *fanotify) mark(dir *handle, rel string) *fsMark {
 	m.id, m.silent = fsidOf(&st), inMemory(int64(st.Type))
 	m.refuse = f.allow(m, uint64(dir.st.Dev), int64(st.Type))
 	if m.refuse == nil {
-		m.refuse = unix.FanotifyMark(f.fd, unix.FAN_MARK_ADD|unix.FAN_MARK_FILESYSTEM, fanEvents, dir.fd, ".")
+		_, m.refuse = handleOf(dir.fd, m.id)
 	}
 	if m.refuse == nil {
-		_, m.refuse = handleOf(dir.fd, m.id)
+		m.refuse = f.group.use(m.id, f, dir.fd)
+	}
+	if m.refuse == nil {
+		f.used[m.id] = rel
 	}
 	return m
 }

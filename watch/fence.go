@@ -65,7 +65,7 @@ func (t *Tree) Fence(ctx context.Context) (seq uint64, err error) {
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		return 0, fmt.Errorf("fence: %w", err)
 	}
-	notify(t.events.hurry)
+	notify(t.o.Group.hurry)
 	t.signal()
 	select {
 	case err := <-f.done:

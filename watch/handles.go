@@ -51,30 +51,94 @@ func (h *handle) id(id fsid) (handleID, error) {
 	return identify(append(buf, h.stable.Bytes()...)), nil
 }
 
-// handles are the directories whose events are wanted. One goroutine changes
-// them, and the one that reads events asks for each.
+// subscription is a tree that wants the events of a directory, and the inode that
+// the tree knows it by.
+type subscription struct {
+	to  *fanotify
+	key fileKey
+}
+
+// handles are the directories whose events are wanted. The trees change them, and
+// the goroutine that reads events asks for each.
 type handles struct {
-	mu sync.RWMutex // guards the following
-	of map[handleID]fileKey
+	mu   sync.RWMutex // guards the following
+	of   map[handleID]subscription
+	more map[handleID][]subscription // further ones, of trees that overlap; a list is never changed
 }
 
-func newHandles() *handles { return &handles{of: map[handleID]fileKey{}} }
+func newHandles() *handles {
+	return &handles{of: map[handleID]subscription{}, more: map[handleID][]subscription{}}
+}
 
-func (h *handles) add(id handleID, key fileKey) {
+// add subscribes a tree, which may have been before under another inode.
+func (h *handles) add(id handleID, s subscription) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.of[id] = key
+	if first, ok := h.of[id]; !ok || first.to == s.to {
+		h.of[id] = s
+		return
+	}
+	h.more[id] = append(without(h.more[id], s.to), s)
 }
 
-func (h *handles) remove(id handleID) {
+// remove ends the subscription of a tree.
+func (h *handles) remove(id handleID, to *fanotify) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.of, id)
+	more := h.more[id]
+	if h.of[id].to == to {
+		if len(more) == 0 {
+			delete(h.of, id)
+			return
+		}
+		h.of[id] = more[0]
+		to = more[0].to
+	}
+	if more = without(more, to); len(more) > 0 {
+		h.more[id] = more
+	} else {
+		delete(h.more, id)
+	}
 }
 
-func (h *handles) find(id handleID) (fileKey, bool) {
+// without returns a copy.
+func without(list []subscription, to *fanotify) []subscription {
+	var rest []subscription
+	for _, s := range list {
+		if s.to != to {
+			rest = append(rest, s)
+		}
+	}
+	return rest
+}
+
+// leave ends all subscriptions of a tree.
+func (h *handles) leave(to *fanotify) {
+	h.mu.RLock()
+	var all []handleID
+	for id, s := range h.of {
+		if s.to == to {
+			all = append(all, id)
+		}
+	}
+	for id, list := range h.more {
+		if len(without(list, to)) < len(list) {
+			all = append(all, id)
+		}
+	}
+	h.mu.RUnlock()
+	for _, id := range all {
+		h.remove(id, to)
+	}
+}
+
+// find returns who has subscribed to a directory; first is zero if nobody has.
+func (h *handles) find(id handleID) (first subscription, more []subscription) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	key, ok := h.of[id]
-	return key, ok
+	first = h.of[id]
+	if len(h.more) > 0 {
+		more = h.more[id]
+	}
+	return first, more
 }

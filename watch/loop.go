@@ -87,7 +87,7 @@ func (t *Tree) step(ctx context.Context) (busy bool, err error) {
 		if err := t.tick(ctx); err != nil {
 			return false, err
 		}
-		t.nextTick = t.now() + tickEvery
+		t.nextTick = t.now() + untilTick(time.Now())
 	}
 	if t.heldRoot != "" {
 		t.settleFences()
@@ -112,6 +112,12 @@ func (t *Tree) step(ctx context.Context) (busy bool, err error) {
 		t.away.idle(t.again)
 	}
 	return looked || scanned || confirmed, nil
+}
+
+// untilTick is the time until the next full second. The ticks of all trees of a
+// process fall together, so that it sleeps in between however many there are.
+func untilTick(now time.Time) time.Duration {
+	return tickEvery - time.Duration(now.UnixNano())%tickEvery
 }
 
 // takeRequests serves Rescan and Approve.

@@ -57,6 +57,7 @@ type Options struct {
 	FenceDir string
 
 	Backend Backend // default BackendAuto
+	Group   *Group  // shared by all trees of the process; nil: one of its own
 
 	// AttributesLater has changes of attributes alone go along with later ones;
 	// see journal.Observation.AttributesLater.
@@ -164,6 +165,9 @@ func New(o Options) (*Tree, error) {
 		o.SettleMax = DefaultSettleMax
 	}
 	o.SettleMax = max(o.SettleMax, o.Settle)
+	if o.Group == nil {
+		o.Group = NewGroup()
+	}
 	if o.Life == nil {
 		o.Life = nobody{}
 	}
@@ -250,8 +254,8 @@ func (t *Tree) Run(ctx context.Context) error {
 	defer readers.Wait()
 	defer watcher.Close()
 	if t.fan = t.openFan(); t.fan != nil {
-		readers.Go(func() { t.fan.run(t.events) })
-		defer t.fan.stop()
+		t.w.handles = t.fan
+		defer t.fan.leave(t.absPath)
 	}
 
 	t.mounts, err = openMounts(t.abs)

@@ -16,6 +16,12 @@ type notifier interface {
 	Remove(name string) error
 }
 
+// subscriptions are the directories whose events a mark lets in.
+type subscriptions interface {
+	add(id handleID, key fileKey)
+	remove(id handleID)
+}
+
 // errMoved says that a directory was not where it had been found: look again.
 var errMoved = errors.New("directory moved while it was being watched")
 
@@ -71,7 +77,7 @@ func (n *node) path() string {
 type watches struct {
 	abs     func(rel string) string
 	note    notifier
-	handles *handles
+	handles subscriptions // nil as long as nothing is marked
 
 	mu      sync.RWMutex // guards the following for readers in other goroutines
 	root    *node
@@ -82,7 +88,7 @@ type watches struct {
 }
 
 func newWatches(abs func(string) string) *watches {
-	return &watches{abs: abs, handles: newHandles(), byKey: map[fileKey][]*node{}, missing: map[*node]struct{}{}}
+	return &watches{abs: abs, byKey: map[fileKey][]*node{}, missing: map[*node]struct{}{}}
 }
 
 // find returns the node of a path, nil when there is none.

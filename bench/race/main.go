@@ -18,7 +18,7 @@ import (
 )
 
 // scenarios in the order of the report.
-var scenarios = []*scenario{latency, burst, rewrite, move, full, restart, memory, processor, remotes}
+var scenarios = []*scenario{latency, burst, rewrite, move, full, restart, memory, processor, remotes, sources}
 
 // options are the flags.
 type options struct {

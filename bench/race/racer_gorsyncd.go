@@ -118,7 +118,8 @@ func askFlush(g *testbed.Gorsyncd, limit time.Duration) error {
 // daemonStatus is what the scenarios read of `gorsyncd status --json`.
 type daemonStatus struct {
 	Sources []struct {
-		Overflows int `json:"overflows"` // of the kernel's event queue, since the start
+		Overflows int    `json:"overflows"` // of the kernel's event queue, since the start
+		Backend   string `json:"backend"`
 	} `json:"sources"`
 	Remotes []struct {
 		Lag int `json:"lag_entries"`

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"log/slog"
 	"path/filepath"
 
 	"gorsyncd/cmd/gorsyncd/internal/config"
@@ -10,13 +9,13 @@ import (
 )
 
 // treeOptions turns a configured source into what watch needs.
-func treeOptions(sc config.Source, src patientSource, fence string, log *slog.Logger, life watch.Life) watch.Options {
+func (d *Daemon) treeOptions(sc config.Source, src patientSource, life watch.Life) watch.Options {
 	return watch.Options{
 		Root: sc.Path, Filter: sc.Filter, Index: src, Roots: src,
-		Settle: sc.Settle, SettleMax: sc.SettleMax, FenceDir: fence, Backend: sc.Backend,
+		Settle: sc.Settle, SettleMax: sc.SettleMax, FenceDir: d.fenceDir(sc.Name), Backend: sc.Backend, Group: d.group,
 		AttributesLater: sc.Attributes == config.AttributesLater,
 		Guard:           watch.GuardOptions{EmptySource: sc.Guard.EmptySource, SameFilesystem: sc.Guard.SameFilesystem},
-		Logger:          log,
+		Logger:          d.log.With("name", sc.Name),
 		Life:            life,
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"gorsyncd/cmd/gorsyncd/internal/web"
 	"gorsyncd/journal"
 	"gorsyncd/replicate"
+	"gorsyncd/watch"
 )
 
 // drainLimit is how long transfers under way may take after Drain.
@@ -49,6 +50,7 @@ type Daemon struct {
 	failed  chan error // the first failure that must end the process
 
 	slots    replicate.Slots // of rsyncs that wait for changes
+	group    *watch.Group    // of all sources
 	patience patience
 	starts   *startGuard
 	manager  manager
@@ -110,7 +112,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	d := &Daemon{
 		opts: o, log: o.Logger, started: time.Now(), cfg: o.Config,
-		slots: replicate.NewSlots(maxWarm), failed: make(chan error, 1), patience: patience{log: o.Logger}, reloading: newLock(), reporting: newLock(), ready: make(chan struct{}),
+		slots: replicate.NewSlots(maxWarm), group: watch.NewGroup(), failed: make(chan error, 1), patience: patience{log: o.Logger}, reloading: newLock(), reporting: newLock(), ready: make(chan struct{}),
 	}
 	d.manager = manager{Notifier: o.Service, dog: service.NewWatchdog(o.Service, d.log)}
 	d.metrics = d.newMetrics()

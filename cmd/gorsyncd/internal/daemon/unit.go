@@ -71,9 +71,8 @@ func (d *Daemon) startUnit(sc config.Source) (*unit, error) {
 	if err != nil {
 		return nil, err
 	}
-	fence := d.fenceDir(sc.Name)
 	life := d.manager.dog.Watch("source "+sc.Name, metrics.SourceLoop(sc.Name))
-	tree, err := watch.New(treeOptions(sc, patientSource{src, &d.patience}, fence, d.log.With("name", sc.Name), life))
+	tree, err := watch.New(d.treeOptions(sc, patientSource{src, &d.patience}, life))
 	if err != nil {
 		life.Done()
 		return nil, fmt.Errorf("source %s: %w", sc.Name, err)
