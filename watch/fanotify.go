@@ -175,8 +175,8 @@ func (f *fanotify) mark(dir *handle, rel string) *fsMark {
 	if m.refuse == nil {
 		m.refuse = f.group.use(m.id, f, dir.fd)
 	}
-	if m.refuse == nil {
-		f.used[m.id] = rel
+	if _, again := f.used[m.id]; m.refuse == nil && !again {
+		f.used[m.id] = rel // the first one: the root, or where it is mounted
 	}
 	return m
 }
