@@ -2,11 +2,8 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,22 +17,6 @@ import (
 
 	"gorsyncd/bench/testbed"
 )
-
-// get asks the daemon on its socket.
-func (r *rig) get(path string) (code int, body string) {
-	r.t.Helper()
-	client := http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", r.socket)
-		}}}
-	resp, err := client.Get("http://localhost" + path)
-	must(r.t, err)
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	must(r.t, err)
-	return resp.StatusCode, string(b)
-}
 
 // scrape returns the series by name and sorted labels.
 func (r *rig) scrape() (text string, series map[string]float64) {

@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -135,7 +134,8 @@ func (r *rig) start() {
 	r.waitAnswer()
 }
 
-// waitAnswer waits until the daemon that was spawned answers.
+// waitAnswer waits until the daemon that was spawned answers, and asks it with the
+// command as well.
 func (r *rig) waitAnswer() {
 	r.t.Helper()
 	r.waitFor("the daemon to answer", 30*time.Second, func() bool {
@@ -147,6 +147,9 @@ func (r *rig) waitAnswer() {
 		_, ok := r.tryStatus()
 		return ok
 	})
+	if doc := r.statusOfCommand(); doc.Source != "daemon" {
+		r.t.Errorf("the command asks %q", doc.Source)
+	}
 }
 
 func (r *rig) spawn() {
@@ -302,29 +305,6 @@ type remoteDoc struct {
 		Attempts  int       `json:"attempts"`
 		NextRetry time.Time `json:"next_retry"`
 	} `json:"error"`
-}
-
-func (r *rig) tryStatus() (statusDoc, bool) {
-	r.t.Helper()
-	out, errOut, code := r.cli("status", "--json")
-	asItsSchema(r.t, "status", out)
-	var doc statusDoc
-	if err := json.Unmarshal([]byte(out), &doc); err != nil {
-		if out != "" {
-			r.t.Fatalf("status --json (exit %d): %v\n%s%s", code, err, out, errOut)
-		}
-		return doc, false
-	}
-	return doc, doc.Source == "daemon"
-}
-
-func (r *rig) status() statusDoc {
-	r.t.Helper()
-	doc, ok := r.tryStatus()
-	if !ok {
-		r.t.Fatalf("no status from the daemon: %+v", doc)
-	}
-	return doc
 }
 
 func (d statusDoc) remote(t *testing.T, name string) remoteDoc {
