@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"gorsyncd/journal/failpoint"
@@ -13,10 +14,17 @@ import (
 
 // SetAside renames a lost or damaged journal and its side file to
 // DIR.lost-<UTC time> and returns that name, so that Open can begin a new one
-// and nothing is deleted. Either of the two may be missing. No process may
-// have the journal open.
+// and nothing is deleted. Either of the two may be missing. It returns ErrLocked
+// when a process has the journal open.
 func SetAside(dir string, now time.Time) (string, error) {
 	dir = filepath.Clean(dir)
+	if exists(dir) {
+		unlock, err := lockDir(dir, syscall.LOCK_EX)
+		if err != nil {
+			return "", fmt.Errorf("set journal aside: %w", err)
+		}
+		defer unlock()
+	}
 	stamp := dir + ".lost-" + now.UTC().Format("20060102T150405Z")
 	target := stamp
 	for n := 2; exists(target) || exists(sidePath(target)); n++ {

@@ -1,11 +1,13 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // A child between fork and exec has all descriptors of this process, so that
@@ -37,4 +39,28 @@ func TestLockEndsWithClose(t *testing.T) {
 	must(t, err)
 	must(t, j.Close())
 	reopen(t, Options{Dir: dir})
+}
+
+// TestLockedIsNotSetAside: nor is a directory that took the place of another one
+// taken for the one that was locked.
+func TestLockedIsNotSetAside(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "journal")
+	j, err := Open(Options{Dir: dir})
+	must(t, err)
+	if _, err := SetAside(dir, time.Now()); !errors.Is(err, ErrLocked) {
+		t.Error(err)
+	}
+	must(t, j.Close())
+	aside, err := SetAside(dir, time.Now())
+	must(t, err)
+	d, err := os.Open(aside)
+	must(t, err)
+	defer d.Close()
+	if !isAt(d, aside) || isAt(d, dir) {
+		t.Error("where it is, is not known")
+	}
+	must(t, os.Mkdir(dir, 0o700))
+	if isAt(d, dir) {
+		t.Error("another directory is taken for it")
+	}
 }

@@ -36,6 +36,10 @@ func OpenOffline(dir string) (*Journal, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
+	if side, err = readSide(dir); err != nil { // a daemon may have ended since
+		unlock()
+		return nil, "", err
+	}
 	db, err := openBadger(dir, log, true)
 	temporary := ""
 	if err != nil {
@@ -51,7 +55,7 @@ func OpenOffline(dir string) (*Journal, string, error) {
 			return nil, "", err
 		}
 	}
-	j := newJournal(dir, log, &database{db, unlock}, realTime())
+	j := newJournal(dir, log, newDatabase(db, unlock), realTime())
 	j.readOnly, j.temporary, j.side = true, temporary, side
 	if fresh, err := j.load(); err != nil || fresh {
 		j.Close()

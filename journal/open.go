@@ -93,7 +93,8 @@ func Open(o Options) (*Journal, error) {
 }
 
 // closeRefused closes a database that is not going to be used. A damaged one
-// may never finish; the reason for refusing it matters more.
+// may never finish; the reason for refusing it matters more, and that it can be
+// set aside.
 func closeRefused(db *database) {
 	done := make(chan struct{})
 	go func() {
@@ -103,6 +104,7 @@ func closeRefused(db *database) {
 	select {
 	case <-done:
 	case <-time.After(closeLimit):
+		db.unlock()
 	}
 }
 
@@ -228,7 +230,7 @@ func openLocked(dir string, log *slog.Logger) (*database, error) {
 		unlock()
 		return nil, err
 	}
-	return &database{db, unlock}, nil
+	return newDatabase(db, unlock), nil
 }
 
 // openBadger opens the database of a directory that is locked. A crash can leave an empty file behind, for

@@ -3,6 +3,7 @@ package watch
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -79,6 +80,9 @@ import (
 // The trees of a process share a group, see Group. Each has its own view of what
 // is marked, and subscribes to its directories; marks that several want are one
 // to the kernel. A directory in several trees that overlap is told to all of them.
+// Two file systems with one id, as of a snapshot that is mounted beside its
+// origin, cannot be told apart if they are in two trees: each tree looks at
+// what happens in the other as well, in vain.
 type fanotify struct {
 	shared *Group
 	group  *fanGroup
@@ -87,9 +91,9 @@ type fanotify struct {
 	batch fanBatch // the reader's
 
 	// The goroutine of Run owns these.
-	fence fileKey            // the directory of the cookies
-	marks map[uint64]*fsMark // by device
-	used  map[fsid]string    // all that were ever marked, with a directory there
+	fence   fileKey // the directory of the cookies
+	fenceID handleID
+	marks   map[uint64]*fsMark // by device
 }
 
 // fsMark is what is known of the mark of one file system.
@@ -109,12 +113,16 @@ func (f *fanotify) add(id handleID, key fileKey) { f.group.handles.add(id, subsc
 
 func (f *fanotify) remove(id handleID) { f.group.handles.remove(id, f) }
 
-// leave ends the membership, after it has taken away the marks that nobody else
-// needs. abs is of the tree. That of the fence directory stays: nobody makes
-// cookies there any more.
-func (f *fanotify) leave(abs func(rel string) string) {
-	for id, on := range f.used {
-		f.group.release(id, f, abs(on))
+// leave ends the membership. marked are the directories that the tree has
+// subscribed to: it knows them, so that nobody has to search those of all trees.
+func (f *fanotify) leave(marked iter.Seq[handleID]) {
+	if f.fenceID != (handleID{}) {
+		f.remove(f.fenceID)
+	}
+	if marked != nil {
+		for id := range marked {
+			f.remove(id)
+		}
 	}
 	f.shared.part(f)
 }
@@ -137,7 +145,7 @@ func (f *fanotify) markFence(dir string) error {
 	if err != nil {
 		return err
 	}
-	f.fence = keyOf(&h.st)
+	f.fence, f.fenceID = keyOf(&h.st), id
 	f.add(id, f.fence)
 	return nil
 }
@@ -174,9 +182,6 @@ func (f *fanotify) mark(dir *handle, rel string) *fsMark {
 	}
 	if m.refuse == nil {
 		m.refuse = f.group.use(m.id, f, dir.fd)
-	}
-	if _, again := f.used[m.id]; m.refuse == nil && !again {
-		f.used[m.id] = rel // the first one: the root, or where it is mounted
 	}
 	return m
 }

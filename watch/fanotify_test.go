@@ -34,11 +34,26 @@ func startFan(t *testing.T, before ...func(*rig)) *rig {
 // those of the tree and that of fences.
 func (r *rig) remembersOwn() {
 	r.t.Helper()
+	if r.tree.fan == nil {
+		return
+	}
+	if r.tree.Status().Marked > 0 {
+		r.remembersThoseOf(r)
+	}
+}
+
+// remembersThoseOf is the same for trees that share a group and do not overlap.
+func (r *rig) remembersThoseOf(trees ...*rig) {
+	r.t.Helper()
 	h := r.tree.fan.group.handles
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if s := r.tree.Status(); s.Marked > 0 && len(h.of) != s.Marked+1 {
-		r.t.Errorf("%d handles for %d directories", len(h.of), s.Marked)
+	want := 0
+	for _, t := range trees {
+		want += t.tree.Status().Marked + 1
+	}
+	if len(h.of) != want || len(h.more) > 0 {
+		r.t.Errorf("%d handles, further ones for %d, for %d directories", len(h.of), len(h.more), want)
 	}
 }
 

@@ -3,7 +3,6 @@ package watch
 import (
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -37,12 +36,12 @@ func (s *Group) join(q *events, fenceDir string) (*fanotify, error) {
 		s.open = g
 		go g.run()
 	}
-	f := &fanotify{shared: s, group: s.open, q: q, marks: map[uint64]*fsMark{}, used: map[fsid]string{}}
+	f := &fanotify{shared: s, group: s.open, q: q, marks: map[uint64]*fsMark{}}
 	f.group.enrol(f)
 	s.mu.Unlock()
 	if fenceDir != "" {
 		if err := f.markFence(fenceDir); err != nil {
-			s.part(f)
+			f.leave(nil)
 			return nil, fmt.Errorf("mark fence directory: %w", err)
 		}
 	}
@@ -68,14 +67,14 @@ func (s *Group) part(f *fanotify) {
 type fanGroup struct {
 	fd      int
 	bell    *bell
-	stopped atomic.Bool
+	stopped chan struct{} // closed by stop
 	done    chan struct{} // closed when run has returned
 	hurry   <-chan struct{}
 	handles *handles
 
 	mu      sync.Mutex // guards the following
 	members map[*fanotify]struct{}
-	users   map[fsid]map[*fanotify]struct{} // who wants a file system marked, or wanted it once
+	users   map[fsid]map[*fanotify]struct{} // who has marked a file system
 
 	// The goroutine of run owns these.
 	base    time.Time
@@ -104,16 +103,25 @@ func openGroup(hurry <-chan struct{}) (*fanGroup, error) {
 		return nil, err
 	}
 	return &fanGroup{
-		fd: fd, bell: b, done: make(chan struct{}), hurry: hurry, handles: newHandles(),
+		fd: fd, bell: b, stopped: make(chan struct{}), done: make(chan struct{}), hurry: hurry, handles: newHandles(),
 		members: map[*fanotify]struct{}{}, users: map[fsid]map[*fanotify]struct{}{},
 		base: time.Now(), pace: pace{most: readRest},
 	}, nil
 }
 
-// stop ends run.
+// stop ends run. It is called once.
 func (g *fanGroup) stop() {
-	g.stopped.Store(true)
+	close(g.stopped)
 	g.bell.stop()
+}
+
+func (g *fanGroup) isStopped() bool {
+	select {
+	case <-g.stopped:
+		return true
+	default:
+		return false
+	}
 }
 
 func (g *fanGroup) close() {
@@ -129,10 +137,12 @@ func (g *fanGroup) enrol(f *fanotify) {
 
 // strike tells whether nobody is left.
 func (g *fanGroup) strike(f *fanotify) (last bool) {
-	g.handles.leave(f)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.members, f)
+	for _, of := range g.users {
+		delete(of, f)
+	}
 	return len(g.members) == 0
 }
 
@@ -150,39 +160,18 @@ func (g *fanGroup) all(on *fsid) (list []*fanotify) {
 	return list
 }
 
-// use marks the file system of an open directory for a member. It is noted before
-// it is done, so that a release by another member cannot undo it.
+// use marks the file system of an open directory for a member. The mark stays
+// until the last member has left: only a path leads to a file system, and to open
+// one may hang. It keeps nothing from being unmounted, and goes with it.
 func (g *fanGroup) use(id fsid, f *fanotify, dir int) error {
+	if err := unix.FanotifyMark(g.fd, unix.FAN_MARK_ADD|unix.FAN_MARK_FILESYSTEM, fanEvents, dir, "."); err != nil {
+		return err
+	}
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	if g.users[id] == nil {
 		g.users[id] = map[*fanotify]struct{}{}
 	}
 	g.users[id][f] = struct{}{}
-	g.mu.Unlock()
-	return unix.FanotifyMark(g.fd, unix.FAN_MARK_ADD|unix.FAN_MARK_FILESYSTEM, fanEvents, dir, ".")
-}
-
-// release undoes use. Where nobody else has a mark on the file system it is taken
-// away with the help of a directory there, so that what happens is not told in
-// vain; if that is gone, the end of the group does it.
-func (g *fanGroup) release(id fsid, f *fanotify, dir string) {
-	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err == nil {
-		defer unix.Close(fd)
-		var st unix.Statfs_t
-		err = unix.Fstatfs(fd, &st)
-		if err == nil && fsidOf(&st) != id {
-			err = unix.EXDEV
-		}
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	delete(g.users[id], f)
-	if len(g.users[id]) > 0 {
-		return
-	}
-	delete(g.users, id)
-	if err == nil {
-		_ = unix.FanotifyMark(g.fd, unix.FAN_MARK_REMOVE|unix.FAN_MARK_FILESYSTEM, fanEvents, fd, ".")
-	}
+	return nil
 }

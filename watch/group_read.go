@@ -9,8 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fanBuffer holds what is read at once, some thousand events.
-const fanBuffer = 256 << 10
+const (
+	// fanBuffer holds what is read at once, some thousand events.
+	fanBuffer = 256 << 10
+	// keepEvents is how long a list a tree keeps for the next read.
+	keepEvents = 512
+)
 
 // After fanCalm reads in a row without an event that is wanted the reader pauses
 // for fanPause before each: it takes longer to be woken than to read an event,
@@ -42,12 +46,17 @@ func (g *fanGroup) run() {
 		}
 		if err != nil {
 			g.failed(err)
-			time.Sleep(tickEvery) // while this lasts the trees are scanned again and again
 		}
 		if calm++; g.pass() {
 			calm = 0
 			if waited {
 				g.pace.woken(time.Since(g.base), g.wanted)
+			}
+		}
+		if err != nil {
+			select { // while this lasts the trees are scanned again and again
+			case <-g.stopped:
+			case <-time.After(tickEvery):
 			}
 		}
 	}
@@ -68,7 +77,7 @@ func calmPause(calm int) time.Duration {
 // were none at first. In a stream of events it lets some gather, unless somebody
 // is in a hurry.
 func (g *fanGroup) read(buf []byte) (n int, waited bool, err error) {
-	for !g.stopped.Load() {
+	for !g.isStopped() {
 		n, err := unix.Read(g.fd, buf)
 		switch err {
 		case unix.EINTR:
@@ -119,7 +128,12 @@ func (g *fanGroup) pass() bool {
 	for i, f := range g.touched {
 		g.wanted += uint64(len(f.batch.list))
 		f.q.pushBatch(&f.batch)
-		f.batch = fanBatch{list: f.batch.list[:0]}
+		list := f.batch.list
+		clear(list) // of names
+		if cap(list) > keepEvents {
+			list = nil
+		}
+		f.batch = fanBatch{list: list[:0]}
 		g.touched[i] = nil
 	}
 	any := len(g.touched) > 0

@@ -112,26 +112,6 @@ func without(list []subscription, to *fanotify) []subscription {
 	return rest
 }
 
-// leave ends all subscriptions of a tree.
-func (h *handles) leave(to *fanotify) {
-	h.mu.RLock()
-	var all []handleID
-	for id, s := range h.of {
-		if s.to == to {
-			all = append(all, id)
-		}
-	}
-	for id, list := range h.more {
-		if len(without(list, to)) < len(list) {
-			all = append(all, id)
-		}
-	}
-	h.mu.RUnlock()
-	for _, id := range all {
-		h.remove(id, to)
-	}
-}
-
 // find returns who has subscribed to a directory; first is zero if nobody has.
 func (h *handles) find(id handleID) (first subscription, more []subscription) {
 	h.mu.RLock()

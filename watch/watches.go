@@ -3,6 +3,7 @@ package watch
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 
@@ -231,6 +232,19 @@ func (w *watches) unmark(n *node) {
 // is what one would expect after a move or a removal.
 func (w *watches) remove(abs string) {
 	_ = w.note.Remove(abs)
+}
+
+// marked are the handles that are subscribed to.
+func (w *watches) marked() iter.Seq[handleID] {
+	return func(yield func(handleID) bool) {
+		for _, nodes := range w.byKey {
+			for _, n := range nodes {
+				if n.id != (handleID{}) && !yield(n.id) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // forget drops the node of a path and all below it, with their watches.

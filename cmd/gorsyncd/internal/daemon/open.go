@@ -45,7 +45,11 @@ func (d *Daemon) replaceJournal(ctx context.Context, o journal.Options, reason e
 	if err := writeFile(replacing(o.Dir), []byte(now.Format(time.RFC3339Nano))); err != nil {
 		return nil, fmt.Errorf("note that the journal is replaced: %w", err)
 	}
-	aside, err := journal.SetAside(o.Dir, now)
+	var aside string
+	err := unlocked(ctx, func() (err error) {
+		aside, err = journal.SetAside(o.Dir, now)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("set the damaged journal aside: %w (damage: %w)", err, reason)
 	}
@@ -68,7 +72,11 @@ func (d *Daemon) replaceJournal(ctx context.Context, o journal.Options, reason e
 func (d *Daemon) openWithSpace(ctx context.Context, o journal.Options) (j *journal.Journal, err error) {
 	err = d.patience.until(ctx, func() (err error) {
 		d.starts.begin()
-		if j, err = openUnlocked(ctx, o); err != nil {
+		err = unlocked(ctx, func() (err error) {
+			j, err = journal.Open(o)
+			return err
+		})
+		if err != nil {
 			d.starts.refused()
 		}
 		if errors.Is(err, journal.ErrNoSpace) {
@@ -89,16 +97,16 @@ const (
 	lockPoll = 50 * time.Millisecond
 )
 
-// openUnlocked opens the journal, waiting a short time for whoever has it.
-func openUnlocked(ctx context.Context, o journal.Options) (*journal.Journal, error) {
+// unlocked does something with the journal, waiting a short time for whoever has it.
+func unlocked(ctx context.Context, do func() error) error {
 	for end := time.Now().Add(lockWait); ; {
-		j, err := journal.Open(o)
+		err := do()
 		if !errors.Is(err, journal.ErrLocked) || time.Now().After(end) {
-			return j, err
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, err
+			return err
 		case <-time.After(lockPoll):
 		}
 	}
