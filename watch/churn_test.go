@@ -16,18 +16,31 @@ import (
 // index with a fresh walk after each fence.
 func TestChurn(t *testing.T) { onBoth(t, testChurn) }
 
-func testChurn(t *testing.T) { runChurn(t, func(start func()) { start() }) }
+func testChurn(t *testing.T) { runChurn(t, nil, func(start func()) { start() }) }
+
+// TestChurnInAGroup does it to three trees at once that share a group, and leave
+// and join it at random.
+func TestChurnInAGroup(t *testing.T) {
+	g := NewGroup()
+	for _, name := range []string{"a", "b", "c"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			t.Run(string(BackendFanotify), func(t *testing.T) { runChurn(t, g, func(start func()) { start() }) })
+		})
+	}
+}
 
 // TestChurnWithSmallQueue does the same while events are lost all the time.
 func TestChurnWithSmallQueue(t *testing.T) {
-	runChurn(t, func(start func()) { withQueue(t, 16, start) })
+	runChurn(t, nil, func(start func()) { withQueue(t, 16, start) })
 }
 
-func runChurn(t *testing.T, around func(start func())) {
+func runChurn(t *testing.T, group *Group, around func(start func())) {
 	s := seed(t, "WATCH_CHURN_SEED")
 	rnd := rand.New(rand.NewPCG(s, 1))
 	r := newRig(t)
 	r.passingLinks = true
+	r.o.Group = group
 	around(func() {
 		r.start()
 		r.waitReady()
@@ -66,7 +79,9 @@ func runChurn(t *testing.T, around func(start func())) {
 		t.Errorf("directories without a watch: %+v", st)
 	}
 	r.watched(t)
-	r.remembersOwn()
+	if group == nil {
+		r.remembersOwn()
+	}
 }
 
 // watched asserts that each directory has a live watch under its present name.
