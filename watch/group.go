@@ -81,6 +81,7 @@ type fanGroup struct {
 	pace    pace
 	wanted  uint64      // events
 	touched []*fanotify // members that the present read has something for
+	free    [][]event   // used lists
 }
 
 const fanGroupFlags = unix.FAN_CLASS_NOTIF | unix.FAN_CLOEXEC | unix.FAN_NONBLOCK |

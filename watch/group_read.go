@@ -12,8 +12,8 @@ import (
 const (
 	// fanBuffer holds what is read at once, some thousand events.
 	fanBuffer = 256 << 10
-	// keepEvents is how long a list a tree keeps for the next read.
-	keepEvents = 512
+	// freeLists is how many lists of events are kept for the next read.
+	freeLists = 4
 )
 
 // After fanCalm reads in a row without an event that is wanted the reader pauses
@@ -128,13 +128,11 @@ func (g *fanGroup) pass() bool {
 	for i, f := range g.touched {
 		g.wanted += uint64(len(f.batch.list))
 		f.q.pushBatch(&f.batch)
-		list := f.batch.list
-		clear(list) // of names
-		if cap(list) > keepEvents {
-			list = nil
+		clear(f.batch.list) // of names
+		if len(g.free) < freeLists {
+			g.free = append(g.free, f.batch.list[:0])
 		}
-		f.batch = fanBatch{list: list[:0]}
-		g.touched[i] = nil
+		f.batch, g.touched[i] = fanBatch{}, nil
 	}
 	any := len(g.touched) > 0
 	g.touched = g.touched[:0]
@@ -153,6 +151,9 @@ func (b *fanBatch) empty() bool { return len(b.list) == 0 && !b.lost && !b.namel
 func (g *fanGroup) touch(f *fanotify) *fanBatch {
 	if f.batch.empty() {
 		g.touched = append(g.touched, f)
+		if n := len(g.free); n > 0 {
+			f.batch.list, g.free = g.free[n-1], g.free[:n-1]
+		}
 	}
 	return &f.batch
 }
