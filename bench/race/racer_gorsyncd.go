@@ -45,6 +45,11 @@ func startGorsyncd(r *rig, w *world, _ *racer) (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
+	return spawn(g)
+}
+
+// spawn starts a daemon and waits until all copies are equal.
+func spawn(g *testbed.Gorsyncd) (*runner, error) {
 	if err := g.Spawn(); err != nil {
 		return nil, err
 	}

@@ -89,13 +89,11 @@ func (r *rig) besides(p place, n, files int, idle time.Duration) (b beside, err 
 	}
 	var run *runner
 	if n > 0 {
-		g, err := r.manySources(dir, copies, n)
-		if err != nil {
+		if run, err = r.manySources(dir, copies, n); err != nil {
 			return b, err
 		}
-		defer g.Stop()
-		run = &runner{pids: []int{g.Pid()}, stop: g.Stop, g: g}
-		if b.mark, err = backendOf(g); err != nil {
+		defer run.stop()
+		if b.mark, err = backendOf(run.g); err != nil {
 			return b, err
 		}
 		if err := run.watchIdle(&b, idle); err != nil {
@@ -146,8 +144,8 @@ func (run *runner) watchIdle(b *beside, idle time.Duration) error {
 	return err
 }
 
-// manySources starts a daemon and waits until all of its copies are equal.
-func (r *rig) manySources(dir, copies string, n int) (*testbed.Gorsyncd, error) {
+// manySources starts a daemon for n sources.
+func (r *rig) manySources(dir, copies string, n int) (*runner, error) {
 	var c strings.Builder
 	c.WriteString("sources:\n")
 	for i := range n {
@@ -164,14 +162,7 @@ func (r *rig) manySources(dir, copies string, n int) (*testbed.Gorsyncd, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := g.Spawn(); err != nil {
-		return nil, err
-	}
-	if err := flush(g, readyLimit(1_000_000)); err != nil {
-		g.Stop()
-		return nil, err
-	}
-	return g, nil
+	return spawn(g)
 }
 
 // backendOf is what reports on the first source.
