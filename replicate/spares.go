@@ -48,10 +48,17 @@ type spares struct {
 	life   time.Duration
 	lost   int       // that the remote has ended, in a row
 	used   time.Time // when one was asked for last
+	missed *missed   // what had no slot; begun when one of ours is given back
 	off    time.Time // none are kept before
 	closed bool
 
 	running sync.WaitGroup
+}
+
+// missed is a spare that is wanted.
+type missed struct {
+	kind spareKind
+	like *Batch
 }
 
 func newSpares(t *rsyncTransport) *spares {
@@ -93,8 +100,10 @@ func (s *spares) begin(kind spareKind, like *Batch, now time.Time) {
 		}
 	}
 	if !s.t.o.Slots.take() {
+		s.missed = &missed{kind, like}
 		return
 	}
+	s.missed = nil
 	sp, stdin, err := newSpare(kind, like)
 	if err != nil {
 		s.t.o.Slots.give()
@@ -120,6 +129,18 @@ func (s *spares) serve(sp *spare, stdin *os.File) {
 	sp.end()
 	s.t.o.Slots.give()
 	s.ended(sp, err)
+	s.makeUp()
+}
+
+// makeUp begins what had no slot because the spare before it, used or old, had not
+// ended yet.
+func (s *spares) makeUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, now := s.missed, time.Now()
+	if s.missed = nil; m != nil && now.Sub(s.used) < spareActive {
+		s.begin(m.kind, m.like, now)
+	}
 }
 
 // start prepares the process as Run does, and returns when it has ended. An
@@ -250,7 +271,7 @@ func (s *spares) proved(sp *spare, use bool) {
 func (s *spares) makeRoom(ctx context.Context) bool {
 	s.mu.Lock()
 	list := s.idle
-	s.idle = nil
+	s.idle, s.missed = nil, nil
 	if len(list) > 0 {
 		s.learn(spareLife, true)
 	}
@@ -272,7 +293,7 @@ func (s *spares) rest() {
 	for _, sp := range s.idle {
 		sp.end()
 	}
-	s.idle = nil
+	s.idle, s.missed = nil, nil
 }
 
 // close is rest for good, and returns when all have ended.

@@ -68,23 +68,8 @@ func warmed(t *testing.T, opts ...func(*rig)) *rig {
 	g.start()
 	g.change("1")
 	g.change("22")
-	g.kept()
-	return g
-}
-
-// kept changes more until a spare waits. A run may have needed another kind of spare
-// while an earlier one, still starting on a busy machine, had the only slot.
-func (g *rig) kept() {
-	g.tb.Helper()
-	for n := 3; n < 8; n++ {
-		for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-			if g.waiting() != nil {
-				return
-			}
-		}
-		g.change(strings.Repeat("x", n))
-	}
 	g.spare()
+	return g
 }
 
 func overDaemon(t *testing.T, extra ...string) func(*rig) {
@@ -109,11 +94,35 @@ func TestSlotsAreShared(t *testing.T) {
 	first.stop()
 	second.change("4444")
 	second.change("55555")
-	second.kept()
+	second.spare()
 	second.stop()
 	if len(slots) != 0 {
 		t.Error("a slot is not given back")
 	}
+}
+
+// TestOwnSlotIsTakenAgain: what takes the place of a spare needs the slot that this
+// one has until its process has ended.
+func TestOwnSlotIsTakenAgain(t *testing.T) {
+	slots := NewSlots(1)
+	g := warmed(t, func(g *rig) { g.o.Slots = slots })
+	for range 3 {
+		old := g.spare()
+		g.pool().retire(old, false)
+		if g.spare() == old {
+			t.Fatal("it was not retired")
+		}
+	}
+	// Whoever rests wants none.
+	old := g.spare()
+	g.pool().retire(old, false)
+	g.pool().rest()
+	<-old.done
+	g.until("the slot to be given back", func() bool { return len(slots) == 0 })
+	if sp := g.waiting(); sp != nil {
+		t.Error("a spare of a remote that rests")
+	}
+	g.stop()
 }
 
 // untroubled fails when the remote has been seen to fail.
