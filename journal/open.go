@@ -233,8 +233,9 @@ func openLocked(dir string, log *slog.Logger) (*database, error) {
 	return newDatabase(db, unlock), nil
 }
 
-// openBadger opens the database of a directory that is locked. A crash can leave an empty file behind, for
-// which Badger fails once and repairs it ("Create a new file"): hence the loop.
+// openBadger opens the database of a directory that is locked. A crash can leave
+// an empty file behind, for which Badger fails once and repairs it ("Create a new
+// file"): hence the loop.
 func openBadger(dir string, log *slog.Logger, readOnly bool) (*badger.DB, error) {
 	// SyncWrites is the only mode in which acknowledged means durable. Reading
 	// blocks verifies their sums; verifying whole tables while opening panics

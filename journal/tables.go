@@ -19,9 +19,10 @@ import (
 	"github.com/dgraph-io/badger/v4/table"
 )
 
-// verifyTables reads every table of a database that is locked and verifies the sums of its index and blocks. Badger itself would open a
-// damaged table and read over the damage, drop it for good with the next
-// compaction, or die of it in one of its goroutines.
+// verifyTables reads every table of a database that is locked and verifies the
+// sums of its index and blocks. Badger itself would open a damaged table and read
+// over the damage, drop it for good with the next compaction, or die of it in one
+// of its goroutines.
 func verifyTables(dir string) error {
 	ids, err := listedTables(dir)
 	if err != nil {

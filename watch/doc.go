@@ -15,7 +15,7 @@
 //   - Events come by fanotify where it can be had, with one mark for each file
 //     system, and by inotify elsewhere, with one watch for each directory; see
 //     Options.Backend and fanotify.go. Nothing below depends on which, unless it
-//     says so.
+//     says so. The trees of a process share marks and queue, see Group.
 //   - Events are hints to look at a path; what lstat says is passed on. An event
 //     that is lost, late, doubled or wrongly named costs a look, not a change.
 //   - Watch first, then scan: at the start, for each new directory, and after
@@ -88,5 +88,7 @@
 //
 //   - Run is called once. The index has no other Record caller.
 //   - FenceDir exists, is private and lies outside the tree.
+//   - All trees of a process have the same Group, or the kernel tells each of them
+//     of everything that happens on their file systems.
 //   - Show Status: what is held or unwatched needs a person.
 package watch

@@ -244,6 +244,22 @@ func TestCalmPause(t *testing.T) {
 	}
 }
 
+// TestTicksFallTogether: on full seconds, and once a second also where timers fire
+// early or the clock was set.
+func TestTicksFallTogether(t *testing.T) {
+	for now, want := range map[time.Time]time.Duration{
+		time.Unix(10, 0):                  time.Second,
+		time.Unix(10, 1):                  time.Second - 1,
+		time.Unix(10, int64(300e6)):       700 * time.Millisecond,
+		time.Unix(10, int64(999_500_000)): time.Second + 500*time.Microsecond,
+		time.Unix(-10, int64(300e6)):      700 * time.Millisecond,
+	} {
+		if got := untilTick(now); got != want {
+			t.Errorf("%v: %v, want %v", now, got, want)
+		}
+	}
+}
+
 // TestMarkGoesWithItsFileSystem: it keeps nothing from being unmounted.
 func TestMarkGoesWithItsFileSystem(t *testing.T) {
 	g := NewGroup()

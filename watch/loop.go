@@ -117,7 +117,7 @@ func (t *Tree) step(ctx context.Context) (busy bool, err error) {
 // untilTick is the time until the next full second. The ticks of all trees of a
 // process fall together, so that it sleeps in between however many there are.
 func untilTick(now time.Time) time.Duration {
-	d := tickEvery - time.Duration(now.UnixNano())%tickEvery
+	d := tickEvery - time.Duration(now.Nanosecond())
 	if d < tickEvery/10 {
 		d += tickEvery // a timer that fired a little early
 	}

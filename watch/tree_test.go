@@ -133,9 +133,9 @@ func testLatency(t *testing.T) {
 	r := startTree(t)
 	r.sh(`mkdir d; echo 1 > d/f`)
 	r.settled()
-	var took []time.Duration
-	for range 15 {
-		time.Sleep(2 * time.Second / streamRate) // no stream
+	var worst time.Duration
+	for range 20 {
+		time.Sleep(2 * time.Second / streamRate) // a stream would rest
 		before := r.idx.Head()
 		if err := os.WriteFile(r.path("d/f"), []byte(time.Now().String()), 0o644); err != nil {
 			t.Fatal(err)
@@ -147,13 +147,11 @@ func testLatency(t *testing.T) {
 				t.Fatal("not journaled")
 			}
 		}
-		took = append(took, time.Since(start))
+		worst = max(worst, time.Since(start))
 	}
-	slices.Sort(took)
-	t.Log(took)
-	// No tick, no round: the machine may have halted for some of them.
-	if p50 := took[len(took)/2]; p50 > 250*time.Millisecond {
-		t.Errorf("a change on an idle tree takes %v to reach the index", p50)
+	t.Log("worst", worst)
+	if worst > 250*time.Millisecond {
+		t.Errorf("a change on an idle tree took %v to reach the index", worst)
 	}
 }
 

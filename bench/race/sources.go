@@ -18,7 +18,7 @@ type beside struct {
 	woken   float64       // wake-ups a second meanwhile
 	perFile time.Duration // that making a file elsewhere takes whoever makes it
 	cpu     time.Duration // processor time of the daemon for all of these files
-	mark    string        // the backend in use
+	backend string        // in use
 }
 
 func runSources(r *rig) (*section, error) {
@@ -65,7 +65,7 @@ func besideRow(n, files int, idle time.Duration, rounds []beside) []string {
 		for _, b := range rounds {
 			woken = append(woken, b.woken)
 		}
-		row[0], row[1] = fmt.Sprintf("gorsyncd, %d sources", n), rounds[0].mark
+		row[0], row[1] = fmt.Sprintf("gorsyncd, %d sources", n), rounds[0].backend
 		if n == 1 {
 			row[0] = "gorsyncd, 1 source"
 		}
@@ -93,36 +93,42 @@ func (r *rig) besides(p place, n, files int, idle time.Duration) (b beside, err 
 			return b, err
 		}
 		defer run.stop()
-		if b.mark, err = backendOf(run.g); err != nil {
+		if b.backend, err = backendOf(run.g); err != nil {
 			return b, err
 		}
 		if err := run.watchIdle(&b, idle); err != nil {
 			return b, err
 		}
 	}
-	other := filepath.Join(dir, "elsewhere")
-	if err := os.Mkdir(other, 0o755); err != nil {
-		return b, err
-	}
-	var before, after time.Duration
+	var before time.Duration
 	if run != nil {
 		if before, err = run.cpu(); err != nil {
 			return b, err
 		}
 	}
+	took, err := makeFiles(filepath.Join(dir, "elsewhere"), files)
+	b.perFile = took / time.Duration(files)
+	if err != nil || run == nil {
+		return b, err
+	}
+	time.Sleep(100 * time.Millisecond) // what is left in the queue
+	after, err := run.cpu()
+	b.cpu = after - before
+	return b, err
+}
+
+// makeFiles makes small files in a new directory, and tells how long that took.
+func makeFiles(dir string, n int) (time.Duration, error) {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return 0, err
+	}
 	begin := time.Now()
-	for i := range files {
-		if err := os.WriteFile(filepath.Join(other, fmt.Sprint(i)), []byte("x"), 0o644); err != nil {
-			return b, err
+	for i := range n {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), []byte("x"), 0o644); err != nil {
+			return 0, err
 		}
 	}
-	b.perFile = time.Since(begin) / time.Duration(files)
-	if run != nil {
-		time.Sleep(100 * time.Millisecond) // what is left in the queue
-		after, err = run.cpu()
-		b.cpu = after - before
-	}
-	return b, err
+	return time.Since(begin), nil
 }
 
 func (run *runner) watchIdle(b *beside, idle time.Duration) error {

@@ -10,8 +10,8 @@ import (
 )
 
 // tryStatus asks the daemon as `gorsyncd status --json` does, without a process
-// for each of the many times that a test asks: most of the processor time of all
-// tests was that of starting them.
+// each time: with the race detector one takes a quarter of a second of processor
+// time, and tests ask twenty times a second.
 func (r *rig) tryStatus() (statusDoc, bool) {
 	r.t.Helper()
 	var doc statusDoc
