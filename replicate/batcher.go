@@ -84,7 +84,7 @@ type unit struct {
 // their locks are free. An item that has to wait keeps its place: nothing
 // behind it may take what it waits for. big tells whether a big file may start.
 func (p *planner) next(queue iter.Seq[*Item], held *Locks, big bool) plan {
-	r := round{planner: p, held: held, big: big, blocked: map[string]bool{}, listed: map[string]bool{}}
+	r := round{planner: p, held: held, big: big, blocked: map[string]bool{}, listed: map[listing]bool{}}
 	for it := range queue {
 		if r.full {
 			break
@@ -105,9 +105,11 @@ type round struct {
 	*planner
 	plan
 	held     *Locks
-	reserved Locks           // of items that wait
-	blocked  map[string]bool // parents of items that wait: a cheap first check
-	listed   map[string]bool // paths and parents of the batch
+	reserved Locks            // of items that wait
+	blocked  map[string]bool  // parents of items that wait: a cheap first check
+	listed   map[listing]bool // what the batch has of everything that is in it once
+	names    int              // bytes of the list
+	writable map[string]bool  // directories that were looked at for within
 	big      bool
 	full     bool
 	either   bool // every unit so far could be in the list lane as well
@@ -156,7 +158,7 @@ func (r *round) consider(it *Item) {
 		return
 	}
 	r.add(it, u)
-	r.full = u.lane == LaneBig || it.alone || len(r.batch.Paths) >= r.limits.files ||
+	r.full = u.lane == LaneBig || it.alone || len(r.batch.Paths) >= r.limits.files || r.names >= maxNames ||
 		u.covered && len(r.batch.Items) >= r.limits.covered
 }
 
@@ -169,7 +171,7 @@ func (r *round) led(it *Item) bool {
 	}
 	for dir, why := range r.above(it.Path) {
 		switch {
-		case r.listed["p"+dir]:
+		case r.listed[listing{listedPath, dir}]:
 			continue
 		case why.ID != "":
 			r.failed = append(r.failed, failure{it, why})
@@ -251,30 +253,10 @@ func (r *round) add(it *Item, u *unit) {
 	r.unsure = r.unsure || u.either && !u.stamps
 	it.attributes = u.attributes
 	b.Items = append(b.Items, it)
-	for _, p := range u.paths {
-		if !r.listed["p"+p] {
-			r.listed["p"+p] = true
-			b.Paths = append(b.Paths, p)
-		}
-	}
-	for _, p := range u.parents {
-		if !r.listed["d"+p] {
-			r.listed["d"+p] = true
-			b.Parents = append(b.Parents, p)
-		}
-	}
-	for _, p := range u.restamp {
-		if !r.listed["r"+p] {
-			r.listed["r"+p] = true
-			b.Restamp = append(b.Restamp, p)
-		}
-	}
-	for _, p := range u.within {
-		if !r.listed["w"+p] {
-			r.listed["w"+p] = true
-			b.Within = append(b.Within, p)
-		}
-	}
+	r.list(&b.Paths, listedPath, u.paths)
+	r.list(&b.Parents, listedParent, u.parents)
+	r.list(&b.Restamp, listedRestamp, u.restamp)
+	r.list(&b.Within, listedWithin, u.within)
 	if u.removes {
 		b.Removes = true
 		b.gone = append(b.gone, u.paths[0])

@@ -1,8 +1,9 @@
 package replicate
 
 import (
-	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // candidate is a path that seems to differ.
@@ -90,13 +91,13 @@ func (l *look) stamp(path string) stamp {
 	if seen.Presence < IsDir || seen.Presence == Unknown {
 		return stamp{presence: seen.Presence}
 	}
-	fi, err := l.stat(path)
-	if err != nil {
+	var st unix.Stat_t
+	if l.stat(path, &st) != nil {
 		return stamp{presence: Unknown}
 	}
-	st := fi.Sys().(*syscall.Stat_t)
+	isDir := st.Mode&unix.S_IFMT == unix.S_IFDIR
 	return stamp{presence: seen.Presence, dev: seen.Dev, ino: st.Ino, mode: st.Mode, uid: st.Uid, gid: st.Gid, size: st.Size,
-		mtime: st.Mtim.Nano(), ctime: st.Ctim.Nano(), isDir: fi.IsDir(), lot: st.Nlink > 1 && !fi.IsDir()}
+		mtime: st.Mtim.Nano(), ctime: st.Ctim.Nano(), isDir: isDir, lot: st.Nlink > 1 && !isDir}
 }
 
 // same tells whether a path is as it was, Missing and Covered being alike.

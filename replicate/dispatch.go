@@ -105,7 +105,7 @@ func (d *Dispatcher) nextOther(l *look, now time.Time) (*Batch, error) {
 		}
 	}
 	if d.queue.len() > 0 && !d.gathering(now) {
-		if b := d.plan(l, d.queue.all(), d.maxFiles, now, false); b != nil {
+		if b := d.plan(l, d.queue.all(), d.batchFiles(), now, false); b != nil {
 			if d.fullReady() {
 				d.liveRuns++
 			}
@@ -202,7 +202,7 @@ func (d *Dispatcher) start(ctx context.Context, b *Batch, now time.Time) {
 		}
 	}
 	if !b.Retry {
-		d.gatherUntil = time.Time{}
+		d.gatherFrom, d.gatherUntil = time.Time{}, time.Time{}
 		if b.chunk == nil && !b.tidy {
 			d.stream.started(now)
 		}

@@ -7,52 +7,91 @@ const (
 	// that is under way, gatherMost at most.
 	gatherTime = 50 * time.Millisecond
 	gatherMost = 250 * time.Millisecond
+	// gatherMany changes are a burst, of which more is to come.
+	gatherMany = 100
+	// gatherFiles changes are worth a run beside another; beside two twice as many
+	// are, and so on.
+	gatherFiles = 2000
 )
 
 // gathering tells whether live changes wait for a moment. Where nothing is under
-// way they go at once. Beside another run they go when they are a full batch, or
-// when they have waited about as long as a run takes: each costs three processes
+// way they go at once. Beside another run they go when they are worth one, or when
+// they have waited about as long as a run takes: each costs three processes
 // and a connection, and in a burst many small ones would leave it no processor.
 // Runs that may be long, those of big files and of full syncs, are waited for by
 // nobody. In a steady stream of changes there is a pause between runs, see stream.
 func (d *Dispatcher) gathering(now time.Time) bool {
+	runs := d.listing()
+	worth := len(d.waiters) > 0 || // somebody waits
+		d.ledger.open >= d.o.window || // nothing can come any more
+		d.queue.len() >= d.worth(runs)
 	pause := d.stream.until(now)
-	if d.queue.len() >= d.maxFiles || len(d.waiters) > 0 {
-		pause = now // nothing more to wait for, or somebody who does
-	}
-	switch {
-	case now.Before(pause):
-		d.gatherUntil = pause
-		return true
-	case d.queue.len() >= d.maxFiles || len(d.waiters) > 0 || !d.listing():
-		d.gatherUntil = time.Time{}
+	if worth || runs == 0 && !now.Before(pause) {
+		d.gatherFrom, d.gatherUntil = time.Time{}, time.Time{}
 		return false
-	case d.gatherUntil.IsZero():
-		d.gatherUntil = now.Add(min(max(gatherTime, d.runTime), gatherMost))
+	}
+	if d.gatherFrom.IsZero() {
+		d.gatherFrom = now
+	}
+	if d.gatherUntil = pause; !now.Before(pause) {
+		d.gatherUntil = d.gatherFrom.Add(d.patience(runs))
 	}
 	return now.Before(d.gatherUntil)
 }
 
+// worth is how many changes need not wait beside so many runs.
+func (d *Dispatcher) worth(runs int) int {
+	return min(gatherFiles<<max(runs-1, 0), d.batchFiles())
+}
+
+// patience is how long changes wait beside so many runs.
+func (d *Dispatcher) patience(runs int) time.Duration {
+	if d.queue.len() >= gatherMany {
+		return gatherMost * time.Duration(runs)
+	}
+	return min(max(gatherTime, d.runTime), gatherMost)
+}
+
+// listing is how many runs of live changes are under way that should be short.
+func (d *Dispatcher) listing() int {
+	n := 0
+	for _, b := range d.flights {
+		if (b.Lane == LaneList || b.Lane == LaneTop || b.Lane == LaneRoot) && !b.tidy {
+			n++
+		}
+	}
+	return n
+}
+
+// A batch of live changes is to take a run of about longRun, or less where there
+// are not so many: its paths wait for all of it when they change again, but what a
+// run costs by itself has to be little of what it does.
+const (
+	longRun    = 2 * time.Second
+	firstFiles = 5000
+	leastFiles = 1000
+)
+
 // tookTime learns how long a run of live changes takes of late.
 func (d *Dispatcher) tookTime(b *Batch, took time.Duration) {
-	switch {
-	case b.Lane != LaneList && b.Lane != LaneTop, b.Retry, b.tidy:
-	case d.runTime == 0:
+	if b.Lane != LaneList && b.Lane != LaneTop || b.Retry || b.tidy {
+		return
+	}
+	if d.runTime == 0 {
 		d.runTime = took
-	default:
+	} else {
 		d.runTime += (took - d.runTime) / 4
+	}
+	switch n := len(b.Items); {
+	case took > 2*longRun && n > leastFiles:
+		d.liveFiles = max(leastFiles, min(d.liveFiles, n)/2)
+	case took < longRun/2 && n >= d.liveFiles/2:
+		d.liveFiles = min(2*d.liveFiles, d.o.BatchFiles)
 	}
 }
 
-// listing tells whether a run of live changes is under way that should be short.
-func (d *Dispatcher) listing() bool {
-	for _, b := range d.flights {
-		if (b.Lane == LaneList || b.Lane == LaneTop || b.Lane == LaneRoot) && !b.tidy {
-			return true
-		}
-	}
-	return false
-}
+// batchFiles is how many live changes one batch may have.
+func (d *Dispatcher) batchFiles() int { return min(d.maxFiles, d.liveFiles) }
 
 const (
 	// A stream begins when more than streamRuns runs have started at more than

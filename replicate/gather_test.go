@@ -150,3 +150,79 @@ func TestNobodyWaitsBesideARun(t *testing.T) {
 		}
 	})
 }
+
+// TestRunsBesideOthers: beside a run that lasts, a burst goes in few runs, each
+// larger than the one before; a single change does not wait for as long.
+func TestRunsBesideOthers(t *testing.T) {
+	simulate(t, func(g *rig) { g.o.Workers = 4 }, func(t *testing.T, g *rig, f *fakeTransport) {
+		f.takes = 20 * time.Second
+		files := map[string]string{"first/f": "1", "last/f": "1"}
+		var burst []string
+		for i := range 9000 {
+			p := fmt.Sprintf("d%d/f%d", i/100, i)
+			files[p] = "1"
+			burst = append(burst, p)
+		}
+		write(t, g.src, files)
+		g.j.change("first/f")
+		synctest.Wait()
+		for part := range slices.Chunk(burst, 300) {
+			g.j.change(part...)
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(5 * time.Second)
+		var sizes []int
+		for _, r := range f.all() {
+			sizes = append(sizes, len(r.paths))
+		}
+		if len(sizes) != 4 || sizes[0] != 1 || sizes[1] < gatherFiles || sizes[2] < 2*gatherFiles {
+			t.Errorf("runs of %v paths; %d and %d are worth one beside others", sizes, gatherFiles, 2*gatherFiles)
+		}
+	})
+	simulate(t, nil, func(t *testing.T, g *rig, f *fakeTransport) {
+		f.takes = 20 * time.Second
+		write(t, g.src, map[string]string{"first/f": "1", "last/f": "1"})
+		g.j.change("first/f")
+		time.Sleep(time.Second)
+		begin := time.Now()
+		g.j.change("last/f")
+		time.Sleep(2 * time.Second)
+		runs := f.all()
+		if len(runs) != 2 || runs[1].at.Sub(begin) != gatherTime {
+			t.Errorf("a single change waited for %v", runs[len(runs)-1].at.Sub(begin))
+		}
+	})
+}
+
+// TestBatchesFollowTheirTime: runs that are soon over become larger, those that
+// last smaller, within what is set.
+func TestBatchesFollowTheirTime(t *testing.T) {
+	for _, c := range []struct {
+		takes time.Duration
+		most  int // as set
+		want  []int
+	}{
+		{longRun/2 - 1, 10_000, []int{firstFiles, 10_000, 10_000}},
+		{longRun/2 - 1, 3000, []int{3000, 3000}},
+		{longRun, 10_000, []int{firstFiles, firstFiles}},
+		{2*longRun + 1, 10_000, []int{firstFiles, firstFiles / 2, firstFiles / 4, leastFiles, leastFiles}},
+		{2*longRun + 1, 500, []int{500, 500}},
+	} {
+		d, err := New(Options{Source: "s", Name: "r", Root: "/s", Target: Target{Kind: Local, Path: "/x"}, Feed: newMemJournal("/s"), Tree: newMemJournal("/s"), Store: newMemRemote(0), BatchFiles: c.most})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sizes []int
+		for range c.want {
+			n := d.batchFiles()
+			sizes = append(sizes, n)
+			d.tookTime(&Batch{Lane: LaneList, Items: make([]*Item, n)}, c.takes)
+			d.tookTime(&Batch{Lane: LaneList, Items: make([]*Item, 3)}, 2*longRun+1) // says nothing of many
+			d.tookTime(&Batch{Lane: LaneList, Items: make([]*Item, 3)}, time.Millisecond)
+			d.tookTime(&Batch{Lane: LaneBig, Items: make([]*Item, n)}, time.Hour)
+		}
+		if !slices.Equal(sizes, c.want) {
+			t.Errorf("runs of %v, at most %d paths: %v, want %v", c.takes, c.most, sizes, c.want)
+		}
+	}
+}

@@ -15,6 +15,7 @@ const maxRanges = 1024
 // truncated) count as done.
 type ledger struct {
 	seqs []ledgerSeq // ascending; acknowledged ones stay until the next sweep
+	lead int         // so many of them, at least, are acknowledged before the first that is not
 	open int         // not acknowledged
 	read uint64      // everything at or below has been read
 }
@@ -64,17 +65,18 @@ func (l *ledger) sweep() {
 		}
 	}
 	clear(l.seqs[len(out):])
-	l.seqs = out
+	l.seqs, l.lead = out, 0
 }
 
 // first is the lowest seq that is not acknowledged, 0 when there is none.
 func (l *ledger) first() uint64 {
-	for _, s := range l.seqs {
-		if !s.done {
-			return s.seq
-		}
+	for l.lead < len(l.seqs) && l.seqs[l.lead].done {
+		l.lead++
 	}
-	return 0
+	if l.lead == len(l.seqs) {
+		return 0
+	}
+	return l.seqs[l.lead].seq
 }
 
 // cursor says the same as the ledger in the journal's form.

@@ -13,7 +13,8 @@ import (
 // everybody can list the names anyway.
 const (
 	minArgList = 1 << 10   // bytes; a shorter list is not worth it
-	maxArgList = 512 << 10 // a quarter of what Linux allows with the usual limit of the stack
+	maxArgList = 1 << 20   // half of what Linux allows with the usual limit of the stack
+	maxNames   = 768 << 10 // of the names of one batch, so that its list is within that
 )
 
 // byArgs tells whether the names of a batch may be arguments.

@@ -51,6 +51,27 @@ func TestNamesAsArguments(t *testing.T) {
 	}
 }
 
+// TestNamesOfABatch: a batch has no more names than may be arguments, however many
+// files one may have.
+func TestNamesOfABatch(t *testing.T) {
+	p := planner{limits: limits{files: 100_000, bytes: 1 << 30, big: 1 << 20}, look: func(path string) Seen {
+		if strings.HasSuffix(path, "f") {
+			return Seen{Presence: IsFile, Nlink: 1}
+		}
+		return Seen{Presence: IsDir}
+	}}
+	q, all := newQueue(), 0
+	for i := range 20_000 {
+		path := fmt.Sprintf("%s/%d.f", strings.Repeat("d", 100), i)
+		q.push(&Item{Path: path})
+		all += len(path)
+	}
+	b := p.next(q.all(), &Locks{}, true).batch
+	if n := len(b.list()); n > maxArgList || n < maxNames || all < maxArgList {
+		t.Errorf("a list of %d bytes, of %d; at most %d", n, all, maxArgList)
+	}
+}
+
 // TestLowStackLimit: where the system takes fewer arguments than usual the list
 // goes through stdin.
 func TestLowStackLimit(t *testing.T) {

@@ -84,7 +84,7 @@ const (
 // Defaults of Options.
 const (
 	DefaultWorkers    = 2
-	DefaultBatchFiles = 2000
+	DefaultBatchFiles = 10_000
 	DefaultBatchBytes = 64 << 20
 	DefaultBigFile    = 64 << 20
 	DefaultInitial    = time.Second

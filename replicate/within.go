@@ -91,7 +91,7 @@ func (r *round) within(u *unit) {
 	keep := u.parents[:0]
 	for _, dir := range u.parents {
 		stamp := Lock{ScopeStamp, dir}
-		if !r.held.Conflicts(stamp) && !r.reserved.Conflicts(stamp) || !r.standing[dir] || !r.look(dir).Writable {
+		if !r.held.Conflicts(stamp) && !r.reserved.Conflicts(stamp) || !r.standing[dir] || !r.writes(dir) {
 			keep = append(keep, dir)
 			continue
 		}
@@ -103,6 +103,19 @@ func (r *round) within(u *unit) {
 		u.within = append(u.within, dir)
 	}
 	u.parents = keep
+}
+
+// writes tells whether the owner of a directory may write in it.
+func (r *round) writes(dir string) bool {
+	may, known := r.writable[dir]
+	if !known {
+		may = r.look(dir).Writable
+		if r.writable == nil {
+			r.writable = map[string]bool{}
+		}
+		r.writable[dir] = may
+	}
+	return may
 }
 
 // passes tells whether others may pass an item that waits: it only stamps a
@@ -122,14 +135,11 @@ func (r *round) busyWithin(it *Item, u *unit) bool {
 // another run, for what is below, may have made it before without a word (rsync
 // makes the directories above a name, with --no-implied-dirs, and prints none).
 func (r *round) leaveRoot(b *Batch, always bool) {
-	list, kind := &b.Restamp, "r"
+	list, as := &b.Restamp, listedRestamp
 	if always {
-		list, kind = &b.Within, "w"
+		list, as = &b.Within, listedWithin
 	}
-	if !r.listed[kind] {
-		r.listed[kind] = true
-		*list = append(*list, "")
-	}
+	r.list(list, as, []string{""})
 }
 
 // isStamp tells whether an item of the retry set was left by a run.
@@ -143,7 +153,7 @@ func (d *Dispatcher) isStamp(it *Item) bool {
 // the last that went, but those that have waited for long: where much goes on their
 // directory is free for moments only.
 func (d *Dispatcher) gatherStamps(due []*Item, now time.Time) []*Item {
-	if len(d.waiters) > 0 || !d.listing() || now.Sub(d.stampedAt) >= stampPause {
+	if len(d.waiters) > 0 || d.listing() == 0 || now.Sub(d.stampedAt) >= stampPause {
 		return due
 	}
 	return slices.DeleteFunc(due, func(it *Item) bool { return d.isStamp(it) && now.Sub(it.asked) < stampPatience })
