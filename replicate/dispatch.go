@@ -90,7 +90,7 @@ func (d *Dispatcher) nextRetry(l *look, now time.Time) *Batch {
 	if due = d.gatherStamps(due, now); len(due) == 0 {
 		return nil
 	}
-	b := d.plan(l, slices.Values(due), d.maxRetry, now, true)
+	b := d.plan(l, slices.Values(due), min(d.maxRetry, d.shortFiles), now, true)
 	if b != nil && !slices.ContainsFunc(b.Items, func(it *Item) bool { return !d.isStamp(it) }) {
 		d.stampedAt = now
 	}
@@ -201,11 +201,9 @@ func (d *Dispatcher) start(ctx context.Context, b *Batch, now time.Time) {
 			d.queue.take(it, itemInFlight)
 		}
 	}
-	if !b.Retry {
+	if !b.Retry && b.chunk == nil && !b.tidy {
 		d.gatherFrom, d.gatherUntil = time.Time{}, time.Time{}
-		if b.chunk == nil && !b.tidy {
-			d.stream.started(now)
-		}
+		d.stream.started(now)
 	}
 	d.locks.AddAll(b.Locks)
 	d.tidy.started(b)

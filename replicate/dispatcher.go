@@ -78,7 +78,7 @@ type Dispatcher struct {
 	gatherFrom  time.Time     // since when changes wait for more of them; zero for not
 	gatherUntil time.Time     // until when; zero for not
 	runTime     time.Duration // of a run of live changes, about
-	liveFiles   int           // of a batch of live changes, by how long they take
+	shortFiles  int           // of a list, so that a run does not take long
 	maxFiles    int           // shrinks when batches run out of space, grows with success
 	maxRetry    int           // the same for the retry set, when nothing tells which path fails
 	liveRuns    int           // live batches started since the last chunk
@@ -114,7 +114,7 @@ func New(o Options) (*Dispatcher, error) {
 		o: o, log: o.Logger.With("source", o.Source, "remote", o.Name), tr: o.transport,
 		calls: make(chan func()), nudges: make(chan struct{}, 1), started: make(chan struct{}), stopped: make(chan struct{}), ending: make(chan struct{}), drain: make(chan struct{}),
 		flights: map[uint64]*Batch{}, turning: turning{}, reports: make(chan report, o.Workers), commits: make(chan error, 1),
-		queue: newQueue(), guard: newGuard(o.MaxDelete), liveFiles: min(firstFiles, o.BatchFiles), maxFiles: o.BatchFiles, maxRetry: o.BatchFiles, maxCovered: o.BatchFiles,
+		queue: newQueue(), guard: newGuard(o.MaxDelete), shortFiles: o.BatchFiles, maxFiles: o.BatchFiles, maxRetry: o.BatchFiles, maxCovered: o.BatchFiles,
 	}
 	if d.tr == nil {
 		d.tr = newRsyncTransport(&d.o)

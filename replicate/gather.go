@@ -10,8 +10,9 @@ const (
 	// gatherMany changes are a burst, of which more is to come.
 	gatherMany = 100
 	// gatherFiles changes are worth a run beside another; beside two twice as many
-	// are, and so on.
+	// are, and so on, as far as gatherRuns.
 	gatherFiles = 2000
+	gatherRuns  = 3
 )
 
 // gathering tells whether live changes wait for a moment. Where nothing is under
@@ -21,7 +22,7 @@ const (
 // Runs that may be long, those of big files and of full syncs, are waited for by
 // nobody. In a steady stream of changes there is a pause between runs, see stream.
 func (d *Dispatcher) gathering(now time.Time) bool {
-	runs := d.listing()
+	runs := min(d.listing(), gatherRuns)
 	worth := len(d.waiters) > 0 || // somebody waits
 		d.ledger.open >= d.o.window || // nothing can come any more
 		d.queue.len() >= d.worth(runs)
@@ -63,35 +64,41 @@ func (d *Dispatcher) listing() int {
 	return n
 }
 
-// A batch of live changes is to take a run of about longRun, or less where there
-// are not so many: its paths wait for all of it when they change again, but what a
-// run costs by itself has to be little of what it does.
+// A list of paths is to take a run of about longRun, or less where there are not so
+// many: paths wait for all of it when they change again, but what a run costs by
+// itself has to be little of what it does.
 const (
 	longRun    = 2 * time.Second
-	firstFiles = 5000
 	leastFiles = 1000
 )
 
-// tookTime learns how long a run of live changes takes of late.
-func (d *Dispatcher) tookTime(b *Batch, took time.Duration) {
-	if b.Lane != LaneList && b.Lane != LaneTop || b.Retry || b.tidy {
+// tookTime learns from a run that brought all it carried over how long one takes
+// of late, and how many paths may be in one.
+func (d *Dispatcher) tookTime(rep report, took time.Duration) {
+	b := rep.batch
+	if b.Lane != LaneList && b.Lane != LaneTop || b.tidy || rep.verify != nil || rep.res.Outcome.Class != ClassOK {
 		return
 	}
-	if d.runTime == 0 {
+	switch {
+	case b.Retry:
+	case d.runTime == 0:
 		d.runTime = took
-	} else {
+	default:
 		d.runTime += (took - d.runTime) / 4
 	}
 	switch n := len(b.Items); {
-	case took > 2*longRun && n > leastFiles:
-		d.liveFiles = max(leastFiles, min(d.liveFiles, n)/2)
-	case took < longRun/2 && n >= d.liveFiles/2:
-		d.liveFiles = min(2*d.liveFiles, d.o.BatchFiles)
+	case took > 2*longRun && n > leastFiles: // once for all that were as large
+		d.shortFiles = max(leastFiles, min(d.shortFiles, n/2))
+	case took < longRun/2 && n >= d.shortFiles/2:
+		d.shortFiles = min(2*d.shortFiles, d.o.BatchFiles)
 	}
 }
 
-// batchFiles is how many live changes one batch may have.
-func (d *Dispatcher) batchFiles() int { return min(d.maxFiles, d.liveFiles) }
+// batchFiles is how many live changes one batch may have: all workers together no
+// more than are held in memory.
+func (d *Dispatcher) batchFiles() int {
+	return min(d.maxFiles, d.shortFiles, max(1, d.o.window/d.o.Workers))
+}
 
 const (
 	// A stream begins when more than streamRuns runs have started at more than

@@ -152,13 +152,14 @@ func TestNobodyWaitsBesideARun(t *testing.T) {
 }
 
 // TestRunsBesideOthers: beside a run that lasts, a burst goes in few runs, each
-// larger than the one before; a single change does not wait for as long.
+// larger than the one before, and the last of it after some time; a single change
+// does not wait for as long.
 func TestRunsBesideOthers(t *testing.T) {
-	simulate(t, func(g *rig) { g.o.Workers = 4 }, func(t *testing.T, g *rig, f *fakeTransport) {
+	simulate(t, func(g *rig) { g.o.Workers = 3 }, func(t *testing.T, g *rig, f *fakeTransport) {
 		f.takes = 20 * time.Second
-		files := map[string]string{"first/f": "1", "last/f": "1"}
+		files := map[string]string{"first/f": "1"}
 		var burst []string
-		for i := range 9000 {
+		for i := range gatherFiles + 500 {
 			p := fmt.Sprintf("d%d/f%d", i/100, i)
 			files[p] = "1"
 			burst = append(burst, p)
@@ -166,17 +167,19 @@ func TestRunsBesideOthers(t *testing.T) {
 		write(t, g.src, files)
 		g.j.change("first/f")
 		synctest.Wait()
-		for part := range slices.Chunk(burst, 300) {
+		begin := time.Now()
+		for part := range slices.Chunk(burst, 250) { // for 100 ms
 			g.j.change(part...)
 			time.Sleep(10 * time.Millisecond)
 		}
 		time.Sleep(5 * time.Second)
 		var sizes []int
+		var at []time.Duration
 		for _, r := range f.all() {
-			sizes = append(sizes, len(r.paths))
+			sizes, at = append(sizes, len(r.paths)), append(at, r.at.Sub(begin))
 		}
-		if len(sizes) != 4 || sizes[0] != 1 || sizes[1] < gatherFiles || sizes[2] < 2*gatherFiles {
-			t.Errorf("runs of %v paths; %d and %d are worth one beside others", sizes, gatherFiles, 2*gatherFiles)
+		if !slices.Equal(sizes, []int{1, gatherFiles, 500}) || at[1] > 100*time.Millisecond || at[2]-at[1] < 2*gatherMost || at[2]-at[1] > 2*gatherMost+100*time.Millisecond {
+			t.Errorf("runs of %v paths after %v", sizes, at)
 		}
 	})
 	simulate(t, nil, func(t *testing.T, g *rig, f *fakeTransport) {
@@ -194,35 +197,66 @@ func TestRunsBesideOthers(t *testing.T) {
 	})
 }
 
-// TestBatchesFollowTheirTime: runs that are soon over become larger, those that
-// last smaller, within what is set.
+// TestWorth: with more workers than runs that anybody waits for, the number of
+// changes that are worth a run stays one that can come.
+func TestWorth(t *testing.T) {
+	d := newTestDispatcher(t, Options{Workers: 64, BatchFiles: 100_000})
+	for runs := range 65 {
+		for id := range uint64(runs) {
+			d.flights[id] = &Batch{Lane: LaneList}
+		}
+		if n := d.worth(min(d.listing(), gatherRuns)); n < 1 || n > d.o.window/64 {
+			t.Errorf("beside %d runs: %d", runs, n)
+		}
+	}
+}
+
+func newTestDispatcher(t *testing.T, o Options) *Dispatcher {
+	t.Helper()
+	o.Source, o.Name, o.Root, o.Target = "s", "r", "/s", Target{Kind: Local, Path: "/x"}
+	o.Feed, o.Tree, o.Store = newMemJournal("/s"), newMemJournal("/s"), newMemRemote(0)
+	d, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// TestBatchesFollowTheirTime: runs that last make the next ones smaller, those that
+// are soon over larger again, within what is set; those that failed say nothing.
 func TestBatchesFollowTheirTime(t *testing.T) {
+	const soon, late = longRun/2 - 1, 2*longRun + 1
 	for _, c := range []struct {
-		takes time.Duration
-		most  int // as set
-		want  []int
+		most, workers int
+		takes         []time.Duration
+		want          []int
 	}{
-		{longRun/2 - 1, 10_000, []int{firstFiles, 10_000, 10_000}},
-		{longRun/2 - 1, 3000, []int{3000, 3000}},
-		{longRun, 10_000, []int{firstFiles, firstFiles}},
-		{2*longRun + 1, 10_000, []int{firstFiles, firstFiles / 2, firstFiles / 4, leastFiles, leastFiles}},
-		{2*longRun + 1, 500, []int{500, 500}},
+		{5000, 4, []time.Duration{late, late, late, late, soon, soon, soon, soon}, []int{5000, 2500, 1250, 1000, 1000, 2000, 4000, 5000}},
+		{5000, 4, []time.Duration{longRun, 2 * longRun, soon, longRun}, []int{5000, 5000, 5000, 5000}},
+		{500, 4, []time.Duration{late, late, soon}, []int{500, 500, 500}},
+		{100_000, 4, []time.Duration{soon, late}, []int{window / 4, window / 4}},
 	} {
-		d, err := New(Options{Source: "s", Name: "r", Root: "/s", Target: Target{Kind: Local, Path: "/x"}, Feed: newMemJournal("/s"), Tree: newMemJournal("/s"), Store: newMemRemote(0), BatchFiles: c.most})
-		if err != nil {
-			t.Fatal(err)
+		d := newTestDispatcher(t, Options{BatchFiles: c.most, Workers: c.workers})
+		run := func(n int, lane Lane, class Class, v *Result, took time.Duration) {
+			d.tookTime(report{batch: &Batch{Lane: lane, Items: make([]*Item, n)}, res: Result{Outcome: Outcome{Class: class}}, verify: v}, took)
 		}
 		var sizes []int
-		for range c.want {
+		for _, took := range c.takes {
 			n := d.batchFiles()
 			sizes = append(sizes, n)
-			d.tookTime(&Batch{Lane: LaneList, Items: make([]*Item, n)}, c.takes)
-			d.tookTime(&Batch{Lane: LaneList, Items: make([]*Item, 3)}, 2*longRun+1) // says nothing of many
-			d.tookTime(&Batch{Lane: LaneList, Items: make([]*Item, 3)}, time.Millisecond)
-			d.tookTime(&Batch{Lane: LaneBig, Items: make([]*Item, n)}, time.Hour)
+			run(n, LaneList, ClassOK, nil, took)
+			if took == late {
+				run(n, LaneList, ClassOK, nil, took) // beside it, for the same reason
+			}
+			run(3, LaneList, ClassOK, nil, late) // says nothing of many
+			run(3, LaneList, ClassOK, nil, soon)
+			run(n, LaneBig, ClassOK, nil, late)
+			run(n, LaneList, ClassTransient, nil, soon)
+			run(n, LaneList, ClassTransient, nil, late)
+			run(n, LaneList, ClassEntry, &Result{}, late)
 		}
 		if !slices.Equal(sizes, c.want) {
-			t.Errorf("runs of %v, at most %d paths: %v, want %v", c.takes, c.most, sizes, c.want)
+			t.Errorf("at most %d paths, %v: %v, want %v", c.most, c.takes, sizes, c.want)
 		}
 	}
 }

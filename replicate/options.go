@@ -84,7 +84,7 @@ const (
 // Defaults of Options.
 const (
 	DefaultWorkers    = 2
-	DefaultBatchFiles = 10_000
+	DefaultBatchFiles = 5000
 	DefaultBatchBytes = 64 << 20
 	DefaultBigFile    = 64 << 20
 	DefaultInitial    = time.Second

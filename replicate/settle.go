@@ -14,7 +14,7 @@ func (d *Dispatcher) settle(rep report, now time.Time) {
 	delete(d.flights, b.ID)
 	d.turning.ended(b)
 	d.locks.RemoveAll(b.Locks)
-	d.tookTime(b, now.Sub(b.Started))
+	d.tookTime(rep, now.Sub(b.Started))
 	if b.tidy {
 		d.logBatch(rep)
 		d.tidied(rep, now)

@@ -18,7 +18,7 @@ import (
 )
 
 // scenarios in the order of the report.
-var scenarios = []*scenario{latency, burst, rewrite, move, full, restart, memory, processor, remotes, sources}
+var scenarios = []*scenario{latency, burst, rewrite, move, full, restart, memory, processor, remotes, sources, dirs}
 
 // options are the flags.
 type options struct {

@@ -125,6 +125,7 @@ type daemonStatus struct {
 	Sources []struct {
 		Overflows int    `json:"overflows"` // of the kernel's event queue, since the start
 		Backend   string `json:"backend"`
+		Unwatched int    `json:"unwatched"` // directories
 	} `json:"sources"`
 	Remotes []struct {
 		Lag int `json:"lag_entries"`

@@ -98,7 +98,8 @@ func TestKillNineSendsOnlyWhatDiffered(t *testing.T) {
 	for i := range 2000 {
 		write(t, filepath.Join(src, "d"+strconv.Itoa(i%40), "file"+strconv.Itoa(i)), strings.Repeat("x", 500))
 	}
-	r := newRig(t, oneRemote(src, d.Target("m"), ""))
+	// An rsync that waits for work ends after it, and so does its line in the log.
+	r := newRig(t, oneRemote(src, d.Target("m"), "defaults: {warm: 0}"))
 	r.start()
 	r.flush(60 * time.Second)
 	testbed.WaitEqual(t, src, dst, time.Second)

@@ -47,6 +47,8 @@ func TestMassDeletionIsHeld(t *testing.T) {
 	if n := files(t, dst); n < 200 {
 		t.Errorf("only %d of 311 paths left on a held remote", n)
 	}
+	// Else a flush tells that the source is not read yet.
+	r.waitFor("the source to be read", 20*time.Second, func() bool { return r.status().Sources[0].State != "scanning" })
 	out, errOut, code := r.cli("flush", "--timeout", "1s")
 	if code != 3 && code != 4 {
 		t.Errorf("flush with a held remote: exit %d", code)

@@ -20,7 +20,11 @@ import (
 	"gorsyncd/bench/testbed"
 )
 
-var binary string // the built gorsyncd
+// binary is the built gorsyncd. client is the same without the race detector, for
+// the commands that ask a daemon: they are started by the thousand, the detector
+// costs each a quarter of a second of processor time, and the tests of the commands
+// themselves, in cmd/gorsyncd, have it.
+var binary, client string
 
 // Most tests wait for something most of the time, so several run at once,
 // also on a machine with few processors. Those that change kernel limits are
@@ -43,13 +47,24 @@ func runTests(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "gorsyncd")
-	args := append([]string{"build"}, buildFlags...)
-	args = append(args, "-o", binary, "gorsyncd/cmd/gorsyncd")
-	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build gorsyncd: %v\n%s", err, out)
+	client = binary
+	if err = build(binary, buildFlags...); err == nil && len(buildFlags) > 0 {
+		client = filepath.Join(dir, "client", "gorsyncd")
+		err = build(client)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
+}
+
+func build(to string, flags ...string) error {
+	args := append(append([]string{"build"}, flags...), "-o", to, "gorsyncd/cmd/gorsyncd")
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("build gorsyncd: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // rig is one gorsyncd with its configuration, state and socket.
@@ -213,7 +228,11 @@ func gorsyncd(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, args...)
+	bin := client
+	if slices.Contains(args, "run") {
+		bin = binary
+	}
+	cmd := exec.CommandContext(ctx, bin, args...)
 	cmd.Env = env()
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut

@@ -103,7 +103,7 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("remotes %q, want %q", got, want)
 	}
 	r := c.Sources[0].Remotes[1]
-	if r.Workers != 4 || r.Batch != (Batch{10_000, 256 << 20}) || r.Delete != DeleteTracked ||
+	if r.Workers != 4 || r.Batch != (Batch{5000, 256 << 20}) || r.Delete != DeleteTracked ||
 		r.Rsync.Path != "rsync" || r.Rsync.Timeout != time.Minute || r.Rsync.ConnectTimeout != 10*time.Second ||
 		r.Retry != (Retry{time.Second, 5 * time.Minute, 0.5}) || r.FullSync != (FullSync{IfNeeded, ""}) || r.Verify != (Verify{}) ||
 		r.Guard != (Guard{1000, true, true}) || r.BWLimit.Otherwise != 0 || !r.EmptyDirs {

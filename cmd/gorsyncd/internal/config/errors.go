@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"gorsyncd/cmd/gorsyncd/internal/names"
 )
@@ -104,26 +105,33 @@ func (r *reporter) err() error {
 	return &Errors{List: r.list}
 }
 
-var (
-	secretValue = regexp.MustCompile(`(?i)((?:pas+(?:wd|word|phrase)?|secret|token|authorization|cookie)["']?\s*[:=]\s*)\S.*`)
-	// A password where the path of its file belongs.
-	secretFile = regexp.MustCompile(`(?i)((?:pas+(?:wd|word|phrase)?|token|url|secret|headers)_file["']?\s*[:=]\s*["']?)[^/~$"'\s#].*`)
-	// What follows the host in the address of a receiver is a secret as a rule.
-	secretURL = regexp.MustCompile(`(?i)(\b(?:url|webhook)["']?\s*[:=]\s*["']?[a-z]+://[^/\s"'?#]*)[/?#][^\s"',}]*`)
-	// A password may hold about anything, slashes, spaces and @ included.
-	secretTarget = regexp.MustCompile(`([^\s/@:"']+:)[^@\s/:][^"']*@`)
-)
+// secrets are what text to be printed is searched for. They are compiled when there
+// is such text: each command is a process of its own.
+type secrets struct{ value, file, url, target *regexp.Regexp }
+
+var hidden = sync.OnceValue(func() *secrets {
+	return &secrets{
+		value: regexp.MustCompile(`(?i)((?:pas+(?:wd|word|phrase)?|secret|token|authorization|cookie)["']?\s*[:=]\s*)\S.*`),
+		// A password where the path of its file belongs.
+		file: regexp.MustCompile(`(?i)((?:pas+(?:wd|word|phrase)?|token|url|secret|headers)_file["']?\s*[:=]\s*["']?)[^/~$"'\s#].*`),
+		// What follows the host in the address of a receiver is a secret as a rule.
+		url: regexp.MustCompile(`(?i)(\b(?:url|webhook)["']?\s*[:=]\s*["']?[a-z]+://[^/\s"'?#]*)[/?#][^\s"',}]*`),
+		// A password may hold about anything, slashes, spaces and @ included.
+		target: regexp.MustCompile(`([^\s/@:"']+:)[^@\s/:][^"']*@`),
+	}
+})
 
 // mask hides what looks like a password in text that will be printed.
 func mask(s string) string {
-	s = secretURL.ReplaceAllString(s, "${1}/***")
-	return secretTarget.ReplaceAllString(secretValue.ReplaceAllString(s, "${1}***"), "${1}***@")
+	is := hidden()
+	s = is.url.ReplaceAllString(s, "${1}/***")
+	return is.target.ReplaceAllString(is.value.ReplaceAllString(s, "${1}***"), "${1}***@")
 }
 
 func excerpt(line string) string {
 	const widest = 160
 	line = strings.ReplaceAll(strings.TrimRight(line, " \t\r"), "\t", "    ")
-	out := []rune(names.Printable(mask(secretFile.ReplaceAllString(line, "${1}***"))))
+	out := []rune(names.Printable(mask(hidden().file.ReplaceAllString(line, "${1}***"))))
 	if len(out) > widest {
 		return string(out[:widest]) + "…"
 	}

@@ -40,7 +40,7 @@ var fields = []field{
 	leaf("tls.key_file", `""`, scalar(absPath), func(s *Settings) *string { return &s.TLS.KeyFile }),
 	leaf("workers", "4", integer(1, 64), func(s *Settings) *int { return &s.Workers }),
 	leaf("warm", "1", integer(0, 64), func(s *Settings) *int { return &s.Warm }),
-	leaf("batch.files", "10000", integer(1, 100_000), func(s *Settings) *int { return &s.Batch.Files }),
+	leaf("batch.files", "5000", integer(1, 100_000), func(s *Settings) *int { return &s.Batch.Files }),
 	leaf("batch.bytes", "256M", size(1, maxSize), func(s *Settings) *Size { return &s.Batch.Bytes }),
 	onSource(leaf("settle", "2ms", duration(0, time.Hour), func(s *Settings) *time.Duration { return &s.Settle })),
 	onSource(leaf("settle_max", "1s", duration(0, day), func(s *Settings) *time.Duration { return &s.SettleMax })),

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 
 	"gorsyncd/cmd/gorsyncd/docs"
 )
@@ -15,14 +16,16 @@ type ErrorDoc struct {
 	Paras []template.HTML
 }
 
-// errorDocs are the sections of the guide to errors, under their ids.
-var errorDocs = func() []ErrorDoc {
+// errorDocs are the sections of the guide to errors, under their ids. They are read
+// when they are first asked for, as all in this package that takes its time: each
+// command is a process of this program, and only the daemon shows pages.
+var errorDocs = sync.OnceValue(func() []ErrorDoc {
 	b, err := docs.FS.ReadFile("errors.md")
 	if err != nil {
 		panic(err) // embedded
 	}
 	return parseErrors(string(b))
-}()
+})
 
 var (
 	aSection = regexp.MustCompile(`(?m)^##+ (.*)$`)
@@ -70,5 +73,5 @@ func (h *Handler) errors(w http.ResponseWriter, r *http.Request) {
 	h.render(w, http.StatusOK, "errors", struct {
 		*paint
 		Docs []ErrorDoc
-	}{h.paint(w, r), errorDocs})
+	}{h.paint(w, r), errorDocs()})
 }

@@ -116,7 +116,7 @@ func (h *Handler) asset(w http.ResponseWriter, r *http.Request) {
 // parts serves the markup that scripts fill in, with the texts of a language.
 func (h *Handler) parts(w http.ResponseWriter, r *http.Request) {
 	lang := r.PathValue("lang")
-	if textsOf[lang] == nil {
+	if textsOf()[lang] == nil {
 		http.NotFound(w, r)
 		return
 	}
@@ -134,7 +134,7 @@ func (h *Handler) parts(w http.ResponseWriter, r *http.Request) {
 		Notify  NotifierView
 		Entry   Entry
 		Event   Event
-	}{paint: &paint{texts: textsOf[lang]}})
+	}{paint: &paint{texts: textsOf()[lang]}})
 }
 
 // keep says how long a browser may keep what it asks for.

@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/control"
@@ -46,7 +47,7 @@ func (h *Handler) paint(w http.ResponseWriter, r *http.Request) *paint {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Add("Vary", "Accept-Language, Cookie")
-	p := &paint{texts: textsOf[lang], Lang: lang, Tag: lang, Other: "zh", Build: h.build, Host: h.host, Version: h.o.Version, Now: h.o.Now().UnixMilli(), All: r.URL.Query().Get("all")}
+	p := &paint{texts: textsOf()[lang], Lang: lang, Tag: lang, Other: "zh", Build: h.build, Host: h.host, Version: h.o.Version, Now: h.o.Now().UnixMilli(), All: r.URL.Query().Get("all")}
 	if lang == "zh" {
 		p.Tag, p.Other = "zh-CN", "en"
 	}
@@ -161,11 +162,11 @@ func (p *paint) Spark(name string) Spark {
 	return Spark{Title: p.texts.say("spark.nothing")}
 }
 
-var page = template.Must(template.New("page.html").ParseFS(files, "page.html"))
+var page = sync.OnceValue(func() *template.Template { return template.Must(template.New("page.html").ParseFS(files, "page.html")) })
 
 func (h *Handler) render(w http.ResponseWriter, code int, name string, v any) {
 	var b bytes.Buffer
-	if err := page.ExecuteTemplate(&b, name, v); err != nil {
+	if err := page().ExecuteTemplate(&b, name, v); err != nil {
 		http.Error(w, fmt.Sprintf("the page cannot be made: %v", err), http.StatusInternalServerError)
 		return
 	}

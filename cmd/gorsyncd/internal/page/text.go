@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // The texts of each language, under the same keys. assets/text.js reads the
@@ -23,7 +24,8 @@ type texts map[string]string
 // for those who have no preference.
 var languages = []string{"en", "zh"}
 
-var textsOf = func() map[string]texts {
+// textsOf are the texts of each language.
+var textsOf = sync.OnceValue(func() map[string]texts {
 	all := map[string]texts{}
 	for _, l := range languages {
 		b, err := langFiles.ReadFile("lang/" + l + ".json")
@@ -37,7 +39,7 @@ var textsOf = func() map[string]texts {
 		all[l] = t
 	}
 	return all
-}()
+})
 
 // say returns the text of a key with its places filled in from pairs of name
 // and value. A key that does not exist is returned itself: tests find those.
@@ -68,10 +70,10 @@ const langCookie = "gorsyncd_lang"
 // chooseLang takes the language asked for now, chosen before, or preferred by
 // the browser. chosen tells whether it was asked for now.
 func chooseLang(r *http.Request) (lang string, chosen bool) {
-	if l := r.URL.Query().Get("lang"); textsOf[l] != nil {
+	if l := r.URL.Query().Get("lang"); textsOf()[l] != nil {
 		return l, true
 	}
-	if c, err := r.Cookie(langCookie); err == nil && textsOf[c.Value] != nil {
+	if c, err := r.Cookie(langCookie); err == nil && textsOf()[c.Value] != nil {
 		return c.Value, false
 	}
 	return preferred(r.Header.Get("Accept-Language")), false
@@ -83,7 +85,7 @@ func preferred(accept string) string {
 	for item := range strings.SplitSeq(accept, ",") {
 		tag, param, _ := strings.Cut(strings.TrimSpace(item), ";")
 		base, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(tag)), "-")
-		if textsOf[base] == nil {
+		if textsOf()[base] == nil {
 			continue
 		}
 		q := 1.0

@@ -15,7 +15,7 @@ import (
 var families = []string{"state.", "source.", "kind.", "error.", "remedy.", "fact.", "notifier.", "op."}
 
 func TestBothLanguagesSayTheSame(t *testing.T) {
-	en, zh := textsOf["en"], textsOf["zh"]
+	en, zh := textsOf()["en"], textsOf()["zh"]
 	if a, b := slices.Sorted(maps.Keys(en)), slices.Sorted(maps.Keys(zh)); !slices.Equal(a, b) {
 		t.Errorf("the languages have other keys:\n%q\n%q", a, b)
 	}
@@ -41,7 +41,7 @@ func TestEveryKeyExistsAndIsUsed(t *testing.T) {
 	used := map[string]bool{}
 	call := regexp.MustCompile("(?:\\b(?:say|known|dueAt)\\(|\\.Say |Known |textWord\\()[^\"`\n]*?\"([a-z_]+(?:\\.[A-Za-z0-9_-]+)?)\"")
 	word := regexp.MustCompile("\"([a-z_]+\\.[a-z_]+)\"")
-	en := textsOf["en"]
+	en := textsOf()["en"]
 	for _, glob := range []string{"*.go", "*.html", "assets/*.js"} {
 		files, err := filepath.Glob(glob)
 		if err != nil || len(files) == 0 {
@@ -89,13 +89,13 @@ func TestEveryKeyExistsAndIsUsed(t *testing.T) {
 // TestEveryErrorTitleHasAnError: titles are of ids that the guide knows.
 func TestEveryErrorTitleHasAnError(t *testing.T) {
 	known := map[string]bool{}
-	for _, d := range errorDocs {
+	for _, d := range errorDocs() {
 		known[d.ID] = true
 	}
 	if len(known) < 40 {
 		t.Fatalf("only %d errors", len(known))
 	}
-	for key := range textsOf["en"] {
+	for key := range textsOf()["en"] {
 		for _, family := range []string{"error.", "remedy."} {
 			if id, ok := strings.CutPrefix(key, family); ok && !known[id] {
 				t.Errorf("%s is of no error", key)
@@ -105,7 +105,7 @@ func TestEveryErrorTitleHasAnError(t *testing.T) {
 }
 
 func TestFormat(t *testing.T) {
-	en, zh := textsOf["en"], textsOf["zh"]
+	en, zh := textsOf()["en"], textsOf()["zh"]
 	for _, c := range []struct{ got, want string }{
 		{en.duration(0), "<1s"}, {en.duration(41 * time.Second), "41s"}, {en.duration(250 * time.Second), "4m10s"}, {en.duration(time.Hour), "1h"},
 		{en.duration(133 * time.Minute), "2h13m"}, {en.duration(76 * time.Hour), "3d4h"}, {zh.duration(133 * time.Minute), "2小时13分"},
@@ -121,7 +121,7 @@ func TestFormat(t *testing.T) {
 
 func TestSpark(t *testing.T) {
 	v := func(x float64) *float64 { return &x }
-	en := textsOf["en"]
+	en := textsOf()["en"]
 	if s := newSpark(en, nil); s.Line != "" || s.Title != en["spark.nothing"] {
 		t.Errorf("%+v", s)
 	}

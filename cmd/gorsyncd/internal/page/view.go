@@ -81,7 +81,7 @@ type maker struct {
 
 // NewView says what s means in a language, with all rows of one source or of "*".
 func NewView(s status.Status, lang, all string) View {
-	m := &maker{texts: textsOf[lang], s: s, all: all}
+	m := &maker{texts: textsOf()[lang], s: s, all: all}
 	problems := m.problems()
 	v := View{Verdict: m.verdict(), Problems: problems, Groups: m.groups(), Works: m.works(), Flights: m.flights(),
 		Notices: m.notices(), Facts: m.facts(), Notifiers: m.notifiers()}

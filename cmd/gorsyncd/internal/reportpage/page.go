@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/control"
@@ -22,7 +23,8 @@ type Options struct {
 //go:embed page.html
 var pageText string
 
-var pageTemplate = template.Must(template.New("page").Parse(pageText))
+// pageTemplate is parsed when it is needed: each command is a process of its own.
+var pageTemplate = sync.OnceValue(func() *template.Template { return template.Must(template.New("page").Parse(pageText)) })
 
 // page is what the template is filled with.
 type page struct {
@@ -47,7 +49,7 @@ func Write(w io.Writer, r control.Report, o Options) error {
 		p.Remotes = append(p.Remotes, b.remote(rep))
 	}
 	p.Verdict, p.Bad = b.verdict(r.Remotes)
-	if err := pageTemplate.Execute(w, p); err != nil {
+	if err := pageTemplate().Execute(w, p); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil
