@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -41,22 +42,35 @@ type table[S any] struct {
 func newTable[S any](fields []fieldOf[S]) *table[S] {
 	t := &table[S]{fields: fields, groups: map[string][]fieldOf[S]{}, defaults: level{}}
 	p := &parser{file: defaultPos.File, rep: newReporter(nil)}
-	for _, f := range fields {
+	all := p.defaults(len(fields), func(i int) string { return fields[i].def })
+	for i, f := range fields {
 		head, _, _ := strings.Cut(f.path, ".")
 		if t.groups[head] == nil {
 			t.names = append(t.names, head)
 		}
 		t.groups[head] = append(t.groups[head], f)
-		if n := p.document([]byte(f.def)); n != nil {
-			if v, ok := f.parse(p, n); ok {
-				t.defaults[f.path] = setting{value: v, pos: defaultPos}
-			}
+		if v, ok := f.parse(p, all[i]); ok {
+			t.defaults[f.path] = setting{value: v, pos: defaultPos}
 		}
 	}
 	if err := p.rep.err(); err != nil {
 		panic("config: a built-in default is not valid: " + err.Error())
 	}
 	return t
+}
+
+// defaults parses the texts of all defaults as one document: a parser for each of
+// them would be what starting a command takes its time for.
+func (p *parser) defaults(n int, text func(i int) string) []*yaml.Node {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "- %s\n", text(i))
+	}
+	doc := p.document([]byte(b.String()))
+	if doc == nil || len(doc.Content) != n {
+		panic("config: a built-in default is not one value")
+	}
+	return doc.Content
 }
 
 // level is the settings written at one place: defaults, a source, a remote or a sink.
