@@ -120,7 +120,7 @@ func watchAll(root string) (took time.Duration, failure string, err error) {
 		if strings.HasPrefix(lines.Text(), "Watches established") {
 			return time.Since(begin), "", nil
 		}
-		last = lines.Text()
+		last = strings.ReplaceAll(lines.Text(), root, "the tree")
 		if strings.Contains(last, "limit") {
 			break
 		}
