@@ -211,6 +211,27 @@ func TestWorth(t *testing.T) {
 	}
 }
 
+// TestOthersDoNotProlongGathering: how long changes have waited for more of them is
+// forgotten when some of them go, not when something else does.
+func TestOthersDoNotProlongGathering(t *testing.T) {
+	d := newTestDispatcher(t, Options{transport: &fakeTransport{}})
+	d.bare.Store(new(bare))
+	since := time.Now()
+	d.gatherFrom = since
+	for _, b := range []*Batch{{Lane: LaneList, tidy: true}, {Lane: LaneList, Retry: true}} {
+		d.start(t.Context(), b, since)
+		<-d.reports
+		if d.gatherFrom != since {
+			t.Fatalf("forgotten for a batch that is none of them: %+v", b)
+		}
+	}
+	d.start(t.Context(), &Batch{Lane: LaneList}, since)
+	<-d.reports
+	if !d.gatherFrom.IsZero() {
+		t.Error("not forgotten when a batch of them went")
+	}
+}
+
 func newTestDispatcher(t *testing.T, o Options) *Dispatcher {
 	t.Helper()
 	o.Source, o.Name, o.Root, o.Target = "s", "r", "/s", Target{Kind: Local, Path: "/x"}
