@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -145,12 +143,6 @@ func suggestCommand(name string, known []*cli.Command) string {
 
 func usageError(_ *cli.Context, err error, _ bool) error {
 	return &control.Error{Code: control.CodeUsage, Message: err.Error(), Hint: "see --help", Err: err}
-}
-
-// interruptible is the context of every command but run: the signals that would
-// end the process end it, so that temporary copies are removed.
-func interruptible() (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 }
 
 // withContext makes a command of an action that needs a context.

@@ -60,7 +60,7 @@ func (a *app) report(err error) int {
 	if errors.As(err, &quiet) {
 		return int(quiet)
 	}
-	if errors.Is(err, syscall.EPIPE) {
+	if errors.Is(err, syscall.EPIPE) && outputGone() {
 		return exitPipe // who reads has enough, as with head
 	}
 	e := control.Classify(err)
