@@ -177,3 +177,26 @@ func TestUpClock(t *testing.T) {
 		last = now
 	}
 }
+
+// TestSkewIsNoDelay: that somebody had to wait between the readings of two clocks is
+// not taken for a clock that was set, and one that was set is found all the same.
+func TestSkewIsNoDelay(t *testing.T) {
+	for _, set := range []time.Duration{0, 5 * time.Second, -5 * time.Second} {
+		for delayed := range 6 { // which of the readings
+			m := &machineTime{up: time.Hour, wall: time.Unix(1_800_000_000, 0), boot: "0"}
+			c := openClock(filepath.Join(t.TempDir(), "j"), m.source(), slog.New(slog.DiscardHandler))
+			m.wall = m.wall.Add(set)
+			src, n := m.source(), 0
+			late := func() {
+				if n++; n == delayed {
+					m.pass(13 * time.Millisecond)
+				}
+			}
+			c.src.Wall = func() time.Time { late(); return src.Wall() }
+			c.src.Up = func() time.Duration { late(); return src.Up() }
+			if got := c.skew(); (got - set).Abs() >= skewNoise {
+				t.Errorf("set by %v, reading %d delayed: %v", set, delayed, got)
+			}
+		}
+	}
+}

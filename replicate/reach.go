@@ -42,7 +42,10 @@ func Reach(ctx context.Context, target Target, r RsyncOptions) Reached {
 	e := run()
 	got := Reached{Took: time.Since(begin), Outcome: t.outcome(e, &totals{})}
 	if got.Outcome.Class == ClassOK {
-		got.Version = remoteVersion(run("-M" + askVersion).stderr)
+		// What refuses an option may be gone before its words have been passed on.
+		for tries := 0; tries < 2 && got.Version == ""; tries++ {
+			got.Version = remoteVersion(run("-M" + askVersion).stderr)
+		}
 	}
 	return got
 }

@@ -239,7 +239,7 @@ func explainPath(t *testing.T, w *world, p *tab) {
 	out, _, err := w.g.Output("explain", path)
 	must(t, err)
 	words := func(s string) []string {
-		return slices.DeleteFunc(strings.Fields(s), func(f string) bool { return strings.ContainsAny(f, "0123456789#") }) // how long ago
+		return slices.DeleteFunc(strings.Fields(s), func(f string) bool { return f == "ms" || strings.ContainsAny(f, "0123456789#") }) // how long ago
 	}
 	if a, b := words(p.text("#answer")), words(out); !slices.Equal(a, b) {
 		t.Errorf("the page says\n%s\nthe command line\n%s", p.text("#answer"), out)
