@@ -108,7 +108,7 @@ type round struct {
 	reserved Locks            // of items that wait
 	blocked  map[string]bool  // parents of items that wait: a cheap first check
 	listed   map[listing]bool // what the batch has of everything that is in it once
-	names    int              // bytes of the list
+	names    int              // bytes of everything in listed, and so at least of the list
 	writable map[string]bool  // directories that were looked at for within
 	big      bool
 	full     bool

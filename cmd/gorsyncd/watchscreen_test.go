@@ -2,12 +2,14 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"gorsyncd/cmd/gorsyncd/internal/control"
 	"gorsyncd/cmd/gorsyncd/internal/tty/ptytest"
@@ -75,6 +77,7 @@ func TestWatchOnATerminal(t *testing.T) {
 			pty.Until("drawn again", drawn)
 			pty.Type("\x1a")
 			pty.Until("given back for ^Z", func(s *ptytest.Screen) bool { return !s.Alternate && s.Cursor })
+			stopped(t, cmd.Process.Pid) // after it has given the terminal back; a SIGCONT before that is lost
 			if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
 				t.Fatal(err)
 			}
@@ -89,6 +92,21 @@ func TestWatchOnATerminal(t *testing.T) {
 			}
 		})
 	}
+}
+
+// stopped waits until a process has stopped as ^Z does it, see proc_pid_stat(5).
+func stopped(t *testing.T, pid int) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i := strings.LastIndex(string(b), ") "); strings.HasPrefix(string(b[i+2:]), "T") {
+			return
+		}
+	}
+	t.Fatal("it does not stop for ^Z")
 }
 
 // TestWatchOnADumbTerminal: one block after the other, without any sequence.
