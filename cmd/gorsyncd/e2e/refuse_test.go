@@ -170,13 +170,13 @@ func TestSSHRefused(t *testing.T) {
 		"defaults: {retry: {initial: 200ms, max: 1s}, ssh: {port: %d, identity_file: %s, known_hosts: %s}}", s.Port, s.IdentityFile, empty)))
 	write(t, filepath.Join(src, "f"), "x")
 	r.start()
-	r.waitFor("E-HOSTKEY", 20*time.Second, func() bool {
+	r.waitFor("E-HOSTKEY", overSSH, func() bool {
 		e := r.status().remote(t, "src/r").Error
 		return e != nil && e.ID == "E-HOSTKEY" && e.Hint != ""
 	})
 	r.setConfig(oneRemote(src, s.Target(dst), fmt.Sprintf(
 		"defaults: {retry: {initial: 200ms, max: 1s}, ssh: {port: %d, identity_file: %s, known_hosts: %s}}", s.Port, s.IdentityFile, s.KnownHosts)))
 	r.mustCLI("reload")
-	r.flush(30 * time.Second)
+	r.flush(overSSH)
 	testbed.WaitEqual(t, src, dst, time.Second)
 }

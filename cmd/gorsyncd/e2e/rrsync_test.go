@@ -33,7 +33,7 @@ func TestRRsync(t *testing.T) {
 	r := newRig(t, oneRemote(src, target, sshLines(s, ", rrsync: true")))
 	contains(t, r.mustCLI("doctor"), "ok    src/r: can be written to")
 	r.start()
-	r.waitSync(20 * time.Second)
+	r.waitSync(overSSH)
 	everyKind(t, r, src, dst)
 	write(t, filepath.Join(dst, "hard"), "changed there")
 	out, _, code := r.cli("verify", "--repair")
@@ -41,9 +41,9 @@ func TestRRsync(t *testing.T) {
 		t.Errorf("verify: exit %d\n%s", code, out)
 	}
 	contains(t, out, "hard")
-	r.flush(20 * time.Second)
+	r.flush(overSSH)
 	r.mustCLI("sync")
-	r.waitSync(20 * time.Second)
+	r.waitSync(overSSH)
 	testbed.WaitEqual(t, src, dst, 5*time.Second)
 
 	contains(t, askDoctor(t, oneRemote(src, target, sshLines(s, ""))), "fail  src/r: E-RRSYNC")
@@ -58,15 +58,15 @@ func TestRRsyncWriteOnly(t *testing.T) {
 	r := newRig(t, oneRemote(src, s.User+"@127.0.0.1:/", sshLines(s, ", rrsync: true")))
 	contains(t, r.mustCLI("doctor"), "ok    src/r: can be written to")
 	r.start()
-	r.waitSync(20 * time.Second)
+	r.waitSync(overSSH)
 	write(t, filepath.Join(src, "d/new"), "1")
-	r.flush(20 * time.Second)
+	r.flush(overSSH)
 	must(t, os.RemoveAll(filepath.Join(src, "d")))
-	r.flush(20 * time.Second)
+	r.flush(overSSH)
 	testbed.WaitEqual(t, src, dst, 2*time.Second)
 	r.mustCLI("verify")
 	r.mustCLI("sync")
-	r.waitSync(20 * time.Second)
+	r.waitSync(overSSH)
 	testbed.WaitEqual(t, src, dst, 5*time.Second)
 }
 
@@ -78,11 +78,11 @@ func TestRRsyncLocked(t *testing.T) {
 	s := restricted(t, "", dst)
 	r := newRig(t, oneRemote(src, s.User+"@127.0.0.1:/", sshLines(s, ", rrsync: true")+"  workers: 1\n  warm: 0"))
 	r.start()
-	r.waitSync(20 * time.Second)
+	r.waitSync(overSSH)
 	for i := range 5 {
 		write(t, filepath.Join(src, fmt.Sprint("d", i), "new"), "1")
 	}
-	r.flush(20 * time.Second)
+	r.flush(overSSH)
 	testbed.WaitEqual(t, src, dst, 2*time.Second)
 }
 
@@ -98,15 +98,15 @@ func TestRRsyncRefuses(t *testing.T) {
 	must(t, s.Authorize(fmt.Sprintf(`command="rrsync -no-del -no-lock %s",restrict`, dst)))
 	r := newRig(t, conf)
 	r.start()
-	r.waitSync(20 * time.Second)
+	r.waitSync(overSSH)
 	testbed.WaitEqual(t, src, dst, 2*time.Second)
 	must(t, os.Remove(filepath.Join(src, "a")))
-	if st := r.waitState("src/r", "failing", 20*time.Second); st.Error == nil || st.Error.ID != "E-REFUSED" {
+	if st := r.waitState("src/r", "failing", overSSH); st.Error == nil || st.Error.ID != "E-REFUSED" {
 		t.Errorf("the key removes nothing: %+v", st.Error)
 	}
 	must(t, s.Authorize(fmt.Sprintf(`command="rrsync -no-lock %s",restrict`, dst)))
 	r.mustCLI("retry", "src/r")
-	r.flush(20 * time.Second)
+	r.flush(overSSH)
 	testbed.WaitEqual(t, src, dst, 2*time.Second)
 }
 
@@ -118,11 +118,11 @@ func TestRRsyncRemovesNothing(t *testing.T) {
 	s := restricted(t, "-no-del -no-lock", dst)
 	r := newRig(t, oneRemote(src, s.User+"@127.0.0.1:/", sshLines(s, ", rrsync: true")+"  delete: none"))
 	r.start()
-	r.waitSync(20 * time.Second)
+	r.waitSync(overSSH)
 	write(t, filepath.Join(src, "old/file"), "1")
-	r.flush(20 * time.Second)
+	r.flush(overSSH)
 	must(t, os.Rename(filepath.Join(src, "old"), filepath.Join(src, "new")))
-	r.flush(20 * time.Second)
+	r.flush(overSSH)
 	contains(t, r.readLog(), "linked=true")
 	testbed.WaitEqual(t, src, dst, 2*time.Second, testbed.Options{Skip: func(p string) bool { return p == "old" }})
 	if _, err := os.Stat(filepath.Join(dst, "old/file")); err != nil {
