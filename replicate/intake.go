@@ -41,7 +41,9 @@ func (d *Dispatcher) intake(now time.Time) error {
 // take files one entry: with its path's retry record, with the item that
 // already waits for the path, or as a new item.
 func (d *Dispatcher) take(e journal.Entry, now time.Time) {
-	d.update.cursor = true
+	if e.Seq != d.ledger.read+1 {
+		d.update.cursor = true // what is missing was superseded; else reading moves no cursor
+	}
 	if has(d.completed.cursor, e.Seq) {
 		d.ledger.read = e.Seq
 		return

@@ -3,6 +3,8 @@ package watch
 import (
 	"context"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Intervals and sizes of the loop.
@@ -45,7 +47,12 @@ func (t *Tree) loop(ctx context.Context) error {
 		if busy {
 			continue
 		}
-		timer.Reset(max(t.nextDue()-t.now(), 0))
+		left := max(t.nextDue()-t.now(), 0)
+		if left < runtimeTick {
+			t.doze(left)
+			continue
+		}
+		timer.Reset(left)
 		select {
 		case <-ctx.Done():
 		case <-t.events.wake:
@@ -54,6 +61,20 @@ func (t *Tree) loop(ctx context.Context) error {
 		case <-timer.C:
 		}
 	}
+}
+
+// runtimeTick is what Go's runtime rounds shorter waits up to where nothing else
+// runs: it waits for them in epoll_wait(2), by the millisecond (netpollUnlock of
+// runtime/netpoll_epoll.go). A file that was closed is due in half of that.
+const runtimeTick = time.Millisecond
+
+// doze waits for less than runtimeTick. Nothing wakes it.
+func (t *Tree) doze(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	ts := unix.NsecToTimespec(int64(d))
+	_ = unix.Nanosleep(&ts, nil) // a signal ends it early: then the loop comes here again
 }
 
 // nextDue is when step has something to do if nothing happens before.
