@@ -25,6 +25,32 @@ func TestCPUCountsWaitedChildren(t *testing.T) {
 	}
 }
 
+// TestComputed: what all processors do includes what this one does.
+func TestComputed(t *testing.T) {
+	before, err := Computed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := CPU(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		now, err := CPU(os.Getpid())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if now-own < 10*tick {
+			continue
+		}
+		after, err := Computed()
+		if err != nil || after-before < 8*tick || after-before > time.Hour {
+			t.Errorf("all: %v, this process: %v (%v)", after-before, now-own, err)
+		}
+		return
+	}
+}
+
 func TestMemoryAndWakeups(t *testing.T) {
 	cmd := exec.Command("sh", "-c", "echo; while :; do sleep 0.01; done")
 	out, err := cmd.StdoutPipe()

@@ -6,8 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"gorsyncd/bench/testbed"
 )
@@ -20,11 +23,22 @@ type wanted struct {
 }
 
 // expectation is a tree as the observer expects it in copies. It costs each
-// racer the same, and little: every path is looked at until it is there, once
-// more often than that only the first that is not.
+// racer the same, bare rsync as well: every path is looked at until it is there,
+// once more often than that only the first that is not.
 type expectation struct {
 	files []wanted // everything but the times of directories
 	dirs  []wanted
+}
+
+// file adds a file as it is now.
+func (e *expectation) file(path string, st *syscall.Stat_t) {
+	e.files = append(e.files, wanted{path: path, size: st.Size, mtime: st.Mtim.Nano()})
+}
+
+// dir adds a directory, whose time counts when everything in it is there.
+func (e *expectation) dir(path string, st *syscall.Stat_t) {
+	e.files = append(e.files, wanted{path: path, dir: true})
+	e.dirs = append(e.dirs, wanted{path: path, dir: true, mtime: st.Mtim.Nano()})
 }
 
 // expect reads a tree that is at rest. gone are paths that copies may have and
@@ -42,12 +56,11 @@ func expect(root string, gone ...string) (*expectation, error) {
 		if err := syscall.Lstat(path, &st); err != nil {
 			return &fs.PathError{Op: "lstat", Path: path, Err: err}
 		}
-		w := wanted{path: path[min(len(path), len(root)+1):], dir: d.IsDir(), size: st.Size, mtime: st.Mtim.Nano()}
-		if w.dir {
-			e.dirs = append(e.dirs, w)
-			w.mtime = 0
+		if rel := path[min(len(path), len(root)+1):]; d.IsDir() {
+			e.dir(rel, &st)
+		} else {
+			e.file(rel, &st)
 		}
-		e.files = append(e.files, w)
 		return nil
 	})
 	if err != nil {
@@ -56,10 +69,16 @@ func expect(root string, gone ...string) (*expectation, error) {
 	return e, nil
 }
 
-func (w *wanted) isIn(dst string) bool {
-	var st syscall.Stat_t
-	err := syscall.Lstat(filepath.Join(dst, w.path), &st)
-	isDir := st.Mode&syscall.S_IFMT == syscall.S_IFDIR
+// isIn looks below the open directory of a copy.
+func (w *wanted) isIn(dst int) bool {
+	var st unix.Stat_t
+	var err error
+	if w.path == "" {
+		err = unix.Fstat(dst, &st)
+	} else {
+		err = unix.Fstatat(dst, w.path, &st, unix.AT_SYMLINK_NOFOLLOW)
+	}
+	isDir := st.Mode&unix.S_IFMT == unix.S_IFDIR
 	switch {
 	case w.gone:
 		return errors.Is(err, fs.ErrNotExist)
@@ -107,14 +126,23 @@ func (e *expectation) wait(dsts []string, begin time.Time, p patience) arrival {
 }
 
 func await(list []wanted, dsts []string, deadline time.Time) bool {
-	for _, dst := range dsts {
-		for i := range list {
-			for !list[i].isIn(dst) {
-				if time.Now().After(deadline) {
-					return false
-				}
-				time.Sleep(500 * time.Microsecond)
+	return !slices.ContainsFunc(dsts, func(dst string) bool {
+		dir, err := os.Open(dst)
+		if err != nil {
+			return true
+		}
+		defer dir.Close()
+		return !awaitIn(list, int(dir.Fd()), deadline)
+	})
+}
+
+func awaitIn(list []wanted, dst int, deadline time.Time) bool {
+	for i := range list {
+		for !list[i].isIn(dst) {
+			if time.Now().After(deadline) {
+				return false
 			}
+			time.Sleep(500 * time.Microsecond)
 		}
 	}
 	return true

@@ -88,7 +88,8 @@ func (g grid) times(racers []*racer, tasks []string, base *racer) (header []stri
 }
 
 // costs are rows of racers at one task: the time that is left when the change is
-// complete, and what the sending side computes.
+// complete, what the sending side computes until all is done, and what the whole
+// machine does until copies are equal: with bare rsync after the change.
 func (g grid) costs(racers []*racer, task string, base *racer) (header []string, rows [][]string) {
 	bare := g.of(task, base).seconds()
 	for _, rc := range racers {
@@ -96,13 +97,13 @@ func (g grid) costs(racers []*racer, task string, base *racer) (header []string,
 		if !os.equal() {
 			continue
 		}
-		var after, cpu []time.Duration
+		var after, cpu, all []time.Duration
 		for _, o := range os {
-			after, cpu = append(after, o.took-o.made), append(cpu, o.cpu)
+			after, cpu, all = append(after, o.took-o.made), append(cpu, o.cpu), append(all, o.all)
 		}
-		rows = append(rows, []string{rc.name, secs(median(after)), ratio(median(after).Seconds(), bare), secs(median(cpu))})
+		rows = append(rows, []string{rc.name, secs(median(after)), ratio(median(after).Seconds(), bare), secs(median(cpu)), secs(median(all))})
 	}
-	return []string{task, "seconds from the last change until equal", "bare = 1", "CPU seconds of the sending side"}, rows
+	return []string{task, "seconds from the last change until equal", "bare = 1", "CPU seconds of the sending side", "CPU seconds of everything"}, rows
 }
 
 // ratio of the medians of gorsyncd and another at a task.

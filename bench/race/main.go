@@ -65,6 +65,9 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
+	if _, err := lab.Computed(); err != nil {
+		return err
+	}
 	if o.seed == 0 {
 		o.seed = rand.Uint64N(1 << 40)
 	}

@@ -35,7 +35,7 @@ func runMove(r *rig) (*section, error) {
 	rename := func(src string) error {
 		return os.Rename(filepath.Join(src, "site", "release-1"), filepath.Join(src, "site", "release-2"))
 	}
-	t := trial{setup: setup{link: &link{}}, rest: true, before: m.make, change: rename, gone: []string{"site/release-1"}}
+	t := trial{setup: setup{link: &link{}}, rest: true, before: m.make, change: thenRead(rename, "site/release-1")}
 	down := t
 	down.down = true
 	release := t
@@ -45,14 +45,13 @@ func runMove(r *rig) (*section, error) {
 		}
 		return m.small.make(filepath.Join(src, "site", "next", "sub"))
 	}
-	release.change = func(src string) error {
+	release.change = thenRead(func(src string) error {
 		at := func(name string) string { return filepath.Join(src, "site", name) }
 		if err := os.Rename(at("release-1"), at("release-0")); err != nil {
 			return err
 		}
 		return os.Rename(at("next"), at("release-1"))
-	}
-	release.gone = []string{"site/next"}
+	}, "site/next")
 	rounds := r.rounds(1, 2, 3)
 	var tasks []task
 	for _, p := range r.places {

@@ -38,7 +38,7 @@ func runProcessor(r *rig) (*section, error) {
 	name := fmt.Sprintf("%d files", n)
 	racers := []*racer{ours, lsyncd, lsyncd0, loop, loopND}
 	g, err := r.run([]task{{name: name, place: r.first(), racers: racers, rounds: r.rounds(1, 1, 1),
-		trial: trial{before: (tree{files: 1000, dirs: 10, size: 1000}).make, change: stream(n), rest: true}}})
+		trial: trial{before: (tree{files: 1000, dirs: 10, size: 1000}).make, change: thenRead(stream(n)), rest: true}}})
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func runRemotes(r *rig) (*section, error) {
 			racers = append(slices.Clone(live), bareND)
 		}
 		tasks = append(tasks, task{name: remotesName(n), place: r.first(), racers: racers, rounds: r.rounds(1, 1, 2), peers: 1,
-			trial: trial{setup: setup{copies: n}, change: t.make, look: weigh}})
+			trial: trial{setup: setup{copies: n}, change: t.makeSeen, look: weigh}})
 	}
 	g, err := r.run(tasks)
 	if err != nil {

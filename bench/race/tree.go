@@ -2,13 +2,16 @@ package main
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 )
 
 // tree describes a tree of files spread evenly over directories, the same at
@@ -30,9 +33,16 @@ func (t tree) path(i int) string {
 
 // make writes the tree below root.
 func (t tree) make(root string) error {
+	_, err := t.makeSeen(root)
+	return err
+}
+
+// makeSeen is make that tells what the observer may expect: a walk of the tree
+// afterwards would be at the cost of who copies it meanwhile.
+func (t tree) makeSeen(root string) (*expectation, error) {
 	for d := range t.dirs {
 		if err := os.MkdirAll(filepath.Join(root, t.dir(d)), 0o755); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	return t.write(root, 0)
@@ -40,24 +50,56 @@ func (t tree) make(root string) error {
 
 // write gives every file the content of a round, which has another size than
 // that of the round before: where a file keeps its size for a second, rsync as
-// tutorials run it sees no difference, and nothing could be compared.
-func (t tree) write(root string, round int) error {
+// tutorials run it sees no difference, and nothing could be compared. It returns
+// what is in the tree then.
+func (t tree) write(root string, round int) (*expectation, error) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	errs := make([]error, writers)
+	parts, errs := make([]expectation, writers), make([]error, writers)
 	for k := range writers {
 		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < t.files; i = int(next.Add(1)) - 1 {
-				if errs[k] = os.WriteFile(filepath.Join(root, t.path(i)), t.content(i, round), 0o644); errs[k] != nil {
-					return
-				}
+			for i := int(next.Add(1)) - 1; i < t.files && errs[k] == nil; i = int(next.Add(1)) - 1 {
+				errs[k] = t.writeFile(root, i, round, &parts[k])
 			}
 		})
 	}
 	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
+	e := &expectation{}
+	for k := range writers {
+		e.files = append(e.files, parts[k].files...)
+	}
+	return e, errors.Join(append(errs, t.seeDirs(root, e))...)
+}
+
+// writeFile is os.WriteFile with a look at what was written.
+func (t tree) writeFile(root string, i, round int, e *expectation) error {
+	path := t.path(i)
+	f, err := os.Create(filepath.Join(root, path))
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(t.content(i, round))
+	var st syscall.Stat_t
+	if err == nil {
+		err = syscall.Fstat(int(f.Fd()), &st)
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		e.file(path, &st)
+	}
+	return err
+}
+
+// seeDirs adds the directories.
+func (t tree) seeDirs(root string, e *expectation) error {
+	seen := map[string]bool{}
+	for d := range t.dirs {
+		for dir := t.dir(d); !seen[dir]; dir = strings.TrimPrefix(path.Dir(dir), ".") {
+			seen[dir] = true
+			var st syscall.Stat_t
+			if err := syscall.Lstat(filepath.Join(root, dir), &st); err != nil {
+				return &os.PathError{Op: "lstat", Path: dir, Err: err}
+			}
+			e.dir(dir, &st)
 		}
 	}
 	return nil

@@ -14,21 +14,37 @@ import (
 type trial struct {
 	setup
 	before func(src string) error // the tree at first; nil: empty
-	change func(src string) error
-	gone   []string // what the copies must lose
-	rest   bool     // bytes and processor time count until the racer is at rest
-	down   bool     // the racer does not run while the tree changes, and starts then
+	change change
+	rest   bool // bytes and processor time count until the racer is at rest
+	down   bool // the racer does not run while the tree changes, and starts then
 
 	look func(*runner, *outcome) error // asks the racer something at the end
+}
+
+// change changes a tree and tells what copies are to have then.
+type change func(src string) (*expectation, error)
+
+// thenRead is a change after which the tree is read. gone are paths that copies
+// must lose.
+func thenRead(do func(src string) error, gone ...string) change {
+	return func(src string) (*expectation, error) {
+		if err := do(src); err != nil {
+			return nil, err
+		}
+		return expect(src, gone...)
+	}
 }
 
 // outcome is what came of it.
 type outcome struct {
 	arrival
-	wire  int64         // bytes, until the racer was at rest
-	cpu   time.Duration // of the racer and its children, until then
-	made  time.Duration // the change itself
-	wrong int           // paths that the oracle found different at the end
+	wire int64         // bytes, until the racer was at rest
+	cpu  time.Duration // of the racer and its children, until then
+	made time.Duration // the change itself
+	all  time.Duration // that all processors computed in the time that counts
+	// making is what they computed for the change, with a racer that began afterwards.
+	making time.Duration
+	wrong  int // paths that the oracle found different at the end
 
 	busy bool // a peer did not come to rest within the limit
 
@@ -102,16 +118,14 @@ func (r *rig) performLive(w *world, rc *racer, t trial, run *runner) (outcome, e
 	if err != nil {
 		return outcome{}, err
 	}
-	begin := time.Now()
-	if err := t.change(w.src); err != nil {
-		return outcome{}, err
-	}
-	made := time.Since(begin)
-	e, err := expect(w.src, t.gone...)
+	begin, before := time.Now(), computed()
+	e, err := t.change(w.src)
 	if err != nil {
 		return outcome{}, err
 	}
+	made := time.Since(begin)
 	o := outcome{arrival: e.wait(w.dsts, begin, r.patienceFor(rc))}
+	o.all = computed() - before
 	if t.rest || run.g != nil {
 		if o.busy, err = r.calm(run); err != nil {
 			return o, err
@@ -129,10 +143,7 @@ func (r *rig) performLive(w *world, rc *racer, t trial, run *runner) (outcome, e
 // performDown changes the tree while nothing runs, and starts the racer, which it
 // returns. The observer looks on from the moment it starts.
 func (r *rig) performDown(w *world, rc *racer, t trial) (outcome, *runner, error) {
-	if err := t.change(w.src); err != nil {
-		return outcome{}, nil, err
-	}
-	e, err := expect(w.src, t.gone...)
+	e, err := t.change(w.src)
 	if err != nil {
 		return outcome{}, nil, err
 	}
@@ -153,15 +164,31 @@ func (r *rig) performDown(w *world, rc *racer, t trial) (outcome, *runner, error
 
 // performBare changes the tree and copies it then.
 func (r *rig) performBare(w *world, rc *racer, t trial) (outcome, error) {
-	if err := t.change(w.src); err != nil {
-		return outcome{}, err
-	}
-	passed := w.passed()
-	took, err := runBare(w, rc)
+	before := computed()
+	e, err := t.change(w.src)
 	if err != nil {
 		return outcome{}, err
 	}
-	return outcome{arrival: arrival{took: took, equal: true}, wire: w.passed() - passed, cpu: w.spent}, nil
+	making := computed() - before
+	o, err := r.observeBare(w, rc, e)
+	o.making = making
+	return o, err
+}
+
+// observeBare copies the tree beside an observer, whose time others have to bear,
+// too. What counts is when rsync has ended.
+func (r *rig) observeBare(w *world, rc *racer, e *expectation) (outcome, error) {
+	passed, before := w.passed(), computed()
+	arrived := make(chan arrival, 1)
+	go func() { arrived <- e.wait(w.dsts, time.Now(), r.patienceFor(rc)) }()
+	took, err := runBare(w, rc)
+	if err != nil {
+		return outcome{}, err // the observer ends at its limit, by itself
+	}
+	o := outcome{wire: w.passed() - passed, cpu: w.spent, all: computed() - before}
+	o.arrival = <-arrived
+	o.took = took
+	return o, nil
 }
 
 // calm waits until a racer has done its work. Ours says so. Peers have when they
