@@ -38,12 +38,19 @@ func (d *Dispatcher) intake(now time.Time) error {
 	return nil
 }
 
-// take files one entry: with its path's retry record, with the item that
-// already waits for the path, or as a new item.
+// take files one entry. Where nothing but that happens the cursor says the same as
+// before, and need not be written: an fsync less for each change.
 func (d *Dispatcher) take(e journal.Entry, now time.Time) {
-	if e.Seq != d.ledger.read+1 {
-		d.update.cursor = true // what is missing was superseded; else reading moves no cursor
+	next, open := d.ledger.read+1, d.ledger.open
+	d.file(e, now)
+	if e.Seq != next || d.ledger.open != open+1 {
+		d.update.cursor = true // what is missing was superseded, or something is done with
 	}
+}
+
+// file puts an entry to its path's retry record, to the item that already waits
+// for the path, or makes it a new item.
+func (d *Dispatcher) file(e journal.Entry, now time.Time) {
 	if has(d.completed.cursor, e.Seq) {
 		d.ledger.read = e.Seq
 		return
