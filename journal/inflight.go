@@ -15,14 +15,14 @@ import (
 // history knows which entries were done at times of the recent past.
 type history struct {
 	last  time.Time // of the last commit, or of opening
-	marks []past    // oldest first
+	marks []past    // oldest first, each older than last
 	// reread are paths that were read without an entry, and the last time when that
 	// may have been.
 	reread map[string]time.Time
 	floor  time.Time // what the wall clock had shown when it was set back
 }
 
-// past is the cursor as it was at a time.
+// past is the cursor as it was from a time on.
 type past struct {
 	at  time.Time
 	cur Cursor
@@ -39,9 +39,11 @@ const (
 	maxReread   = 10_000 // paths
 )
 
-// note is called when the cursor is about to be replaced. Of the marks those are
+// note is called when the cursor is about to be replaced. What it has was done
+// before it was written itself, hence the time of its mark. Of the marks those are
 // kept that lie apart about as far as they are old: some twenty.
 func (h *history) note(now time.Time, cur Cursor) {
+	since := h.last
 	if was := h.last.Round(0); now.Round(0).Before(was) && was.After(h.floor) {
 		h.floor = was
 	}
@@ -62,7 +64,7 @@ func (h *history) note(now time.Time, cur Cursor) {
 		}
 	}
 	clear(h.marks[len(kept):])
-	h.marks = append(kept, past{now, cur})
+	h.marks = append(kept, past{since, cur})
 	for p, at := range h.reread {
 		if now.Sub(at) > historySpan {
 			delete(h.reread, p)

@@ -99,7 +99,8 @@ type move struct {
 	fence  uint64    // what is to be waited for has no newer seq
 	fenced bool
 	asked  string // the new path for which the fence was asked for
-	commit uint64 // after that the removal is a durable record of the retry set; 0 for not asked for
+	kept   bool   // the removal is a record of the retry set
+	commit uint64 // after that the record is durable
 	rest   int    // items below the new path that wait, up to the fence
 	flying int    // runs under way
 	cut    int    // runs that were cut off
@@ -259,7 +260,7 @@ func (d *Dispatcher) surveyMoves(ctx context.Context, l *look, now time.Time) {
 				continue
 			}
 		}
-		if m.to != "" && m.commit == 0 {
+		if m.to != "" && !m.kept {
 			d.keepMoved(m, now)
 		}
 		if m.to != "" && m.asked != m.to {
@@ -334,7 +335,7 @@ func (d *Dispatcher) keepMoved(m *move, now time.Time) {
 		d.guardMoved(m, now)
 		return
 	}
-	m.commit = max(1, d.update.settled())
+	m.kept, m.commit = true, d.update.settled()
 }
 
 // fenceMove finds out up to where the journal tells of the new path.

@@ -73,7 +73,7 @@ func (d *Dispatcher) freshDirs(now time.Time) func(path string) bool {
 // the move has been read or enough time has passed, and the remote has the new
 // directory.
 func (d *Dispatcher) readyMove(m *move, now time.Time) bool {
-	if !m.replaced && (m.commit == 0 || d.update.finished < m.commit) {
+	if !m.replaced && (!m.kept || d.update.finished < m.commit) {
 		return false
 	}
 	if !(m.fenced && d.ledger.read >= m.fence) && now.Before(m.gather) {

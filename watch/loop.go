@@ -50,6 +50,11 @@ func (t *Tree) loop(ctx context.Context) error {
 		left := max(t.nextDue()-t.now(), 0)
 		if left < runtimeTick {
 			t.doze(left)
+			select {
+			case <-t.events.wake:
+				t.rest(ctx) // a stream of events shows in the wakes
+			default:
+			}
 			continue
 		}
 		timer.Reset(left)

@@ -30,9 +30,9 @@ type expectation struct {
 	dirs  []wanted
 }
 
-// file adds a file as it is now.
-func (e *expectation) file(path string, st *syscall.Stat_t) {
-	e.files = append(e.files, wanted{path: path, size: st.Size, mtime: st.Mtim.Nano()})
+// wantedFile is a file as it is now.
+func wantedFile(path string, st *syscall.Stat_t) wanted {
+	return wanted{path: path, size: st.Size, mtime: st.Mtim.Nano()}
 }
 
 // dir adds a directory, whose time counts when everything in it is there.
@@ -59,7 +59,7 @@ func expect(root string, gone ...string) (*expectation, error) {
 		if rel := path[min(len(path), len(root)+1):]; d.IsDir() {
 			e.dir(rel, &st)
 		} else {
-			e.file(rel, &st)
+			e.files = append(e.files, wantedFile(rel, &st))
 		}
 		return nil
 	})
@@ -113,11 +113,11 @@ func (r *rig) patienceFor(rc *racer) patience {
 
 // wait waits for every copy; what is measured began at begin.
 func (e *expectation) wait(dsts []string, begin time.Time, p patience) arrival {
-	if !await(e.files, dsts, time.Now().Add(p.all)) {
+	if !await(e.files, dsts, after(p.all)) {
 		return arrival{took: time.Since(begin)}
 	}
 	a := arrival{took: time.Since(begin), equal: true}
-	if await(e.dirs, dsts, time.Now().Add(p.dirs)) {
+	if await(e.dirs, dsts, after(p.dirs)) {
 		a.took = time.Since(begin)
 	} else {
 		a.noDirs = true
@@ -125,21 +125,29 @@ func (e *expectation) wait(dsts []string, begin time.Time, p patience) arrival {
 	return a
 }
 
-func await(list []wanted, dsts []string, deadline time.Time) bool {
+// after tells whether a time is over.
+func after(d time.Duration) (over func() bool) {
+	deadline := time.Now().Add(d)
+	return func() bool { return time.Now().After(deadline) }
+}
+
+// await looks at one path after the other until it is as expected. It returns
+// false when one is not and nothing more is to be expected.
+func await(list []wanted, dsts []string, over func() bool) bool {
 	return !slices.ContainsFunc(dsts, func(dst string) bool {
 		dir, err := os.Open(dst)
 		if err != nil {
 			return true
 		}
 		defer dir.Close()
-		return !awaitIn(list, int(dir.Fd()), deadline)
+		return !awaitIn(list, int(dir.Fd()), over)
 	})
 }
 
-func awaitIn(list []wanted, dst int, deadline time.Time) bool {
+func awaitIn(list []wanted, dst int, over func() bool) bool {
 	for i := range list {
 		for !list[i].isIn(dst) {
-			if time.Now().After(deadline) {
+			if over() {
 				return false
 			}
 			time.Sleep(500 * time.Microsecond)

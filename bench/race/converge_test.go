@@ -3,9 +3,40 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
+
+// TestSeen: what is told of a tree while it is made is what a walk finds, files in
+// the order of their paths.
+func TestSeen(t *testing.T) {
+	for _, tr := range []tree{{files: 23, dirs: 5, size: 100}, {files: 3, dirs: 7, size: 10}} {
+		root := t.TempDir()
+		if err := tr.make(root); err != nil {
+			t.Fatal(err)
+		}
+		got, err := tr.write(root, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := expect(root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		byPath := func(a, b wanted) int { return strings.Compare(a.path, b.path) }
+		if !slices.IsSortedFunc(got.files[:tr.files], byPath) {
+			t.Errorf("files come as %+v", got.files[:tr.files])
+		}
+		for _, list := range [][]wanted{got.files, got.dirs, want.files, want.dirs} {
+			slices.SortFunc(list, byPath)
+		}
+		if !slices.Equal(got.files, want.files) || !slices.Equal(got.dirs, want.dirs) {
+			t.Errorf("made %+v, there is %+v", got, want)
+		}
+	}
+}
 
 // TestObserverAndOracle make one difference of each kind.
 func TestObserverAndOracle(t *testing.T) {

@@ -55,38 +55,38 @@ func (t tree) makeSeen(root string) (*expectation, error) {
 func (t tree) write(root string, round int) (*expectation, error) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	parts, errs := make([]expectation, writers), make([]error, writers)
+	e, errs := &expectation{files: make([]wanted, t.files)}, make([]error, writers)
 	for k := range writers {
 		wg.Go(func() {
 			for i := int(next.Add(1)) - 1; i < t.files && errs[k] == nil; i = int(next.Add(1)) - 1 {
-				errs[k] = t.writeFile(root, i, round, &parts[k])
+				e.files[t.rank(i)], errs[k] = t.writeFile(root, i, round)
 			}
 		})
 	}
 	wg.Wait()
-	e := &expectation{}
-	for k := range writers {
-		e.files = append(e.files, parts[k].files...)
-	}
 	return e, errors.Join(append(errs, t.seeDirs(root, e))...)
 }
 
+// rank is the place of a file in the order of paths, in which rsync copies them:
+// in another one the observer would have most of its looks to do at the end.
+func (t tree) rank(i int) int {
+	d := i % t.dirs
+	return d*(t.files/t.dirs) + min(d, t.files%t.dirs) + i/t.dirs
+}
+
 // writeFile is os.WriteFile with a look at what was written.
-func (t tree) writeFile(root string, i, round int, e *expectation) error {
+func (t tree) writeFile(root string, i, round int) (wanted, error) {
 	path := t.path(i)
 	f, err := os.Create(filepath.Join(root, path))
 	if err != nil {
-		return err
+		return wanted{}, err
 	}
 	_, err = f.Write(t.content(i, round))
 	var st syscall.Stat_t
 	if err == nil {
 		err = syscall.Fstat(int(f.Fd()), &st)
 	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		e.file(path, &st)
-	}
-	return err
+	return wantedFile(path, &st), errors.Join(err, f.Close())
 }
 
 // seeDirs adds the directories.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"gorsyncd/bench/lab"
@@ -176,19 +178,21 @@ func (r *rig) performBare(w *world, rc *racer, t trial) (outcome, error) {
 }
 
 // observeBare copies the tree beside an observer, whose time others have to bear,
-// too. What counts is when rsync has ended.
+// too. What counts is when rsync has ended; whether the copy is equal, the oracle
+// says.
 func (r *rig) observeBare(w *world, rc *racer, e *expectation) (outcome, error) {
 	passed, before := w.passed(), computed()
-	arrived := make(chan arrival, 1)
-	go func() { arrived <- e.wait(w.dsts, time.Now(), r.patienceFor(rc)) }()
+	var ended atomic.Bool
+	var observer sync.WaitGroup
+	observer.Go(func() { await(e.files, w.dsts, ended.Load) })
 	took, err := runBare(w, rc)
+	wire := w.passed() - passed
+	ended.Store(true)
+	observer.Wait()
 	if err != nil {
-		return outcome{}, err // the observer ends at its limit, by itself
+		return outcome{}, err
 	}
-	o := outcome{wire: w.passed() - passed, cpu: w.spent, all: computed() - before}
-	o.arrival = <-arrived
-	o.took = took
-	return o, nil
+	return outcome{arrival: arrival{took: took, equal: true}, wire: wire, cpu: w.spent, all: computed() - before}, nil
 }
 
 // calm waits until a racer has done its work. Ours says so. Peers have when they
