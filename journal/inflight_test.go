@@ -100,6 +100,17 @@ func TestHistoryOfAStream(t *testing.T) {
 	}
 }
 
+// TestHistoryOfRarePaths: what was done long ago is known when the cursor is
+// replaced, though nothing was written in between.
+func TestHistoryOfRarePaths(t *testing.T) {
+	r := &Remote{cursor: Cursor{Low: 9}, history: history{last: time.Unix(0, base)}}
+	r.history.note(time.Unix(0, base).Add(time.Hour), r.cursor)
+	r.cursor = Cursor{Low: 10}
+	if at := time.Unix(0, base).Add(time.Minute); !r.doneBefore("f", 9, at) || r.doneBefore("f", 10, at) {
+		t.Errorf("a minute later: done %v, what came after an hour %v", r.doneBefore("f", 9, at), r.doneBefore("f", 10, at))
+	}
+}
+
 // TestHistoryAndTheClock: what a clock showed before it was set back says nothing
 // until it shows that again.
 func TestHistoryAndTheClock(t *testing.T) {

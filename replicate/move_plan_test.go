@@ -149,3 +149,27 @@ func TestMoveArgs(t *testing.T) {
 		t.Error("arguments of the user")
 	}
 }
+
+// TestKeptRemovalNeedsNoCommit: after a restart the removal may be in the retry set
+// already, and nothing else be there to be written.
+func TestKeptRemovalNeedsNoCommit(t *testing.T) {
+	d := loaded(t)
+	now := time.Now()
+	d.retries.put(journal.Retry{Path: "old", Seq: 1, Op: journal.OpRemove})
+	m := &move{passage: passage{from: "old", to: "new"}, fenced: true}
+	if d.readyMove(m, now) {
+		t.Error("ready before the removal is kept")
+	}
+	if d.update.dirty() {
+		t.Fatal("there is something to be written")
+	}
+	d.keepMoved(m, now)
+	if !d.readyMove(m, now) {
+		t.Error("it waits for a commit that nobody makes")
+	}
+	d.update.cursor = true
+	d.keepMoved(m, now)
+	if d.readyMove(m, now) {
+		t.Error("it does not wait for a commit that is to come")
+	}
+}

@@ -49,12 +49,7 @@ func (t *Tree) loop(ctx context.Context) error {
 		}
 		left := max(t.nextDue()-t.now(), 0)
 		if left < runtimeTick {
-			t.doze(left)
-			select {
-			case <-t.events.wake:
-				t.rest(ctx) // a stream of events shows in the wakes
-			default:
-			}
+			t.doze(ctx, left)
 			continue
 		}
 		timer.Reset(left)
@@ -73,13 +68,18 @@ func (t *Tree) loop(ctx context.Context) error {
 // runtime/netpoll_epoll.go). A file that was closed is due in half of that.
 const runtimeTick = time.Millisecond
 
-// doze waits for less than runtimeTick. Nothing wakes it.
-func (t *Tree) doze(d time.Duration) {
-	if d <= 0 {
-		return
+// doze waits for less than runtimeTick. Nothing ends it early; what would have is
+// heeded after it, or the wakes of a stream of events would not show.
+func (t *Tree) doze(ctx context.Context, d time.Duration) {
+	if d > 0 {
+		ts := unix.NsecToTimespec(int64(d))
+		_ = unix.Nanosleep(&ts, nil) // a signal ends it: then the loop comes here again
 	}
-	ts := unix.NsecToTimespec(int64(d))
-	_ = unix.Nanosleep(&ts, nil) // a signal ends it early: then the loop comes here again
+	select {
+	case <-t.events.wake:
+		t.rest(ctx)
+	default:
+	}
 }
 
 // nextDue is when step has something to do if nothing happens before.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/fsnotify/fsnotify"
 )
 
 // TestPace: single events, and bursts that do not last, never wait; a stream does,
@@ -125,5 +127,23 @@ func TestStreamIsNotHot(t *testing.T) {
 		if worst > 1500*ms {
 			t.Errorf("written every %d ms: not looked at for %v", every, worst)
 		}
+	}
+}
+
+// TestDozeHeedsEvents: an event that comes during a short wait counts for the pace
+// as one that ends a long wait.
+func TestDozeHeedsEvents(t *testing.T) {
+	base := time.Now()
+	tr := &Tree{base: base, events: newEvents(base), pace: pace{most: loopRest}}
+	for range streamWakes + 2 {
+		tr.events.push(fsnotify.Event{Name: "f", Op: fsnotify.Write})
+		tr.doze(t.Context(), time.Microsecond)
+	}
+	if !tr.pace.on {
+		t.Errorf("no stream after %d events: %+v", streamWakes+2, tr.pace)
+	}
+	level := tr.pace.level
+	if tr.doze(t.Context(), time.Microsecond); tr.pace.level != level {
+		t.Error("a wait in which nothing comes counts as well")
 	}
 }
