@@ -64,6 +64,7 @@ for f in $(find /var/lib/gorsyncd -name '*.sst' -o -name '*.mem' | head -1); do
 	printf 'gone' | dd of=$f bs=1 seek=100 conv=notrunc status=none
 done
 #@ The disk of a remote is full
+gorsyncd flush
 head -c 8M /dev/zero > /srv/dr/old-backup
 head -c 12M /dev/zero > /data0/www/video.mp4
 gorsyncd flush --remote www/backup
