@@ -64,7 +64,7 @@ func (t *Tree) loop(ctx context.Context) error {
 }
 
 // runtimeTick is what Go's runtime rounds shorter waits up to where nothing else
-// runs: it waits for them in epoll_wait(2), by the millisecond (netpollUnlock of
+// runs: it waits for them in epoll_wait(2), by the millisecond (netpoll in
 // runtime/netpoll_epoll.go). A file that was closed is due in half of that.
 const runtimeTick = time.Millisecond
 

@@ -32,7 +32,7 @@ func (s *section) budget(g grid, task string, rc *racer, most float64) {
 	making := of(bare, func(o outcome) time.Duration { return o.making })
 	s.printf("\nThe goal, %.2f of bare rsync, leaves %.2f processor seconds with %d processors. ", most, most*bare.seconds()*float64(runtime.NumCPU()), runtime.NumCPU())
 	if making > 0 {
-		s.printf("Making the files took %.2f, ", making)
+		s.printf("Making the files took %.2f. ", making)
 	}
-	s.printf("bare rsync with its daemon and the observer %.2f; with %s all that was computed is %.2f.\n", of(bare, sum), rc.name, of(own, sum))
+	s.printf("Bare rsync with its daemon and the observer %.2f; with %s all that was computed is %.2f.\n", of(bare, sum), rc.name, of(own, sum))
 }
